@@ -1,0 +1,194 @@
+"""A model: conditionals and potentials over named variables, as one torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from .conditionals import Conditional, Tabular
+from .errors import GraphError
+from .factor import Factor
+from .graph import Graph, Term
+from .potentials import Potential
+from .terms import Local
+from .variable import Variable, by_name
+
+
+class Model(nn.Module):
+    """p(x) proportional to the product of all conditionals and potentials.
+
+    Args:
+        terms: conditionals and potentials, in any order.
+        variables: the order in which answers list the variables; by default the order of first appearance.
+        name: a title for files and pictures.
+
+    Raises:
+        GraphError: on two conditionals of one child, a directed cycle, or two variables of one name.
+
+    Example:
+        >>> from pgm import Table
+        >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
+        >>> Model(Tabular(rain, [], [0.8, 0.2]), Table([rain, wet], [[9, 1], [1, 9]]))
+        Model(2 variables: rain, wet; 1 conditional, 1 potential)
+    """
+
+    def __init__(self, *terms: Local, variables: Sequence[Variable] = (), name: str = "") -> None:
+        super().__init__()
+        for term in terms:
+            if not isinstance(term, Local):
+                raise GraphError(f"{type(self).__name__}: {term!r} is no conditional or potential.")
+        self.terms = nn.ModuleList(terms)
+        self.name = name
+        found = by_name([*variables, *(v for term in terms for v in term.scope)])
+        self.graph = Graph(tuple(found.values()), tuple(_term(term) for term in terms))
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """All variables, in the order in which answers list them."""
+        return self.graph.variables
+
+    @cached_property
+    def conditionals(self) -> dict[str, Conditional]:
+        """The conditionals keyed by the name of their child."""
+        return {term.child.name: term for term in self.terms if isinstance(term, Conditional)}
+
+    @property
+    def potentials(self) -> tuple[Potential, ...]:
+        """The potentials, in the order given."""
+        return tuple(term for term in self.terms if isinstance(term, Potential))
+
+    def __getitem__(self, name: str) -> Variable:
+        """The variable of that name."""
+        self.graph.require([name], type(self).__name__)
+        return self.graph.by_name[name]
+
+    def factors(self) -> tuple[Factor, ...]:
+        """One factor a term, in the order of the terms, differentiable in the parameters."""
+        return tuple(term.factor() for term in self.terms)
+
+    def log_prob(self, assignment: Mapping[str, Tensor | str]) -> Tensor:
+        """The log of the product of all terms at full assignments; log p(x) when the model is a Bayesian network.
+
+        Args:
+            assignment: for each variable a label, or an integer tensor of state numbers of shape `[*batch]`.
+
+        Returns:
+            Tensor of shape `[*batch]`, in nats, not normalised when there are potentials.
+
+        Example:
+            >>> coin = Variable("coin", ["heads", "tails"])
+            >>> BayesianNetwork(Tabular(coin, [], [0.5, 0.5])).log_prob({"coin": "heads"})
+            tensor(-0.6931, dtype=torch.float64, grad_fn=<AddBackward0>)
+        """
+        missing = [name for name in self.graph.names if name not in assignment]
+        if missing:
+            raise GraphError(f"log_prob: no value for {missing[0]!r}; every variable needs one.")
+        self.graph.require(assignment, "log_prob")
+        numbers = {name: _numbers(self.graph.by_name[name], value) for name, value in assignment.items()}
+        total = torch.zeros((), dtype=torch.float64)
+        for factor in self.factors():
+            total = total + factor.values[tuple(numbers[name] for name in factor.names)].log()
+        return total
+
+    def do(self, actions: Mapping[str, object]) -> Model:
+        """The mutilated model: each variable acted upon loses its parents and takes the given state.
+
+        Args:
+            actions: a label for each variable that is set from outside.
+
+        Raises:
+            GraphError: when a variable is unknown or touched by a potential (an action on it has no agreed meaning).
+            EvidenceError: when the label is not one of its states.
+
+        Example:
+            >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
+            >>> net = BayesianNetwork(Tabular(rain, [], [0.8, 0.2]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))
+            >>> net.do({"wet": "yes"}).graph.parents["wet"]
+            ()
+
+        Reference: Pearl (2009), Causality, section 3.2.
+        """
+        self.graph.require(actions, "do")
+        for name in actions:
+            if any(name in (v.name for v in potential.scope) for potential in self.potentials):
+                raise GraphError(f"do: {name!r} is in a potential; actions are defined on conditionals only.")
+        kept = [t for t in self.terms if not (isinstance(t, Conditional) and t.child.name in actions)]
+        points = [_point(self[name], label) for name, label in actions.items()]
+        return type(self)(*kept, *points, variables=self.variables, name=self.name)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.graph.names[:6]) + (", ..." if len(self.variables) > 6 else "")
+        counts = [(len(self.conditionals), "conditional"), (len(self.potentials), "potential")]
+        terms = ", ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts if n)
+        return f"{type(self).__name__}({len(self.variables)} variables: {names}; {terms})"
+
+
+class BayesianNetwork(Model):
+    """A model of conditionals only, one for each variable: p(x) = prod p(x_i | parents of x_i).
+
+    Args:
+        terms: one conditional a variable, in any order.
+        variables: the order in which answers list the variables.
+        name: a title for files and pictures.
+
+    Raises:
+        GraphError: as `Model`, and on a potential or a variable without a conditional.
+
+    Example:
+        >>> rain = Variable("rain", ["no", "yes"])
+        >>> BayesianNetwork(Tabular(rain, [], [0.8, 0.2]))
+        BayesianNetwork(1 variables: rain; 1 conditional)
+    """
+
+    def __init__(self, *terms: Local, variables: Sequence[Variable] = (), name: str = "") -> None:
+        super().__init__(*terms, variables=variables, name=name)
+        if self.potentials:
+            raise GraphError(f"BayesianNetwork: {self.potentials[0]!r} is a potential; use Model or MarkovNetwork.")
+        for each in self.graph.names:
+            if each not in self.conditionals:
+                raise GraphError(f"BayesianNetwork: {each!r} has no conditional; add one, or use Model.")
+
+
+class MarkovNetwork(Model):
+    """A model of potentials only: p(x) = prod f_c(x_c) / Z.
+
+    Args:
+        terms: the potentials.
+        variables: the order in which answers list the variables.
+        name: a title for files and pictures.
+
+    Raises:
+        GraphError: on a conditional.
+
+    Example:
+        >>> from pgm import Table
+        >>> a, b = Variable("a"), Variable("b")
+        >>> MarkovNetwork(Table([a, b], [[30, 5], [1, 10]]))
+        MarkovNetwork(2 variables: a, b; 1 potential)
+    """
+
+    def __init__(self, *terms: Local, variables: Sequence[Variable] = (), name: str = "") -> None:
+        super().__init__(*terms, variables=variables, name=name)
+        if self.conditionals:
+            first = next(iter(self.conditionals.values()))
+            raise GraphError(f"MarkovNetwork: {first!r} is a conditional; use Model or BayesianNetwork.")
+
+
+def _term(term: Local) -> Term:
+    child = term.child.name if isinstance(term, Conditional) else None
+    return Term(tuple(variable.name for variable in term.scope), child)
+
+
+def _numbers(variable: Variable, value: Tensor | str | Iterable[str]) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.long()
+    return torch.tensor(variable.number(value))
+
+
+def _point(variable: Variable, label: object) -> Tabular:
+    table = torch.zeros(variable.size, dtype=torch.float64)
+    table[variable.number(label)] = 1.0
+    return Tabular(variable, [], table)

@@ -1,0 +1,147 @@
+"""A variable: a name and the values it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .errors import EvidenceError, GraphError
+
+
+@dataclass(frozen=True)
+class Finite:
+    """A domain of finitely many labelled states.
+
+    Args:
+        states: the labels, in order; each is turned into text, and no label may occur twice.
+
+    Raises:
+        GraphError: when there is no state or a label is repeated.
+
+    Example:
+        >>> Finite(("no", "yes")).size
+        2
+    """
+
+    states: tuple[str, ...]
+    numbers: Mapping[str, int]
+
+    def __init__(self, states: Iterable[object]) -> None:
+        labels = tuple(str(label) for label in states)
+        numbers = {label: number for number, label in enumerate(labels)}
+        if not labels:
+            raise GraphError("Finite: a variable needs at least one state; none was given.")
+        if len(numbers) < len(labels):
+            twice = next(label for label in labels if labels.count(label) > 1)
+            raise GraphError(f"Finite: state {twice!r} occurs twice in {labels}; labels must differ.")
+        object.__setattr__(self, "states", labels)
+        object.__setattr__(self, "numbers", MappingProxyType(numbers))
+
+    @property
+    def size(self) -> int:
+        return len(self.states)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Finite) and self.states == other.states
+
+    def __hash__(self) -> int:
+        return hash(self.states)
+
+    def __reduce__(self) -> tuple[type[Finite], tuple[tuple[str, ...]]]:
+        return Finite, (self.states,)
+
+    def __repr__(self) -> str:
+        return f"Finite({self.states!r})"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A named random variable with labelled states.
+
+    Args:
+        name: any non-empty text; it is used in every message, answer and picture.
+        domain: the labels, or their number n (then they are '0' ... 'n-1'), or a `Finite`.
+
+    Raises:
+        GraphError: when the name is empty, or the labels are none or repeated.
+
+    Example:
+        >>> rain = Variable("rain", ["no", "yes"])
+        >>> rain.states, rain.size, rain.number("yes")
+        (('no', 'yes'), 2, 1)
+    """
+
+    name: str
+    domain: Finite
+
+    def __init__(self, name: str, domain: Finite | Sequence[object] | int = 2) -> None:
+        if not isinstance(name, str) or not name:
+            raise GraphError(f"Variable: the name is {name!r}, expected non-empty text.")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "domain", _finite(name, domain))
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The labels, in order."""
+        return self.domain.states
+
+    @property
+    def size(self) -> int:
+        """The number of states."""
+        return self.domain.size
+
+    def number(self, label: object) -> int:
+        """The place of a label among the states, counted from 0; labels are compared as text."""
+        found = self.domain.numbers.get(label) if isinstance(label, str) else None
+        if found is None:
+            found = self.domain.numbers.get(str(label))
+        if found is None:
+            raise EvidenceError(f"{self.name!r} is {label!r}; its states are {quoted(self.states)}.")
+        return found
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"Variable({self.name!r}, {list(self.states)!r})"
+
+
+def _finite(name: str, domain: Finite | Sequence[object] | int) -> Finite:
+    if isinstance(domain, Finite):
+        return domain
+    if isinstance(domain, str):
+        raise GraphError(f"Variable({name}): states are the text {domain!r}, expected a list of labels or a number.")
+    try:
+        return Finite(range(domain) if isinstance(domain, int) else domain)
+    except GraphError as error:
+        raise GraphError(f"Variable({name}): {error}") from None
+
+
+def quoted(names: Iterable[str], limit: int = 8) -> str:
+    """Names in quotes, separated by commas; beyond `limit` of them the rest are counted.
+
+    Example:
+        >>> quoted(["a", "b", "c"], limit=2)
+        "'a', 'b' and 1 more"
+    """
+    names = list(names)
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def by_name(variables: Iterable[Variable]) -> dict[str, Variable]:
+    """Variables keyed by their names.
+
+    Raises:
+        GraphError: when two different variables share a name.
+    """
+    found: dict[str, Variable] = {}
+    for variable in variables:
+        known = found.setdefault(variable.name, variable)
+        if known != variable:
+            raise GraphError(
+                f"variable {variable.name!r} is given with states {quoted(known.states)} and with states "
+                f"{quoted(variable.states)}; use one Variable object for both."
+            )
+    return found
