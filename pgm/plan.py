@@ -1,0 +1,216 @@
+"""Plans: what will be multiplied and summed, in which order, decided from structure alone.
+
+A `Query` says what is asked, a `Plan` how it will be answered: one or more `Tree`s of pairwise contractions.
+Both are frozen and know variables by number; a plan prints itself, with names, before anything runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import log2, prod
+from typing import Literal
+
+from .graph import Graph
+
+Task = Literal["marginal", "log_evidence", "maximum", "sample"]
+NONE = -1  # a step without a right operand; a leaf without a term
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked of a structure; it holds no numbers, so that one plan serves every row of evidence.
+
+    Args:
+        task: 'marginal', 'log_evidence', 'maximum' (most probable explanation) or 'sample'.
+        targets: scopes asked for, as tuples of variable numbers; for 'maximum' one scope to maximise over.
+        observed: variables whose state each row gives.
+        soft: variables for which each row gives a likelihood vector.
+    """
+
+    task: Task
+    targets: tuple[tuple[int, ...], ...] = ()
+    observed: frozenset[int] = frozenset()
+    soft: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """An input of a tree: a term with its observed axes indexed away, a likelihood vector, or a constant of ones.
+
+    Args:
+        source: number of the term; number of terms + v for the likelihood of variable v; -1 for ones.
+        scope: the axes left, as variable numbers in the order of the term's scope.
+    """
+
+    source: int
+    scope: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One contraction: multiply left and right, then sum (or maximise) what is in neither `scope`.
+
+    Args:
+        left, right: tensors of the tree, leaves first, then steps in order; right -1 for a plain sum.
+        scope: axes of the result: kept in both, then kept from left, then kept from right.
+        maximise: whether the axes that vanish are maximised instead of summed.
+    """
+
+    left: int
+    right: int
+    scope: tuple[int, ...]
+    maximise: bool = False
+
+
+@dataclass(frozen=True)
+class Read:
+    """Where an answer is read: target number `target` in tensor `tensor` of the tree."""
+
+    target: int
+    tensor: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A contraction tree whose last tensor is the root.
+
+    Args:
+        leaves: the inputs.
+        steps: contractions in the order in which they run.
+        reads: answers that the downward pass gives.
+        evidence: whether the root's value is a factor of the evidence's probability (each factor occurs once).
+    """
+
+    leaves: tuple[Leaf, ...]
+    steps: tuple[Step, ...]
+    reads: tuple[Read, ...]
+    evidence: bool
+
+    @cached_property
+    def scopes(self) -> tuple[tuple[int, ...], ...]:
+        """The axes of every tensor, leaves first."""
+        return tuple(each.scope for each in (*self.leaves, *self.steps))
+
+    @cached_property
+    def wanted(self) -> tuple[bool, ...]:
+        """For every tensor, whether the downward pass must reach it to answer the reads."""
+        flags = [False] * len(self.scopes)
+        for read in self.reads:
+            flags[read.tensor] = True
+        for number, step in enumerate(self.steps, len(self.leaves)):
+            below = flags[step.left] or (step.right != NONE and flags[step.right])
+            flags[number] = flags[number] or below
+        return tuple(flags)
+
+    def widest(self, step: Step) -> tuple[int, ...]:
+        """All axes met while a step runs: its clique."""
+        right = self.scopes[step.right] if step.right != NONE else ()
+        return (*self.scopes[step.left], *(v for v in right if v not in self.scopes[step.left]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a query will be answered; prints steps, operations, memory and the widest clique.
+
+    Args:
+        graph: the structure planned for.
+        query: what is asked.
+        trees: independent contractions; more than one when groups of targets need different parts of the graph.
+        sliced: variables conditioned on, one state combination at a time, to stay within memory.
+    """
+
+    graph: Graph
+    query: Query
+    trees: tuple[Tree, ...]
+    sliced: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(variable.size for variable in self.graph.variables))
+
+    @cached_property
+    def operations(self) -> float:
+        """Multiply-adds of one row on dense tables, both directions, all slices."""
+        return self.slices * sum(_operations(tree, self.sizes) for tree in self.trees)
+
+    @cached_property
+    def entries(self) -> float:
+        """Numbers held at once for one row on dense tables: every tensor, and its adjoint where wanted."""
+        return max((_entries(tree, self.sizes) for tree in self.trees), default=0.0)
+
+    @property
+    def slices(self) -> int:
+        """How many times the trees run for one row."""
+        return prod(self.sizes[v] for v in self.sliced)
+
+    @cached_property
+    def clique(self) -> tuple[int, ...]:
+        """The widest clique, as variable numbers."""
+        cliques = [tree.widest(step) for tree in self.trees for step in tree.steps]
+        return max(cliques, key=lambda scope: space(scope, self.sizes), default=())
+
+    def names(self, scope: Iterable[int]) -> tuple[str, ...]:
+        """Variable numbers as names."""
+        return tuple(self.graph.names[v] for v in scope)
+
+    def __str__(self) -> str:
+        steps = sum(len(tree.steps) for tree in self.trees)
+        widest = space(self.clique, self.sizes)
+        lines = [
+            f"Plan for {self.query.task} of {len(self.query.targets)} targets, {len(self.query.observed)} observed:",
+            f"  {steps} steps in {len(self.trees)} tree{'s' * (len(self.trees) != 1)}",
+            f"  2^{log2(max(self.operations, 1)):.1f} multiply-adds a row",
+            f"  {human_bytes(8 * self.entries)} a row at the peak if dense",
+            f"  widest clique {widest:.3g} entries: {', '.join(self.names(self.clique)) or 'none'}",
+        ]
+        if self.sliced:
+            lines.append(f"  {self.slices} slices over {', '.join(self.names(self.sliced))}")
+        return "\n".join(lines)
+
+    def table(self, limit: int = 40) -> str:
+        """The steps themselves, one a line: the operands, what is removed and the result's axes."""
+        return "\n".join(line for tree in self.trees for line in self._lines(tree)[:limit])
+
+    def _lines(self, tree: Tree) -> list[str]:
+        lines = []
+        for number, step in enumerate(tree.steps, len(tree.leaves)):
+            gone = [v for v in tree.widest(step) if v not in step.scope]
+            verb = "max" if step.maximise else "sum"
+            right = "" if step.right == NONE else f" x #{step.right}"
+            result = ", ".join(self.names(step.scope))
+            lines.append(f"  #{number} = {verb}[{', '.join(self.names(gone))}] #{step.left}{right} -> [{result}]")
+        return lines
+
+
+def space(scope: Iterable[int], sizes: tuple[int, ...]) -> float:
+    """The number of joint states of a scope, as a float (it may be beyond any integer type)."""
+    return prod((float(sizes[v]) for v in scope), start=1.0)
+
+
+def _operations(tree: Tree, sizes: tuple[int, ...]) -> float:
+    total = 0.0
+    for number, step in enumerate(tree.steps, len(tree.leaves)):
+        wanted = tree.wanted[number]
+        down = (wanted and tree.wanted[step.left]) + (wanted and step.right != NONE and tree.wanted[step.right])
+        total += (1 + down) * space(tree.widest(step), sizes)
+    return total
+
+
+def _entries(tree: Tree, sizes: tuple[int, ...]) -> float:
+    return sum((1 + want) * space(scope, sizes) for scope, want in zip(tree.scopes, tree.wanted, strict=True))
+
+
+def human_bytes(count: float) -> str:
+    """Bytes in the largest fitting unit.
+
+    Example:
+        >>> human_bytes(3 * 2**20)
+        '3.0 MiB'
+    """
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            return f"{count:.0f} B" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1024
+    raise AssertionError("unreachable")
