@@ -1,0 +1,23 @@
+"""Every example runs as a reader would run it, in its short form, and is short enough to read."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs_and_says_something(path: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", str(path), "--smoke"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_is_under_a_hundred_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 100
