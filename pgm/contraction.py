@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 
 from .plan import NONE, Leaf, Read, Step, Tree
@@ -44,12 +44,12 @@ class Contraction:
         left, right = (self._trimmed(each, other, together, maximise) for each, other in ((left, right), (right, left)))
         return self._step(left, right, self._alone((left, right), together), maximise)
 
-    def finish(self, maximise: bool) -> int:
+    def finish(self) -> int:
         """Multiply whatever is left into one root and return it."""
-        rest = sorted(self.live, key=self._size)
-        while len(rest) > 1:
-            rest = [self._step(rest[0], rest[1], set(), maximise), *rest[2:]]
-        return rest[0]
+        root, *rest = sorted(self.live, key=self._size)
+        for tensor in rest:
+            root = self._step(root, tensor, set(), False)
+        return root
 
     def _size(self, tensor: int) -> int:
         return prod(self.sizes[v] for v in self.scopes[tensor])
@@ -112,13 +112,19 @@ def contract(
     for variable in order:
         if variable not in work.kept:
             work.eliminate(variable, largest if variable in largest else summed, variable in largest)
-    work.finish(False)
-    reads = tuple(Read(number, _read_at(work.scopes, scope, work._size)) for number, scope in targets)
-    return Tree(work.leaves, tuple(work.steps), reads, evidence)
+    work.finish()
+    return Tree(work.leaves, tuple(work.steps), _reads(work, targets), evidence)
 
 
-def _read_at(scopes: Sequence[tuple[int, ...]], target: tuple[int, ...], size: Callable[[int], int]) -> int:
-    """The smallest tensor that holds the whole target; the one nearest the root among equals."""
-    wanted = frozenset(target)
-    holding = [number for number, scope in enumerate(scopes) if wanted.issubset(scope)]
-    return min(holding, key=lambda number: (size(number), -number))
+def _reads(work: Contraction, targets: Sequence[tuple[int, tuple[int, ...]]]) -> tuple[Read, ...]:
+    """Each target is read in the smallest tensor that holds all of it; the one nearest the root among equals."""
+    holding: dict[int, list[int]] = {}
+    for tensor, scope in enumerate(work.scopes):
+        for variable in scope:
+            holding.setdefault(variable, []).append(tensor)
+    rank = [(work._size(tensor), -tensor) for tensor in range(len(work.scopes))]
+    found = []
+    for number, target in targets:
+        candidates = [t for t in holding[target[0]] if len(target) == 1 or set(target) <= set(work.scopes[t])]
+        found.append(Read(number, min(candidates, key=rank.__getitem__)))
+    return tuple(found)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numba import njit
 
-MIN_FILL, WEIGHTED_MIN_FILL, MIN_WEIGHT = 0, 1, 2
+RULES = MIN_FILL, WEIGHTED_MIN_FILL, MIN_WEIGHT = 0, 1, 2
 WORTH_SEARCHING = 2e4  # table entries below which a better order could not be felt
 
 
@@ -45,20 +45,32 @@ def search(
     sizes: Sequence[int], scopes: Sequence[Sequence[int]], last: Collection[int], seconds: float
 ) -> tuple[np.ndarray, float]:
     """The best order found and its cost, the sum of table entries over the eliminated cliques."""
-    weights = np.asarray(sizes, dtype=np.float64)
-    starts, members = flatten(scopes)
     stage = np.zeros(len(sizes), dtype=np.int64)
     stage[list(last)] = 1
-    matrix = _moral(len(sizes), starts, members)
+    return search_matrix(moral_matrix(len(sizes), *flatten(scopes)), np.asarray(sizes, dtype=float), stage, seconds)
+
+
+def search_matrix(
+    matrix: np.ndarray, sizes: np.ndarray, stage: np.ndarray, seconds: float, rules: Sequence[int] = RULES
+) -> tuple[np.ndarray, float]:
+    """As `search`, from the bit matrix of the moral graph.
+
+    Args:
+        matrix: as `moral_matrix` makes it.
+        sizes: number of states of each variable, as floats.
+        stage: 0 for variables to eliminate first, 1 for those that come last.
+        seconds: time budget of the randomised search.
+        rules: the greedy rules to try once each.
+    """
     deadline = time.monotonic() + seconds
     best, least = np.zeros(0, dtype=np.int64), np.inf
-    for rule in (MIN_FILL, WEIGHTED_MIN_FILL, MIN_WEIGHT):
-        order, cost = _eliminate(matrix, weights, stage, rule, 0.0, 0, least)
+    for rule in rules:
+        order, cost = _eliminate(matrix, sizes, stage, rule, 0.0, 0, least)
         best, least = (order, cost) if cost < least else (best, least)
     trial = 0
     while least > WORTH_SEARCHING and time.monotonic() < deadline:
         trial += 1
-        order, cost = _eliminate(matrix, weights, stage, trial % 3, _temperature(trial), trial, least)
+        order, cost = _eliminate(matrix, sizes, stage, trial % 3, _temperature(trial), trial, least)
         best, least = (order, cost) if cost < least else (best, least)
     return best, least
 
@@ -76,7 +88,7 @@ def flatten(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True)
-def _moral(count, starts, members):
+def moral_matrix(count, starts, members):
     """The bit matrix of the undirected view: row i has bit j when i and j share a scope, i != j."""
     matrix = np.zeros((count, (count + 63) // 64), dtype=np.uint64)
     for k in range(len(starts) - 1):
@@ -112,7 +124,7 @@ def _members(row, out):
 
 
 @njit(cache=True)
-def _score(matrix, weights, rule, v, around, scratch):
+def _score(matrix, weights, rule, v, around):
     """The greedy score of eliminating v (logarithm of 1 + the rule's measure)."""
     degree = _members(matrix[v], around)
     if rule == MIN_WEIGHT:
@@ -141,11 +153,11 @@ def _eliminate(start, weights, stage, rule, temperature, seed, limit):
     """One greedy run; stops early, with an infinite cost, once the cost passes `limit`."""
     count = len(weights)
     matrix = start.copy()
-    around, near, scratch = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    around, near = np.empty(count, np.int64), np.empty(count, np.int64)
     order, score, done = np.empty(count, np.int64), np.empty(count, np.float64), np.zeros(count, np.bool_)
     np.random.seed(seed)
     for v in range(count):
-        score[v] = _score(matrix, weights, rule, v, near, scratch) + _noise(temperature)
+        score[v] = _score(matrix, weights, rule, v, near) + _noise(temperature)
     stale = np.zeros(count, np.bool_)
     cost, remaining = 0.0, count - np.sum(stage)
     for place in range(count):
@@ -172,7 +184,7 @@ def _eliminate(start, weights, stage, rule, temperature, seed, limit):
                     stale[near[y]] = True
         for u in range(count):
             if stale[u]:
-                score[u] = _score(matrix, weights, rule, u, near, scratch) + _noise(temperature)
+                score[u] = _score(matrix, weights, rule, u, near) + _noise(temperature)
     return order, cost
 
 

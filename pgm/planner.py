@@ -1,0 +1,192 @@
+"""From a query to a plan: what is relevant, in which order, as one tree or several."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .contraction import contract
+from .graph import Graph
+from .order import RULES, WORTH_SEARCHING, search_matrix
+from .plan import NONE, Leaf, Plan, Query, Tree
+from .relevance import Relevance, Structure, bits, mask_of, structure_of
+
+SECONDS_PER_ENTRY = 1e-8  # search time worth spending for each table entry that an answer will touch
+SECONDS_AT_MOST = 2.0
+VARIABLE_OVERHEAD = 16.0  # entries that a tree costs for each variable besides its cliques
+
+
+def make_plan(graph: Graph, query: Query, seconds: float | None = None) -> Plan:
+    """Compile a query into a plan, from structure alone.
+
+    Args:
+        graph: the structure.
+        query: what is asked.
+        seconds: time budget of the order search; by default in proportion to the cost of an answer, at most 2 s.
+    """
+    return Plan(graph, query, Planner(graph, query, seconds).trees())
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A part of the structure with the elimination order found for it and that order's cost."""
+
+    part: int
+    order: tuple[int, ...]
+    cost: float
+
+
+class Planner:
+    """Holds what the steps of planning one query share."""
+
+    def __init__(self, graph: Graph, query: Query, seconds: float | None) -> None:
+        plain = structure_of(graph)
+        self.query = query
+        self.seconds = seconds
+        self.sizes = plain.sizes
+        self.weights = np.asarray(self.sizes, dtype=float)
+        alone = set(range(len(self.sizes))).difference(*plain.scopes)
+        soft = sorted(query.soft)
+        # A likelihood is a potential of one variable; a variable in no term gets a constant one, so that it is summed.
+        self.sources = [*range(len(plain.scopes)), *(len(plain.scopes) + v for v in soft), *(NONE for _ in alone)]
+        extra = tuple((v,) for v in (*soft, *sorted(alone)))
+        self.structure = Structure(self.sizes, plain.scopes + extra, plain.children + (-1,) * len(extra))
+        number = {name: place for place, name in enumerate(graph.names)}
+        self.relevance = Relevance(self.structure, [number[name] for name in graph.topological], query.observed)
+        self.targets = [
+            (place, scope)
+            for place, target in enumerate(query.targets)
+            if (scope := tuple(v for v in target if v not in query.observed))
+        ]
+
+    def trees(self) -> tuple[Tree, ...]:
+        """The trees of the plan, the constants of the evidence first."""
+        constants = [Leaf(self.sources[number], ()) for number in self.relevance.settled()]
+        first = (contract(constants, self.sizes, ()),) if constants else ()
+        if self.query.task == "marginal" and len(self.targets) > 1:
+            return first + self._many()
+        return first + self._one()
+
+    def _one(self) -> tuple[Tree, ...]:
+        """One tree for one scope (kept in the root, maximised or sampled), and one for unrelated evidence."""
+        scope = frozenset(v for _, target in self.targets for v in target)
+        evidence = mask_of(v for part in self.relevance.components for v in bits(part))
+        part = self.relevance.part(scope)
+        trees = []
+        if part:
+            last = scope if self.query.task in ("marginal", "maximum") else frozenset()
+            if self.query.task == "maximum" and mask_of(scope) == part:
+                last = frozenset()  # nothing to sum first: any order will do
+            trees.append(self._tree(self._search(part, last), scope, evidence=True))
+        if evidence & ~part:
+            trees.append(self._tree(self._search(evidence & ~part), frozenset(), evidence=True))
+        return tuple(trees)
+
+    def _many(self) -> tuple[Tree, ...]:
+        """All targets from one tree, or from one tree for each group that shares a relevant part, if that is cheaper."""
+        parts: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+        for number, scope in self.targets:
+            parts.setdefault(self.relevance.part(scope), []).append((number, scope))
+        everything = mask_of(v for part in (*parts, *self.relevance.components) for v in bits(part))
+        single = self._search(everything, seconds=0.0)
+        chosen = [single]
+        if single.cost > WORTH_SEARCHING and len(parts) > 1:
+            groups = self._groups(parts, single.cost)
+            if sum(_total(group) for group in groups) < _total(single):
+                chosen = groups
+        chosen = [self._refined(candidate) for candidate in chosen]
+        return self._reading(chosen, parts)
+
+    def _groups(self, parts: Collection[int], enough: float) -> list[Candidate]:
+        """Parts no other part contains, joined with the part they overlap most wherever that is cheaper."""
+        groups: list[Candidate] = []
+        for part in _maximal(parts):
+            found = self._search(part, seconds=0.0)
+            near = sorted(groups, key=lambda group: -(group.part & part).bit_count())[:2]
+            joined = [(self._search(group.part | part, seconds=0.0), group) for group in near if group.part & part]
+            gains = [(_total(union) - _total(group) - _total(found), union, group) for union, group in joined]
+            gain, union, group = min(gains, key=lambda each: each[0], default=(1.0, found, found))
+            if gain <= 0:
+                groups.remove(group)
+                found = union
+            groups.append(found)
+            if sum(_total(each) for each in groups) > 4 * enough:
+                break  # joining will not make up for this
+        return groups
+
+    def _reading(
+        self, chosen: list[Candidate], parts: dict[int, list[tuple[int, tuple[int, ...]]]]
+    ) -> tuple[Tree, ...]:
+        """Trees that read each target once and count each component of the evidence once."""
+        reads: list[list[tuple[int, tuple[int, ...]]]] = [[] for _ in chosen]
+        for part, targets in parts.items():
+            fitting = (place for place, candidate in enumerate(chosen) if not part & ~candidate.part)
+            reads[min(fitting, key=lambda place: chosen[place].cost)].extend(targets)
+        missing = list(self.relevance.components)
+        trees = []
+        for candidate, targets in zip(chosen, reads, strict=True):
+            inside = [component for component in self.relevance.components if component & candidate.part]
+            counts = all(component in missing for component in inside)
+            missing = [component for component in missing if not (counts and component in inside)]
+            if targets or (counts and inside):
+                trees.append(self._tree(candidate, frozenset(), counts, targets))
+        trees.extend(self._tree(self._search(component), frozenset(), evidence=True) for component in missing)
+        return tuple(trees)
+
+    def _search(self, part: int, last: Collection[int] = (), seconds: float | None = None) -> Candidate:
+        """An elimination order of one part; `last` come last."""
+        cliques = [scope for _, scope in self.targets if len(scope) > 1 and not mask_of(scope) & ~part]
+        variables, matrix = self.relevance.matrix(part, cliques)
+        sizes, stage = self.weights[variables], np.isin(variables, list(last)).astype(np.int64)
+        order, cost = search_matrix(matrix, sizes, stage, 0.0, RULES[1:2] if seconds == 0 else RULES)
+        budget = self._budget(cost) if seconds is None else seconds
+        if budget > 0 and cost > WORTH_SEARCHING:
+            order, cost = search_matrix(matrix, sizes, stage, budget)
+        return Candidate(part, tuple(variables[order].tolist()), cost)
+
+    def _refined(self, candidate: Candidate) -> Candidate:
+        """The same part, with a search as long as its cost is worth."""
+        again = self._search(candidate.part)
+        return again if again.cost < candidate.cost else candidate
+
+    def _budget(self, cost: float) -> float:
+        return min(cost * SECONDS_PER_ENTRY, SECONDS_AT_MOST) if self.seconds is None else self.seconds
+
+    def _tree(
+        self,
+        candidate: Candidate,
+        scope: frozenset[int],
+        evidence: bool,
+        targets: Sequence[tuple[int, tuple[int, ...]]] = (),
+    ) -> Tree:
+        leaves = [
+            Leaf(self.sources[number], tuple(v for v in self.structure.scopes[number] if candidate.part >> v & 1))
+            for number in self.relevance.terms(candidate.part)
+        ]
+        held = {frozenset(leaf.scope) for leaf in leaves}
+        leaves += [Leaf(NONE, target) for _, target in targets if not any(held_by >= set(target) for held_by in held)]
+        marginal, maximum = self.query.task == "marginal" and scope, self.query.task == "maximum" and scope
+        return contract(
+            leaves,
+            self.sizes,
+            candidate.order,
+            kept=scope if marginal else (),
+            maximised=scope if maximum else (),
+            targets=self.targets if marginal else targets,
+            evidence=evidence,
+        )
+
+
+def _total(candidate: Candidate) -> float:
+    return candidate.cost + VARIABLE_OVERHEAD * len(candidate.order)
+
+
+def _maximal(parts: Collection[int]) -> list[int]:
+    """The parts that no other part contains, largest first."""
+    found: list[int] = []
+    for part in sorted(parts, key=int.bit_count, reverse=True):
+        if not any(part & other == part for other in found):
+            found.append(part)
+    return found
