@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .variable import Variable, by_name
 
 # Accepted forms of a table: nested lists, numpy, a tensor, or a dict keyed by labels (one level an axis, or tuples).
 TableLike = Sequence[Any] | np.ndarray | Tensor | Mapping[Any, Any] | float
+Numbers = Sequence[Any] | np.ndarray | Tensor | float
 
 
 class Local(nn.Module, ABC):
@@ -37,16 +39,19 @@ class Local(nn.Module, ABC):
         """The tensor that exact inference multiplies, differentiable in the parameters."""
 
 
-def read_table(values: TableLike, scope: Sequence[Variable], subject: str) -> Tensor:
+def read_table(values: TableLike, scope: Sequence[Variable], subject: str, note: str = "") -> Tensor:
     """A float64 tensor of the scope's shape from any accepted form of a table.
 
     Args:
-        values: nested lists, an array, a tensor, or a mapping keyed by labels: nested (one level an axis) or by tuples of labels.
+        values: nested lists, an array, a tensor (which keeps its precision), or a mapping keyed by labels: nested (one
+            level an axis) or by tuples of labels.
         scope: the variables, one an axis.
         subject: how error messages begin, such as `Tabular(wet)`.
+        note: what to add to the message about a wrong shape.
 
     Raises:
-        ShapeError: naming each axis when the shape is wrong, a label is unknown or missing, or a number is negative or not finite.
+        ShapeError: naming each axis when the shape is wrong, a label is unknown or missing, or a number is negative or
+            not finite.
 
     Example:
         >>> coin = Variable("coin", ["heads", "tails"])
@@ -55,21 +60,61 @@ def read_table(values: TableLike, scope: Sequence[Variable], subject: str) -> Te
     """
     if isinstance(values, Mapping):
         values = _from_labels(values, tuple(scope), subject)
-    try:
-        table = torch.as_tensor(values)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"{subject}: table is not an array of numbers ({error}), expected {axes(tuple(scope))}.") from None
-    table = table if table.is_floating_point() and isinstance(values, Tensor) else table.to(torch.float64)
+    table = _floats(values, f"{subject}: table", axes(tuple(scope)))
     expected = tuple(variable.size for variable in scope)
     if tuple(table.shape) != expected:
-        raise ShapeError(f"{subject}: table has shape {tuple(table.shape)}, expected {axes(tuple(scope))}")
+        raise ShapeError(f"{subject}: table has shape {tuple(table.shape)}, expected {axes(tuple(scope))}{note}.")
     if not bool(torch.isfinite(table).all()) or bool((table < 0).any()):
         where = _first_index(~(table >= 0) | torch.isinf(table))
         raise ShapeError(
             f"{subject}: entry {_labels(where, scope)} is {table[where].item():g}; "
             "expected finite numbers that are not negative."
         )
-    return table.detach().clone(memory_format=torch.contiguous_format)
+    return table
+
+
+def read_numbers(
+    values: Numbers, names: Sequence[Sequence[str]], what: str, low: float = -inf, high: float = inf
+) -> Tensor:
+    """A float64 tensor of finite numbers between two bounds, such as weights or strengths.
+
+    Args:
+        values: nested lists, an array or a tensor (which keeps its precision).
+        names: what each entry along each axis is called; none for a single number.
+        what: how error messages begin, such as `NoisyOr(wet): strengths`.
+        low: the least number allowed.
+        high: the greatest number allowed.
+
+    Raises:
+        ShapeError: when the shape does not fit the names, or a number is not finite or out of bounds.
+
+    Example:
+        >>> read_numbers([0.5, 2], [["rain", "wind"]], "Logistic(wet): weights")
+        tensor([0.5000, 2.0000], dtype=torch.float64)
+    """
+    shape = tuple(len(axis) for axis in names)
+    expected = f"{shape}" + (" = " + " x ".join(f"[{', '.join(axis)}]" for axis in names) if names else "")
+    numbers = _floats(values, what, expected)
+    if tuple(numbers.shape) != shape:
+        raise ShapeError(f"{what}: shape {tuple(numbers.shape)}, expected {expected}.")
+    wrong = ~(torch.isfinite(numbers) & (numbers >= low) & (numbers <= high))
+    if bool(wrong.any()):
+        where = _first_index(wrong)
+        entry = f" for ({', '.join(axis[i] for axis, i in zip(names, where, strict=True))})" if names else ""
+        bounds = "" if (low, high) == (-inf, inf) else f" from {low:g} to {high:g}"
+        raise ShapeError(f"{what}: {numbers[where].item():g}{entry}, expected finite numbers{bounds}.")
+    return numbers
+
+
+def _floats(values: Any, what: str, expected: str) -> Tensor:
+    """A fresh tensor of floats: float64, except that a tensor of floats keeps its own precision."""
+    if isinstance(values, Tensor):
+        kept = values.detach() if values.is_floating_point() else values.to(torch.float64)
+        return kept.clone(memory_format=torch.contiguous_format)
+    try:
+        return torch.from_numpy(np.array(values, np.float64, order="C"))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ShapeError(f"{what} is not an array of numbers ({error}); expected {expected}.") from None
 
 
 def _first_index(mask: Tensor) -> tuple[int, ...]:

@@ -1,0 +1,165 @@
+"""Conditionals of many independent causes: noisy or, noisy and, noisy max. One parameter a parent, not one a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .conditionals import CHILD_LAST, Conditional, check_rows
+from .errors import ShapeError
+from .factor import Factor
+from .terms import Numbers, TableLike, read_numbers, read_table
+from .variable import Variable
+
+
+class NoisyOr(Conditional):
+    """Each parent that is on turns the child on by itself: p(on | x) = 1 - (1 - leak) prod_i (1 - strength_i)^x_i.
+
+    Args:
+        child: a variable with two states, off then on.
+        given: its causes, each with two states, off then on.
+        strengths: shape `[given]`: the probability that parent i, when on, turns the child on.
+        leak: the probability that the child is on when all parents are off.
+
+    Raises:
+        ShapeError: when a variable has not two states, or a number is not a probability.
+
+    Example:
+        >>> cold, flu, fever = (Variable(name, ["no", "yes"]) for name in ["cold", "flu", "fever"])
+        >>> NoisyOr(fever, [cold, flu], [0.4, 0.8], leak=0.1).factor().values[..., 1].detach()
+        tensor([[0.1000, 0.8200],
+                [0.4600, 0.8920]], dtype=torch.float64)
+
+    Reference: Pearl (1988), Probabilistic Reasoning in Intelligent Systems, section 4.3.2.
+    """
+
+    def __init__(self, child: Variable, given: Sequence[Variable], strengths: Numbers, leak: Numbers = 0.0) -> None:
+        super().__init__(child, given)
+        self.strengths, self.leak = _binary_parameters(self, strengths, leak)
+
+    def factor(self) -> Factor:
+        return Factor(self.scope, noisy_or(self.strengths, self.leak))
+
+
+class NoisyAnd(Conditional):
+    """Each parent that is off turns the child off by itself: p(on | x) = (1 - leak) prod_i (1 - strength_i)^(1 - x_i).
+
+    A `NoisyOr` with all states exchanged; strengths 1 and leak 0 make the logical and.
+
+    Args:
+        child: a variable with two states, off then on.
+        given: its conditions, each with two states, off then on.
+        strengths: shape `[given]`: the probability that parent i, when off, turns the child off.
+        leak: the probability that the child is off when all parents are on.
+
+    Raises:
+        ShapeError: when a variable has not two states, or a number is not a probability.
+
+    Example:
+        >>> fuel, spark, starts = (Variable(name, ["no", "yes"]) for name in ["fuel", "spark", "starts"])
+        >>> NoisyAnd(starts, [fuel, spark], [1.0, 0.9], leak=0.2).factor().values[..., 1].detach()
+        tensor([[0.0000, 0.0000],
+                [0.0800, 0.8000]], dtype=torch.float64)
+
+    Reference: Diez and Druzdzel (2006), Canonical probabilistic models for knowledge engineering.
+    """
+
+    def __init__(self, child: Variable, given: Sequence[Variable], strengths: Numbers, leak: Numbers = 0.0) -> None:
+        super().__init__(child, given)
+        self.strengths, self.leak = _binary_parameters(self, strengths, leak)
+
+    def factor(self) -> Factor:
+        exchanged = noisy_or(self.strengths, self.leak)
+        return Factor(self.scope, exchanged.flip(list(range(exchanged.dim()))))
+
+
+class NoisyMax(Conditional):
+    """The child is the greatest of independent effects: P(Y <= y | x) = P(leak <= y) prod_i P(effect_i <= y | x_i).
+
+    The order of the child's states, from none to most, is their order in the variable.
+
+    Args:
+        child: the variable whose states are ordered.
+        given: its causes.
+        tables: for each parent the distribution of its effect, shape `[parent, child]`, rows sum to 1.
+        leak: distribution of the effect of all other causes, shape `[child]`; by default always the first state.
+
+    Raises:
+        ShapeError: when there is not one table a parent, a shape does not fit, or a row does not sum to 1.
+
+    Example:
+        >>> flu, fever = Variable("flu", ["no", "yes"]), Variable("fever", ["none", "mild", "high"])
+        >>> NoisyMax(fever, [flu], [[[1, 0, 0], [0.2, 0.3, 0.5]]], leak=[0.9, 0.1, 0]).factor().values.detach()
+        tensor([[0.9000, 0.1000, 0.0000],
+                [0.1800, 0.3200, 0.5000]], dtype=torch.float64)
+
+    Reference: Diez (1993), Parameter adjustment in Bayes networks: the generalized noisy OR-gate.
+    """
+
+    def __init__(
+        self, child: Variable, given: Sequence[Variable], tables: Sequence[TableLike], leak: TableLike | None = None
+    ) -> None:
+        super().__init__(child, given)
+        if len(tables) != len(self.given):
+            names = ", ".join(parent.name for parent in self.given)
+            raise ShapeError(
+                f"{self.subject}: {len(tables)} tables, expected {len(self.given)}, one a parent: [{names}]."
+            )
+        first = [1.0] + [0.0] * (child.size - 1)
+        self.leak = nn.Parameter(_rows(first if leak is None else leak, (child,), f"{self.subject} leak"))
+        effects = zip(self.given, tables, strict=True)
+        self.tables = nn.ParameterList(
+            nn.Parameter(_rows(table, (parent, child), f"{self.subject} effect of {parent.name}"))
+            for parent, table in effects
+        )
+
+    def factor(self) -> Factor:
+        values: Tensor = self.leak
+        for table in self.tables:
+            values = greatest(values.unsqueeze(-2), table)  # [*given so far, child]
+        return Factor(self.scope, values)
+
+
+def noisy_or(strengths: Tensor, leak: Tensor) -> Tensor:
+    """The table of a noisy or: shape `[2] * n + [2]`, the child last, from strengths of shape `[n]`.
+
+    Both columns are built up by sums and products of non-negative numbers, so that tiny probabilities keep all digits.
+    """
+    off, on = 1 - leak, leak
+    for strength in strengths.unbind():
+        rate = torch.stack([torch.zeros_like(strength), strength])  # [parent]
+        off, on = off.unsqueeze(-1) * (1 - rate), on.unsqueeze(-1) + off.unsqueeze(-1) * rate
+    return torch.stack([off, on], -1)
+
+
+def greatest(first: Tensor, second: Tensor) -> Tensor:
+    """The distribution of the greater of two independent ordered variables, from theirs; states on the last axis.
+
+    Example:
+        >>> greatest(torch.tensor([0.5, 0.5]), torch.tensor([0.5, 0.5]))
+        tensor([0.2500, 0.7500])
+    """
+    below = nn.functional.pad(first[..., :-1].cumsum(-1), (1, 0))  # P(first < y)
+    return first * second.cumsum(-1) + below * second
+
+
+def _binary_parameters(term: Conditional, strengths: Numbers, leak: Numbers) -> tuple[nn.Parameter, nn.Parameter]:
+    for variable in term.scope:
+        if variable.size != 2:
+            raise ShapeError(
+                f"{term.subject}: {variable.name!r} has {variable.size} states, expected 2, off then on. "
+                "Use NoisyMax for more."
+            )
+    parents = [parent.name for parent in term.given]
+    return (
+        nn.Parameter(read_numbers(strengths, [parents], f"{term.subject}: strengths", 0, 1)),
+        nn.Parameter(read_numbers(leak, [], f"{term.subject}: leak", 0, 1)),
+    )
+
+
+def _rows(table: TableLike, scope: tuple[Variable, ...], subject: str) -> Tensor:
+    values = read_table(table, scope, subject, CHILD_LAST)
+    check_rows(values, scope[:-1], subject)
+    return values
