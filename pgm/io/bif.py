@@ -31,7 +31,20 @@ from .network import (
     shaped,
     tables,
 )
-from .text import QUOTED, Source, convert, decode, items, numbers, quote, skip_space, unquote, without_comments, words
+from .text import (
+    QUOTED,
+    Source,
+    convert,
+    decode,
+    items,
+    numbers,
+    quote,
+    quoted_always,
+    skip_space,
+    unquote,
+    without_comments,
+    words,
+)
 
 _TEXT = rf'(?:[^{{}}"]++|{QUOTED}|")*+'
 _HEAD = re.compile(rf'((?:(?:discrete|continuous)\s+)?[A-Za-z]+)\b((?:[^{{}}"]++|{QUOTED})*+)\{{')
@@ -238,7 +251,8 @@ def write(model: Model, path: Path) -> str:
         FileError: when the model has potentials, or a name holds a line break.
     """
     require_writable(model, path, "BIF", "\n")
-    parts = [f"network {quote(model.name) if model.name not in ('', 'unknown') else model.name or 'unknown'} {{\n}}"]
+    title = quoted_always(model.name) if model.name else "unknown"
+    parts = [f"network {title} {{\n}}"]
     for v in model.variables:
         parts.append(f"variable {quote(v.name)} {{\n  type discrete [ {v.size} ] {{ {_list(v.states)} }};\n}}")
     parts += [_probability(scope, values) for scope, values in tables(model)]

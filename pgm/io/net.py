@@ -17,13 +17,11 @@ import numpy as np
 from ..model import BayesianNetwork, Model
 from ..variable import Variable
 from .bif import blocks
-from .network import Entry, add, declare, digits, heading, lookup, network, require_writable, shaped, tables
+from .network import Entry, add, declare, digits, filled, heading, lookup, network, require_writable, tables
 from .text import (
     QUOTED,
     Source,
     decode,
-    numbers,
-    place_of_token,
     quoted_always,
     unquote,
     without_comments,
@@ -115,10 +113,7 @@ def _entry(
     if "data" not in attributes:
         raise source.error(start, f"{subject}: has no 'data', expected 'data = ( numbers );'.")
     begin, end = attributes["data"]
-    flat = Source(source.path, source.text[:begin] + source.text[begin:end].translate(_PARENTHESES))
-    values = numbers(flat, begin, end, subject)
-    table = shaped(source.path, source.line(begin), (*given, child), subject, values)
-    return Entry(child, tuple(given), table, lambda index: source.line(place_of_token(source, begin, end, index)))
+    return filled(Source(source.path, source.text[begin:end].translate(_PARENTHESES), source.line(begin)), child, given)
 
 
 def write(model: Model, path: Path) -> str:

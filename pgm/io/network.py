@@ -17,7 +17,7 @@ from ..errors import FileError, GraphError
 from ..model import BayesianNetwork, Model
 from ..terms import Local
 from ..variable import Finite, Variable, quoted
-from .text import fault
+from .text import Source, fault, numbers, place_of_token, skip_space
 
 # How far a row in a file may sum from 1: four states printed with two digits can be off by as much.
 FILE_TOLERANCE = 0.02
@@ -84,6 +84,16 @@ def shaped(path: Path, line: int, scope: Sequence[Variable], subject: str, value
         sizes = " x ".join(map(str, shape))
         raise fault(path, line, f"{subject}: found {values.size} numbers, expected {math.prod(shape)} = {sizes}.")
     return values.reshape(shape)
+
+
+def filled(source: Source, child: Variable, given: Sequence[Variable]) -> Entry:
+    """The conditional whose numbers, child fastest, are all of the source."""
+    subject = heading(child.name, [variable.name for variable in given])
+    stop = len(source.text)
+    start = min(skip_space(source.text, 0), stop)
+    values = numbers(source, start, stop, subject)
+    table = shaped(source.path, source.line(start), (*given, child), subject, values)
+    return Entry(child, tuple(given), table, lambda flat: source.line(place_of_token(source, start, stop, flat)))
 
 
 def network(path: Path, name: str, variables: Iterable[Variable], entries: Sequence[Entry]) -> BayesianNetwork:

@@ -30,10 +30,12 @@ class Source:
     Args:
         path: where it came from, for messages.
         text: all of it; whoever blanks comments keeps the offsets.
+        first: the number of its first line, for a piece of a longer file.
     """
 
     path: Path
     text: str
+    first: int = 1
 
     @cached_property
     def _line_ends(self) -> list[int]:
@@ -41,7 +43,7 @@ class Source:
 
     def line(self, place: int) -> int:
         """The line of a place, counted from 1."""
-        return bisect_left(self._line_ends, place) + 1
+        return bisect_left(self._line_ends, place) + self.first
 
     def error(self, place: int, message: str) -> FileError:
         """What is wrong at a place, ready to be raised."""

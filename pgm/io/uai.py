@@ -1,6 +1,7 @@
 """UAI, the format of the inference competitions: numbers only, no names. BAYES lists conditionals, MARKOV potentials.
 
-The last variable of a scope runs fastest; in a BAYES file it is the child.
+The last variable of a scope runs fastest; in a BAYES file it is the child. Beware of BAYES files from pyAgrum (up to
+3.3 at least), which run over the parents of a conditional in the opposite order; nothing in the file tells.
 
 Reference: Gogate (2014), UAI inference competition, file formats.
 """
@@ -8,18 +9,18 @@ Reference: Gogate (2014), UAI inference competition, file formats.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import FileError
-from ..model import BayesianNetwork, MarkovNetwork, Model
+from ..model import MarkovNetwork, Model
 from ..potentials import Table
 from ..variable import Variable
 from .network import Entry, digits, network, tables
-from .text import Source, decode, first_bad, parse, place_of_token, without_comments
+from .text import Source, decode, first_bad, parse, place_of_token, skip_space, without_comments
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,16 @@ def read(path: Path, data: bytes) -> Model:
     kind = next(iter(source.text.split(maxsplit=1)), "").upper()
     if kind not in ("BAYES", "MARKOV"):
         raise source.error(0, f"found {kind[:40]!r}, expected 'BAYES' or 'MARKOV' as the first word.")
-    every = tokens(source, source.text.upper().index(kind) + len(kind), kind)
+    every = tokens(source, skip_space(source.text, 0) + len(kind), kind)
     variables, scopes, index = _preamble(every)
     functions = _functions(every, variables, scopes, index)
-    return _bayes(path, variables, functions) if kind == "BAYES" else _markov(variables, functions)
+    if kind == "MARKOV":
+        return MarkovNetwork(*(Table(f.scope, f.values) for f in functions), variables=variables)
+    net = network(
+        path, "", variables, [Entry(f.scope[-1], f.scope[:-1], f.values, f.line) for f in functions if f.scope]
+    )
+    constants = [Table([], f.values) for f in functions if not f.scope and f.values != 1]
+    return Model(*net.terms, *constants, variables=variables) if constants else net
 
 
 def _preamble(every: Tokens) -> tuple[list[Variable], list[list[int]], int]:
@@ -144,17 +151,6 @@ def _functions(every: Tokens, variables: list[Variable], scopes: list[list[int]]
 def _lines(every: Tokens, index: int) -> Callable[[int], int]:
     source = every.source
     return lambda flat: source.line(place_of_token(source, every.start, len(source.text), index + flat))
-
-
-def _bayes(path: Path, variables: Sequence[Variable], functions: Sequence[Function]) -> Model:
-    entries = [Entry(f.scope[-1], f.scope[:-1], f.values, f.line) for f in functions if f.scope]
-    constants = [Table([], f.values) for f in functions if not f.scope and f.values != 1]
-    net: BayesianNetwork = network(path, "", variables, entries)
-    return Model(*net.terms, *constants, variables=variables) if constants else net
-
-
-def _markov(variables: Sequence[Variable], functions: Sequence[Function]) -> MarkovNetwork:
-    return MarkovNetwork(*(Table(f.scope, f.values) for f in functions), variables=variables)
 
 
 def write(model: Model, path: Path) -> str:

@@ -16,8 +16,8 @@ import numpy as np
 from ..errors import FileError
 from ..model import BayesianNetwork, Model
 from ..variable import Variable
-from .network import Entry, add, declare, digits, heading, lookup, network, require_writable, shaped, tables
-from .text import Source, fault, numbers
+from .network import Entry, add, declare, digits, filled, heading, lookup, network, require_writable, tables
+from .text import Source, fault
 
 _FORBIDDEN = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF]))
 _KEPT = "xml:space"  # the standard way to say that spaces around a name belong to it
@@ -85,12 +85,8 @@ def _entry(path: Path, known: dict[str, Variable], element: Element) -> Entry:
     found = [each for each in element.children if each.tag == "TABLE"]
     if len(found) != 1:
         raise fault(path, element.line, f"{subject}: {len(found)} <TABLE> elements, expected one.")
-    line = found[0].line
-    source = Source(
-        path, "\n" * (line - 1) + "".join(found[0].pieces)
-    )  # blank lines, so that errors count from the top
-    values = numbers(source, line - 1, len(source.text), subject)
-    return Entry(child, given, shaped(path, line, (*given, child), subject, values), lambda flat: line)
+    source = Source(path, "".join(found[0].pieces), found[0].line)
+    return filled(source, child, given)
 
 
 def _only(path: Path, element: Element, tag: str) -> str:
