@@ -56,8 +56,8 @@ def to_networkx(graph: Graph, view: str = "directed") -> Any:
 def from_networkx(drawn: Any) -> Graph:
     """The graph that a networkx graph shows, in any of the three views.
 
-    A DiGraph makes a conditional of each node (except of a root with `conditional=False`) and a potential of each clique
-    of arcs with `kind="potential"`; a Graph makes a potential of each maximal clique; a Graph with nodes of
+    A DiGraph makes a conditional of each node (but not of a root with `conditional=False`) and a potential of each
+    clique of arcs with `kind="potential"`; a Graph makes a potential of each maximal clique; a Graph with nodes of
     `kind="factor"` is a factor graph, the only view that keeps every term. A node without `states` gets two.
 
     Raises:
