@@ -27,6 +27,7 @@ from .network import (
     heading,
     lookup,
     network,
+    require_some,
     require_writable,
     shaped,
     tables,
@@ -49,7 +50,7 @@ from .text import (
 _TEXT = rf'(?:[^{{}}"]++|{QUOTED}|")*+'
 _HEAD = re.compile(rf'((?:(?:discrete|continuous)\s+)?[A-Za-z]+)\b((?:[^{{}}"]++|{QUOTED})*+)\{{')
 _BODY = re.compile(rf'(?:[^{{}}"]++|{QUOTED}|"|\{{{_TEXT}\}})*+\}}')
-_TYPE = re.compile(r"(?:^|;)\s*type\s+(\w+)\s*(?:\[\s*(\d+)\s*\]\s*\{(.*)\})?", re.DOTALL)
+_TYPE = re.compile(rf'(?:^|;)\s*type\s+(\w+)\s*(?:\[\s*(\d+)\s*\]\s*\{{((?:[^{{}}"]++|{QUOTED})*+)\}})?')
 _SCOPE = re.compile(rf'\s*\(((?:[^()"]++|{QUOTED})*+)\)\s*')
 _BAR = re.compile(rf"{QUOTED}|\|")
 _ROW = re.compile(rf'\s*(?:\(((?:[^()"]++|{QUOTED})*+)\)|(table|default|property)\b|(?=;))((?:[^;"]++|{QUOTED}|")*+);')
@@ -76,6 +77,7 @@ def read(path: Path, data: bytes) -> BayesianNetwork:
             add(path, line, known, variable.name, variable)
         else:
             entries.append(_entry(source, known, head, start, stop))
+    require_some(path, known)
     return network(path, name, known.values(), entries)
 
 
@@ -126,8 +128,8 @@ def _entry(source: Source, known: dict[str, Variable], head: str, start: int, st
     ]
     places, values = _rows(source, child, given, start, stop)
 
-    def line(flat: int) -> int:
-        return source.line(places[flat // child.size])
+    def line(flat: int | None) -> int:
+        return source.line(start if flat is None else places[flat // child.size])
 
     return Entry(child, tuple(given), values, line)
 

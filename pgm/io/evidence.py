@@ -31,7 +31,7 @@ def load_evidence(path: str | os.PathLike[str]) -> list[dict[int, int]]:
         [{0: 1, 3: 0}]
     """
     where = Path(path)
-    source = without_comments(decode(where, read_bytes(where)))
+    source = without_comments(decode(where, read_bytes(where)), "#")
     every = tokens(source, 0, "evidence")
     found = every.integers(0, len(every.values), "evidence")
     if not found:
@@ -43,7 +43,7 @@ def load_evidence(path: str | os.PathLike[str]) -> list[dict[int, int]]:
             f"{where}:1: evidence: the {len(found)} numbers do not fit the counts among them; "
             "expected 'count, then pairs of variable and state', with the number of samples before it or not."
         )
-    if single is not None and (many is None or not _one_a_line(source, many)):
+    if single is not None and (not many or not _one_a_line(source, many)):
         return [_observed(where, sample) for sample in single]
     return [_observed(where, sample) for sample in many or []]
 
@@ -80,9 +80,14 @@ def save_evidence(samples: Iterable[Mapping[int, int]], path: str | os.PathLike[
         samples: each from the number of a variable to the number of its state.
         path: any name; .gz is packed.
 
+    Raises:
+        FileError: when there is no sample (for no evidence, give one empty sample), or the file can not be written.
+
     Example: see `load_evidence`.
     """
     lines = [" ".join(map(str, [len(s), *(n for pair in s.items() for n in pair)])) for s in samples]
+    if not lines:
+        raise FileError(f"{path}: there is no sample to write; for no evidence give one empty sample, [{{}}].")
     count = [] if len(lines) == 1 else [str(len(lines))]
     write_text(Path(path), "\n".join([*count, *lines]) + "\n")
 

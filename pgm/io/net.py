@@ -17,7 +17,19 @@ import numpy as np
 from ..model import BayesianNetwork, Model
 from ..variable import Variable
 from .bif import blocks
-from .network import Entry, add, declare, digits, filled, heading, lookup, network, require_writable, tables
+from .network import (
+    Entry,
+    add,
+    declare,
+    digits,
+    filled,
+    heading,
+    lookup,
+    network,
+    require_some,
+    require_writable,
+    tables,
+)
 from .text import (
     QUOTED,
     Source,
@@ -46,7 +58,7 @@ def read(path: Path, data: bytes) -> BayesianNetwork:
         >>> read(Path("coin.net"), b'net {} node c { states = ("h" "t"); } potential (c) { data = (.5 .5); }')
         BayesianNetwork(1 variables: c; 1 conditional)
     """
-    source = without_comments(decode(path, data))
+    source = without_comments(decode(path, data), "%")
     name, known, entries = "", dict[str, Variable](), list[Entry]()
     for keyword, head, start, stop in blocks(source, _KEYWORDS, _UNREAD):
         subject = f"{keyword} {head}".strip()
@@ -62,6 +74,7 @@ def read(path: Path, data: bytes) -> BayesianNetwork:
         else:
             key, line = unquote(head), source.line(start)
             add(path, line, known, key, _variable(source, key, start, attributes))
+    require_some(path, known)
     return network(path, name, known.values(), entries)
 
 
@@ -113,7 +126,8 @@ def _entry(
     if "data" not in attributes:
         raise source.error(start, f"{subject}: has no 'data', expected 'data = ( numbers );'.")
     begin, end = attributes["data"]
-    return filled(Source(source.path, source.text[begin:end].translate(_PARENTHESES), source.line(begin)), child, given)
+    data = Source(source.path, source.text[begin:end].translate(_PARENTHESES), source.line(begin))
+    return filled(data, child, given, line)
 
 
 def write(model: Model, path: Path) -> str:

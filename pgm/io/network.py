@@ -31,13 +31,13 @@ class Entry:
         child: the variable it is about.
         given: its parents, in the order of the table's axes.
         values: numbers of shape `[*given, child]`.
-        line: from the flat index of a number to the line it is on.
+        line: from the flat index of a number to the line it is on, from None to the line where all begins.
     """
 
     child: Variable
     given: tuple[Variable, ...]
     values: np.ndarray
-    line: Callable[[int], int]
+    line: Callable[[int | None], int]
 
     @property
     def subject(self) -> str:
@@ -86,14 +86,22 @@ def shaped(path: Path, line: int, scope: Sequence[Variable], subject: str, value
     return values.reshape(shape)
 
 
-def filled(source: Source, child: Variable, given: Sequence[Variable]) -> Entry:
-    """The conditional whose numbers, child fastest, are all of the source."""
+def filled(source: Source, child: Variable, given: Sequence[Variable], line: int) -> Entry:
+    """The conditional that begins on a line and whose numbers, child fastest, are all of the source."""
     subject = heading(child.name, [variable.name for variable in given])
-    stop = len(source.text)
-    start = min(skip_space(source.text, 0), stop)
-    values = numbers(source, start, stop, subject)
-    table = shaped(source.path, source.line(start), (*given, child), subject, values)
-    return Entry(child, tuple(given), table, lambda flat: source.line(place_of_token(source, start, stop, flat)))
+    start, stop = skip_space(source.text, 0), len(source.text)
+    table = shaped(source.path, source.line(start), (*given, child), subject, numbers(source, start, stop, subject))
+
+    def line_of(flat: int | None) -> int:
+        return line if flat is None else source.line(place_of_token(source, start, stop, flat))
+
+    return Entry(child, tuple(given), table, line_of)
+
+
+def require_some(path: Path, known: Mapping[str, Variable]) -> None:
+    """Raise a `FileError` when no variable is declared."""
+    if not known:
+        raise FileError(f"{path}: declares no variable; is the file empty, cut off, or in another format?")
 
 
 def network(path: Path, name: str, variables: Iterable[Variable], entries: Sequence[Entry]) -> BayesianNetwork:
@@ -123,10 +131,10 @@ def _one_each(path: Path, variables: Sequence[Variable], entries: Sequence[Entry
     for entry in entries:
         names = [variable.name for variable in (*entry.given, entry.child)]
         if len(set(names)) < len(names):
-            raise fault(path, entry.line(0), f"{entry.subject}: names a variable twice; list each once.")
+            raise fault(path, entry.line(None), f"{entry.subject}: names a variable twice; list each once.")
         if entry.child.name in found:
-            first = found[entry.child.name].line(0)
-            raise fault(path, entry.line(0), f"{entry.subject}: {names[-1]!r} has a table already, on line {first}.")
+            first = found[entry.child.name].line(None)
+            raise fault(path, entry.line(None), f"{entry.subject}: {names[-1]!r} has a table already, on line {first}.")
         found[entry.child.name] = entry
     missing = [variable.name for variable in variables if variable.name not in found]
     if missing:
@@ -158,10 +166,10 @@ def _no_cycle(path: Path, entries: Sequence[Entry]) -> None:
     if nx.is_directed_acyclic_graph(graph):
         return
     loop = [tail for tail, _ in nx.find_cycle(graph)]
-    entry = next(entry for entry in entries if entry.child.name == loop[0])
-    raise fault(
-        path, entry.line(0), f"{entry.subject}: cycle {' -> '.join([*loop, loop[0]])}; the arrows must not loop."
-    )
+    entry = next(entry for entry in entries if entry.child.name in loop)
+    first = loop.index(entry.child.name)
+    loop = [*loop[first:], *loop[: first + 1]]
+    raise fault(path, entry.line(None), f"{entry.subject}: cycle {' -> '.join(loop)}; the arrows must not loop.")
 
 
 def tables(model: Model) -> list[tuple[tuple[Variable, ...], np.ndarray]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import FileError
 from .network import digits
-from .text import Source, decode, place_of_token, read_bytes, without_comments, write_text
+from .text import Source, decode, place_of_token, read_bytes, skip_space, without_comments, write_text
 
 TASKS = ("PR", "MAR", "MAP")
 
@@ -65,7 +65,7 @@ def load_results(path: str | os.PathLike[str]) -> list[Result]:
         [Result(task='PR', log10=-1.5, marginals=(), states=())]
     """
     where = Path(path)
-    source = without_comments(decode(where, read_bytes(where)))
+    source = without_comments(decode(where, read_bytes(where)), "#")
     task = next(iter(source.text.split(maxsplit=1)), "").upper()
     task = "MAP" if task == "MPE" else task
     if task not in TASKS:

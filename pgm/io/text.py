@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.+<>=-]+")
 _ITEM = re.compile(rf'{QUOTED}|[^",]+')
 _WORD = re.compile(rf'{QUOTED}|[^",\s]+')
 _SOLID = re.compile(r"\S")
-_COMMENT = re.compile(rf"{QUOTED}|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|(?:^|(?<=[;{{}}\n]))[ \t\r]*+[#%][^\n]*+")
+_COMMENT = rf"{QUOTED}|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|(?:^|(?<=[;{{}}\n]))[ \t\r]*+[#%][^\n]*+"
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,12 @@ def decode(path: Path, data: bytes) -> Source:
         return Source(path, data.decode("latin-1"))
 
 
-def without_comments(source: Source) -> Source:
+def without_comments(source: Source, mark: str = "") -> Source:
     """The source with comments blanked in place: //, /* */, and # or % where a statement could begin.
+
+    Args:
+        source: the text; what is in double quotes is kept.
+        mark: a letter that begins a comment wherever it stands.
 
     Raises:
         FileError: when a /* comment is never closed.
@@ -132,9 +136,10 @@ def without_comments(source: Source) -> Source:
             raise source.error(match.start(), "the comment begun with '/*' is never closed; add '*/'.")
         return found if found.startswith('"') else re.sub(r"[^\n]", " ", found)
 
-    if not any(mark in source.text for mark in ("//", "/*", "#", "%")):
+    if not any(sign in source.text for sign in ("//", "/*", "#", "%")):
         return source
-    return Source(source.path, _COMMENT.sub(blank, source.text))
+    pattern = _COMMENT + (rf"|{mark}[^\n]*+" if mark else "")
+    return Source(source.path, re.sub(pattern, blank, source.text))
 
 
 def quote(name: str) -> str:

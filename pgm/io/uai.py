@@ -64,11 +64,11 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Function:
-    """One function of a file: its scope, its numbers, and the line of each of them."""
+    """One function of a file: its scope, its numbers, and the line of each number, or of the scope for None."""
 
     scope: tuple[Variable, ...]
     values: np.ndarray
-    line: Callable[[int], int]
+    line: Callable[[int | None], int]
 
 
 def tokens(source: Source, start: int, subject: str) -> Tokens:
@@ -91,7 +91,7 @@ def read(path: Path, data: bytes) -> Model:
         >>> read(Path("pair.uai"), b"MARKOV 2  2 2  1  2 0 1  4  30 5 1 10")
         MarkovNetwork(2 variables: x0, x1; 1 potential)
     """
-    source = without_comments(decode(path, data))
+    source = without_comments(decode(path, data), "#")
     kind = next(iter(source.text.split(maxsplit=1)), "").upper()
     if kind not in ("BAYES", "MARKOV"):
         raise source.error(0, f"found {kind[:40]!r}, expected 'BAYES' or 'MARKOV' as the first word.")
@@ -107,15 +107,15 @@ def read(path: Path, data: bytes) -> Model:
     return Model(*net.terms, *constants, variables=variables) if constants else net
 
 
-def _preamble(every: Tokens) -> tuple[list[Variable], list[list[int]], int]:
-    """The variables, the scopes, and the index of the first number after them."""
+def _preamble(every: Tokens) -> tuple[list[Variable], list[tuple[int, list[int]]], int]:
+    """The variables, the scopes with the index where each begins, and the index of the first number after them."""
     (count,) = every.integers(0, 1, "the number of variables")
     sizes = every.integers(1, count, "the numbers of states")
     if 0 in sizes:
         raise every.error(1 + sizes.index(0), f"x{sizes.index(0)} has 0 states, expected at least one.")
     (terms,) = every.integers(1 + count, 1, "the number of functions")
     index = 2 + count
-    scopes: list[list[int]] = []
+    scopes: list[tuple[int, list[int]]] = []
     for term in range(terms):
         (width,) = every.integers(index, 1, f"function {term}: its number of variables")
         scope = every.integers(index + 1, width, f"function {term}: its variables")
@@ -123,14 +123,16 @@ def _preamble(every: Tokens) -> tuple[list[Variable], list[list[int]], int]:
             raise every.error(index, f"function {term}: {scope} names variable {max(scope)}, but there are {count}.")
         if len(set(scope)) < len(scope):
             raise every.error(index, f"function {term}: {scope} names a variable twice; list each once.")
-        scopes.append(scope)
+        scopes.append((index, scope))
         index += 1 + width
     return [Variable(f"x{number}", size) for number, size in enumerate(sizes)], scopes, index
 
 
-def _functions(every: Tokens, variables: list[Variable], scopes: list[list[int]], index: int) -> list[Function]:
+def _functions(
+    every: Tokens, variables: list[Variable], scopes: list[tuple[int, list[int]]], index: int
+) -> list[Function]:
     found: list[Function] = []
-    for term, places in enumerate(scopes):
+    for term, (head, places) in enumerate(scopes):
         scope = [variables[place] for place in places]
         shape = [variable.size for variable in scope]
         expected = math.prod(shape)
@@ -141,16 +143,21 @@ def _functions(every: Tokens, variables: list[Variable], scopes: list[list[int]]
                 index, f"function {term}: its table has {size} numbers, expected {expected} for ({names})."
             )
         values = every.floats(index + 1, size, f"function {term}: its table")
-        found.append(Function(tuple(scope), values.reshape(shape), _lines(every, index + 1)))
+        found.append(Function(tuple(scope), values.reshape(shape), _lines(every, head, index + 1)))
         index += 1 + size
     if index < len(every.values):
         raise every.error(index, f"{len(every.values) - index} numbers are left after the last table; expected none.")
     return found
 
 
-def _lines(every: Tokens, index: int) -> Callable[[int], int]:
-    source = every.source
-    return lambda flat: source.line(place_of_token(source, every.start, len(source.text), index + flat))
+def _lines(every: Tokens, head: int, start: int) -> Callable[[int | None], int]:
+    """The line of a number of a table, or of its scope for None; worked out only when something is wrong."""
+
+    def line(flat: int | None) -> int:
+        index = head if flat is None else start + flat
+        return every.source.line(place_of_token(every.source, every.start, len(every.source.text), index))
+
+    return line
 
 
 def write(model: Model, path: Path) -> str:

@@ -16,7 +16,19 @@ import numpy as np
 from ..errors import FileError
 from ..model import BayesianNetwork, Model
 from ..variable import Variable
-from .network import Entry, add, declare, digits, filled, heading, lookup, network, require_writable, tables
+from .network import (
+    Entry,
+    add,
+    declare,
+    digits,
+    filled,
+    heading,
+    lookup,
+    network,
+    require_some,
+    require_writable,
+    tables,
+)
 from .text import Source, fault
 
 _FORBIDDEN = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF]))
@@ -65,6 +77,7 @@ def read(path: Path, data: bytes) -> BayesianNetwork:
             variable = _variable(path, element)
             add(path, element.line, known, variable.name, variable)
     entries = [_entry(path, known, each) for each in net.children if each.tag in ("DEFINITION", "PROBABILITY")]
+    require_some(path, known)
     return network(path, next(iter(net.texts("NAME")), ""), known.values(), entries)
 
 
@@ -86,7 +99,7 @@ def _entry(path: Path, known: dict[str, Variable], element: Element) -> Entry:
     if len(found) != 1:
         raise fault(path, element.line, f"{subject}: {len(found)} <TABLE> elements, expected one.")
     source = Source(path, "".join(found[0].pieces), found[0].line)
-    return filled(source, child, given)
+    return filled(source, child, given, element.line)
 
 
 def _only(path: Path, element: Element, tag: str) -> str:
@@ -121,7 +134,7 @@ def _parse(path: Path, data: bytes) -> Element:
         inside = f" in <{stack[-1].tag}>" if stack[-1] is not top else ""
         wrong = expat.ErrorString(error.code)
         raise fault(path, error.lineno, f"{wrong}{inside}; expected well-formed XML. Is the file cut off?") from None
-    except ValueError as error:
+    except (LookupError, ValueError) as error:
         if isinstance(error, FileError):
             raise
         raise fault(path, 1, f"the XML can not be decoded ({error}); save the file as UTF-8.") from None
