@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 SMALL, LARGE = 1e-100, 1e100
+DOUBTFUL = 1e-220  # a peak below this, from operands with peaks above SMALL, comes from entries near underflow
 MAXIMISE, WANT_LEFT, WANT_RIGHT = 1, 2, 4  # flags of a step
 
 
@@ -48,7 +49,7 @@ def _rescaled(buf, low, high, peak):
 
 @njit(cache=True, nogil=True)
 def upward(trees, steps, ptr, left, right, buf):
-    """Run all steps; returns the log of the product of the roots that are evidence, -inf when one is zero.
+    """Run all steps; returns the log of the product of the roots that are evidence, -inf when zero or in doubt.
 
     Args:
         trees: [tree, 5]: first and last step, first and last entry of the root, whether it is evidence.
@@ -74,6 +75,8 @@ def upward(trees, steps, ptr, left, right, buf):
                         acc += buf[left[e]] * buf[right[e]]
                     buf[o] = acc
                     peak = max(peak, acc)
+            if 0.0 < peak < DOUBTFUL:
+                return -np.inf
             scale += _rescaled(buf, low, high, peak)
         if trees[t, 4]:
             root = 0.0
@@ -158,3 +161,15 @@ def answer_row(leaves, seen, rel, trees, steps, ptr, left, right, reads, spots, 
         downward(trees, steps, ptr, left, right, buf, adj)
         read(reads, spots, fixed, states, buf, adj, out)
     return total
+
+
+@njit(cache=True, nogil=True)
+def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, reads, spots, fixed, values, soft,
+                states, totals, out):  # fmt: skip
+    """As `answer_row` for the rows first ... last of a batch, `[rows, ...]` each."""
+    buf, adj = np.empty(len(rel)), np.empty(len(rel))
+    for row in range(first, last):
+        totals[row] = answer_row(
+            leaves, seen, rel, trees, steps, ptr, left, right, reads, spots, fixed, values, soft[row], states[row],
+            buf, adj, out[row],
+        )  # fmt: skip

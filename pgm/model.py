@@ -13,6 +13,7 @@ from .errors import GraphError
 from .factor import Factor
 from .graph import Graph, Term
 from .potentials import Potential
+from .sessions import Sessions
 from .terms import Local
 from .variable import Variable, by_name
 
@@ -42,6 +43,7 @@ class Model(nn.Module):
                 raise GraphError(f"{type(self).__name__}: {term!r} is no conditional or potential.")
         self.terms = nn.ModuleList(terms)
         self.name = name
+        self.sessions = Sessions()
         found = by_name([*variables, *(v for term in terms for v in term.scope)])
         self.graph = Graph(tuple(found.values()), tuple(_term(term) for term in terms))
 

@@ -119,12 +119,14 @@ class Plan:
         query: what is asked.
         trees: independent contractions; more than one when groups of targets need different parts of the graph.
         sliced: variables conditioned on, one state combination at a time, to stay within memory.
+        executor: what will run the steps, and how large that is.
     """
 
     graph: Graph
     query: Query
     trees: tuple[Tree, ...]
     sliced: tuple[int, ...] = ()
+    executor: str = ""
     sizes: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -165,6 +167,8 @@ class Plan:
             f"  {human_bytes(8 * self.entries)} a row at the peak if dense",
             f"  widest clique {widest:.3g} entries: {', '.join(self.names(self.clique)) or 'none'}",
         ]
+        if self.executor:
+            lines.append(f"  runs as {self.executor}")
         if self.sliced:
             lines.append(f"  {self.slices} slices over {', '.join(self.names(self.sliced))}")
         return "\n".join(lines)

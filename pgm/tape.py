@@ -30,6 +30,7 @@ class Tape:
         leaves, seen, rel: how inputs are gathered; see `kernels.gather`.
         trees, steps, ptr, left, right: the multiply-adds; see `kernels.upward`.
         reads, spots, fixed: how answers are read; see `kernels.read`.
+        links, places, main: how the tensors hang together; see `walks.explain_rows`.
         width: length of one row of answers.
     """
 
@@ -46,6 +47,9 @@ class Tape:
     reads: np.ndarray
     spots: np.ndarray
     fixed: np.ndarray
+    links: np.ndarray
+    places: np.ndarray
+    main: int
     width: int
 
     @property
@@ -203,8 +207,30 @@ class _Tensors:
             rel[starts[t] : starts[t + 1]] = place
         return Tape(
             keys, starts, table.astype(INT), np.array(seen, dtype=INT).reshape(-1, 2), rel, self._trees(starts),
-            self._steps(starts), ptr, left, right, reads, spots, fixed, self.layout.answers[-1],
+            self._steps(starts), ptr, left, right, reads, spots, fixed, self._links(), *self._places(),
+            self.layout.answers[-1],
         )  # fmt: skip
+
+    def _links(self) -> np.ndarray:
+        rows = [
+            (first + number, first + step.left, first + step.right if step.right != NONE else NONE)
+            for first, tree in zip(self.firsts, self.plan.trees, strict=True)
+            for number, step in enumerate(tree.steps, len(tree.leaves))
+        ]
+        return np.array(rows, dtype=INT).reshape(-1, 3)
+
+    def _places(self) -> tuple[np.ndarray, int]:
+        """Where the state of each target variable is decoded: in the last tensor that holds it."""
+        columns = self.layout.columns
+        wanted = dict.fromkeys(v for target in self.plan.query.targets for v in target)
+        last = {v: t for t, scope in enumerate(self.scopes) for v in scope}
+        rows = []
+        for column, v in enumerate(wanted):
+            if v not in columns:
+                after = self.scopes[last[v]][self.scopes[last[v]].index(v) + 1 :]
+                rows.append((column, last[v], int(np.prod([self.plan.sizes[u] for u in after])), self.plan.sizes[v]))
+        main = max((sum(first <= t for first in self.firsts) - 1 for _, t, _, _ in rows), default=NONE)
+        return np.array(rows, dtype=INT).reshape(-1, 4), main
 
     def _trees(self, starts: np.ndarray) -> np.ndarray:
         rows, step = [], 0

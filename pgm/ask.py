@@ -1,0 +1,340 @@
+"""Asking a model: marginals and joints, log evidence, most probable explanations, exact samples.
+
+Every verb compiles its question once per pattern of evidence, keeps it with the model, and never changes the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .engines.exact import Exact
+from .errors import EvidenceError, GraphError
+from .evidence import Evidence, Given, Likelihood, columns_of, patterns, read_evidence
+from .model import Model
+from .plan import Plan, Query, Task
+from .posterior import Answers, Explanation, Posterior, Samples
+from .session import Session
+from .variable import quoted
+
+Target = str | Sequence[str]  # a variable, or several for their joint
+DEFAULT = Exact()
+
+
+def infer(
+    model: Model,
+    targets: Iterable[Target] | None = None,
+    *,
+    given: Given | None = None,
+    likelihood: Likelihood | None = None,
+    jeffrey: Likelihood | None = None,
+    engine: Exact | None = None,
+    impossible: Literal["raise", "nan"] = "raise",
+) -> Posterior:
+    """Posterior probabilities p(target | evidence), for one row of evidence or many.
+
+    Args:
+        model: any finite model.
+        targets: names, and tuples of names for joints; all variables when None.
+        given: observed states: a label, a list of labels or an integer tensor (-1 is missing) for each variable, or a
+            DataFrame.
+        likelihood: virtual evidence: for each variable a vector proportional to p(observation | state), `[states]`
+            or `[rows, states]`, multiplied in.
+        jeffrey: soft evidence: for each variable the distribution that its posterior must have.
+        engine: options of the exact engine.
+        impossible: what a row of probability 0 does: raise, or give NaN for that row.
+
+    Raises:
+        EvidenceError: on unknown names and states, or evidence of probability 0.
+        PlanError: when the question is beyond the engine's limits.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable
+        >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
+        >>> net = BayesianNetwork(Tabular(rain, [], [0.8, 0.2]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))
+        >>> infer(net, ["rain"], given={"wet": ["yes", "no"]})["rain", "yes"]
+        tensor([0.6667, 0.0526], dtype=torch.float64)
+    """
+    asked = None if targets is None else tuple(targets)
+    if likelihood is None and jeffrey is None and (given is None or type(given) is dict):
+        quick = model.sessions.kept.get((asked, tuple(given or ()), engine))
+        found = quick.row(given) if quick is not None else None
+        if found is not None:
+            return found
+    evidence = read_evidence(model.graph, given, likelihood)
+    scopes = _scopes(model, asked)
+    if jeffrey is not None:
+        from .jeffrey import with_jeffrey
+
+        evidence = with_jeffrey(model, evidence, jeffrey, engine or DEFAULT)
+    elif not evidence.batched and not evidence.soft:
+        key = (asked, tuple(given or ()), engine)
+        model.sessions.get(key, lambda: Quick(model, scopes, evidence, engine or DEFAULT))
+    return posterior(model, scopes, evidence, engine or DEFAULT, impossible)
+
+
+class Quick:
+    """The shortest way from labels to a posterior for one pattern of evidence."""
+
+    def __init__(self, model: Model, scopes: tuple[tuple[int, ...], ...], evidence: Evidence, engine: Exact) -> None:
+        variables = model.graph.variables
+        self.session = session(model, Query("marginal", scopes, frozenset(evidence.hard)), engine)
+        self.encoders = [(variables[v].name, dict(variables[v].domain.numbers)) for v in sorted(evidence.hard)]
+        self.answers = _answers(model, scopes, self.session)
+        self.possible = self.session.tape is not None and not self.session.widened
+
+    def row(self, given: Mapping[str, Any] | None) -> Posterior | None:
+        """The posterior of one row of labels, or None when this is not such a row (or has probability 0)."""
+        if not self.possible:
+            return None
+        try:
+            states = [numbers[given[name]] for name, numbers in self.encoders]  # type: ignore[index]
+        except (KeyError, TypeError):
+            return None
+        self.session.refresh()
+        total, flat = self.session.answer_row(states)
+        return Posterior(self.answers, flat, total) if total > -np.inf else None
+
+
+def posterior(
+    model: Model,
+    scopes: tuple[tuple[int, ...], ...],
+    evidence: Evidence,
+    engine: Exact,
+    impossible: str,
+) -> Posterior:
+    """The posterior of targets by number given evidence in numbers."""
+    totals, flat, last = np.empty(evidence.rows), np.zeros((evidence.rows, 0)), None
+    for rows, hard, soft in patterns(evidence, _sizes(model)):
+        last = session(model, Query("marginal", scopes, frozenset(hard), frozenset(soft)), engine)
+        some, values = last.answers(*columns_of(hard, soft, rows))
+        if flat.shape[1] == 0:
+            flat = np.zeros((evidence.rows, values.shape[1]))
+        totals[rows], flat[rows] = some, values
+    _check_possible(totals, evidence, model, impossible, "infer")
+    flat[np.isneginf(totals)] = np.nan
+    if last is None:
+        last = session(model, Query("marginal", scopes), engine)
+    answers = _answers(model, scopes, last)
+    return Posterior(answers, flat, totals) if evidence.batched else Posterior(answers, flat[0], totals[0])
+
+
+def log_evidence(
+    model: Model,
+    *,
+    given: Given | None = None,
+    likelihood: Likelihood | None = None,
+    engine: Exact | None = None,
+) -> Tensor:
+    """log p(evidence); without evidence log Z, the log of the partition function (0 for a Bayesian network).
+
+    Differentiable in all parameters of the model: its gradient in a table's logarithm is the expected count.
+
+    Args:
+        model, given, likelihood, engine: as for `infer`.
+
+    Returns:
+        `[*batch]`, in nats; -inf for evidence of probability 0.
+
+    Example:
+        >>> from pgm import MarkovNetwork, Table, Variable
+        >>> a, b = Variable("a"), Variable("b")
+        >>> net = MarkovNetwork(Table([a, b], [[30, 5], [1, 10]]))
+        >>> round(float(log_evidence(net).exp()), 6)
+        46.0
+    """
+    evidence = read_evidence(model.graph, given, likelihood, "log_evidence")
+    differentiable = torch.is_grad_enabled() and any(p.requires_grad for p in model.parameters())
+    parts, places = [], []
+    for rows, hard, soft in patterns(evidence, _sizes(model)):
+        asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), engine or DEFAULT)
+        columns = columns_of(hard, soft, rows)
+        parts.append(asked.log_evidence(*columns) if differentiable else torch.from_numpy(asked.answers(*columns)[0]))
+        places.append(torch.from_numpy(rows))
+    totals = torch.cat(parts)[torch.cat(places).argsort()] if parts else torch.zeros(0, dtype=torch.float64)
+    return totals if evidence.batched else totals[0]
+
+
+def mpe(
+    model: Model,
+    targets: Iterable[str] | None = None,
+    *,
+    given: Given | None = None,
+    likelihood: Likelihood | None = None,
+    k: int = 1,
+    engine: Exact | None = None,
+) -> Explanation:
+    """The k most probable joint states: argmax_x max over targets of the sum over all else of p(x, evidence).
+
+    Without targets the maximum is over all variables (most probable explanation); with targets all others are summed
+    out first (marginal MAP), exactly. These are joint states, not the most probable state of each variable alone.
+
+    Args:
+        model, given, likelihood, engine: as for `infer`.
+        targets: names to maximise over; all when None. Observed ones come out as observed.
+        k: how many explanations, best first.
+
+    Raises:
+        EvidenceError: when the evidence has probability 0.
+
+    Example:
+        >>> from pgm import MarkovNetwork, Table, Variable
+        >>> a, b = Variable("a"), Variable("b")
+        >>> best = mpe(MarkovNetwork(Table([a, b], [[30, 5], [1, 10]])), k=2)
+        >>> best.assignment(0), best.assignment(1)
+        ({'a': '0', 'b': '0'}, {'a': '1', 'b': '1'})
+    """
+    if k < 1:
+        raise EvidenceError(f"mpe: k is {k}, expected 1 or more.")
+    evidence = read_evidence(model.graph, given, likelihood, "mpe")
+    names = model.graph.names if targets is None else model.graph.require(targets, "mpe")
+    number = {name: place for place, name in enumerate(model.graph.names)}
+    wanted = tuple(dict.fromkeys(number[name] for name in names))
+    states = np.full((evidence.rows, k, len(wanted)), -1, dtype=np.int64)
+    logs = np.full((evidence.rows, k), -np.inf)
+    for rows, hard, soft in patterns(evidence, _sizes(model)):
+        asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), engine or DEFAULT)
+        some, found = asked.explain(*columns_of(hard, soft, rows), k)
+        for column, v in enumerate(wanted):
+            if v in hard:
+                found[:, :, column] = np.where(np.isneginf(some), -1, hard[v][rows][:, None])
+        logs[rows], states[rows] = some, found
+    _check_possible(logs[:, 0], evidence, model, "raise", "mpe")
+    variables = tuple(model.graph.variables[v] for v in wanted)
+    if not evidence.batched:
+        states, logs = states[0], logs[0]
+    return Explanation(variables, torch.from_numpy(states), torch.from_numpy(logs))
+
+
+def sample(
+    model: Model,
+    n: int,
+    targets: Iterable[str] | None = None,
+    *,
+    given: Given | None = None,
+    likelihood: Likelihood | None = None,
+    seed: int | None = None,
+    generator: torch.Generator | None = None,
+    engine: Exact | None = None,
+) -> Samples:
+    """n exact, independent samples of p(targets | evidence); no burn-in, no rejection.
+
+    Args:
+        model, given, likelihood, engine: as for `infer`, for a single row of evidence.
+        n: how many.
+        targets: names to sample; all variables when None.
+        seed: for reproducible draws; fresh ones when None.
+        generator: a source of randomness instead of a seed.
+
+    Raises:
+        EvidenceError: when the evidence has probability 0 or is a batch.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable
+        >>> coin = Variable("coin", ["heads", "tails"])
+        >>> len(sample(BayesianNetwork(Tabular(coin, [], [0.5, 0.5])), 10, seed=1))
+        10
+    """
+    evidence = read_evidence(model.graph, given, likelihood, "sample")
+    if evidence.batched:
+        raise EvidenceError(f"sample: evidence has {evidence.rows} rows, expected one; call sample once a row.")
+    names = model.graph.names if targets is None else model.graph.require(targets, "sample")
+    number = {name: place for place, name in enumerate(model.graph.names)}
+    wanted = tuple(dict.fromkeys(number[name] for name in names))
+    query = Query("sample", (wanted,), frozenset(evidence.hard), frozenset(evidence.soft))
+    if seed is None:
+        seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    columns = columns_of(evidence.hard, evidence.soft, np.arange(1))
+    total, states = session(model, query, engine or DEFAULT).draw(*columns, n, seed)
+    _check_possible(np.array([total]), evidence, model, "raise", "sample")
+    for column, v in enumerate(wanted):
+        if v in evidence.hard:
+            states[:, column] = evidence.hard[v][0]
+    return Samples(tuple(model.graph.variables[v] for v in wanted), torch.from_numpy(states))
+
+
+def plan_for(
+    model: Model,
+    targets: Iterable[Target] | None = None,
+    *,
+    given: Iterable[str] = (),
+    likelihood: Iterable[str] = (),
+    task: Task = "marginal",
+    engine: Exact | None = None,
+) -> Plan:
+    """The plan that a question would use; print it before anything runs.
+
+    Args:
+        model, targets, engine: as for `infer`.
+        given, likelihood: names of the variables that rows of evidence will give.
+        task: 'marginal', 'log_evidence', 'maximum' or 'sample'.
+
+    Example:
+        >>> from pgm import MarkovNetwork, Table, Variable
+        >>> a, b = Variable("a"), Variable("b")
+        >>> print(plan_for(MarkovNetwork(Table([a, b], [[30, 5], [1, 10]]))))  # doctest: +ELLIPSIS
+        Plan for marginal of 2 targets, 0 observed:
+          ...
+    """
+    graph = model.graph
+    number = {name: place for place, name in enumerate(graph.names)}
+    observed = frozenset(number[name] for name in graph.require(given, "plan_for"))
+    soft = frozenset(number[name] for name in graph.require(likelihood, "plan_for"))
+    scopes = _scopes(model, None if targets is None else tuple(targets))
+    if task != "marginal":
+        scopes = (tuple(dict.fromkeys(v for scope in scopes for v in scope)),) if task != "log_evidence" else ()
+    return session(model, Query(task, scopes, observed, soft), engine or DEFAULT).plan
+
+
+def session(model: Model, query: Query, engine: Exact) -> Session:
+    """The compiled question, kept with the model and up to date with its parameters."""
+    found: Session = model.sessions.get((query, engine), lambda: Session(model, query, engine))
+    found.refresh()
+    return found
+
+
+def _scopes(model: Model, asked: tuple[Target, ...] | None) -> tuple[tuple[int, ...], ...]:
+    """Targets as variable numbers; every variable on its own when none are named."""
+    if asked is None:
+        return tuple((v,) for v in range(len(model.variables)))
+    number = {name: place for place, name in enumerate(model.graph.names)}
+    scopes = []
+    for target in asked:
+        names = model.graph.require((target,) if isinstance(target, str) else target, "targets")
+        if not names or len(set(names)) < len(names):
+            raise GraphError(f"targets: {target!r} is no target; give a name or several different ones.")
+        scopes.append(tuple(number[name] for name in names))
+    return tuple(dict.fromkeys(scopes))
+
+
+def _sizes(model: Model) -> tuple[int, ...]:
+    return tuple(variable.size for variable in model.variables)
+
+
+def _answers(model: Model, scopes: tuple[tuple[int, ...], ...], asked: Session) -> Answers:
+    """The names of the answers and their places in a row."""
+    variables = model.graph.variables
+    targets = tuple(tuple(variables[v] for v in scope) for scope in scopes)
+    lengths = [prod(v.size for v in target) for target in targets]
+    return Answers(targets, (0, *accumulate(lengths)), asked.plan, "Exact")
+
+
+def _check_possible(totals: np.ndarray, evidence: Evidence, model: Model, impossible: str, subject: str) -> None:
+    """Raise an `EvidenceError` that shows the first row of probability 0."""
+    bad = np.flatnonzero(np.isneginf(totals))
+    if impossible == "nan" or not len(bad):
+        return
+    names, row = model.graph.variables, int(bad[0])
+    shown = {names[v].name: names[v].states[states[row]] for v, states in evidence.hard.items() if states[row] >= 0}
+    text = "{" + ", ".join(f"{name!r}: {label!r}" for name, label in list(shown.items())[:8]) + "}"
+    text += f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+    text += f" with likelihoods of {quoted(names[v].name for v in evidence.soft)}" if evidence.soft else ""
+    where = f" in row {row} ({len(bad)} such rows of {evidence.rows})" if evidence.batched else ""
+    hint = " Use impossible='nan' to answer the other rows." if evidence.batched and subject == "infer" else ""
+    raise EvidenceError(f"{subject}: the evidence {text}{where} has probability 0 (checked in log arithmetic).{hint}")

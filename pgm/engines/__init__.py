@@ -1,0 +1,1 @@
+"""How to answer: one small frozen record of options an engine."""

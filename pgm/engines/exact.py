@@ -1,0 +1,50 @@
+"""Exact inference: options, and the limits it promises to keep."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+FREE_SHARE = 0.5  # of the free memory, when no limit is given
+OPERATIONS_AT_MOST = 2.0**42
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Answers without approximation, by contraction of the model's tables.
+
+    Args:
+        memory: bytes that may be used; by default half of what is free when the plan is made.
+        seconds: time budget of the search for an elimination order; by default in proportion to its worth, at most 2 s.
+        dtype: arithmetic; float64, or float32 by choice.
+        device: where to compute; by default where the model's parameters are.
+        executor: 'tape' (unrolled multiply-adds, on the CPU in float64), 'products' (batched matrix products, any
+            device) or 'auto'.
+
+    Example:
+        >>> Exact(memory=2e9)
+        Exact(memory=2000000000.0, seconds=None, dtype=torch.float64, device=None, executor='auto')
+    """
+
+    memory: float | None = None
+    seconds: float | None = None
+    dtype: torch.dtype = torch.float64
+    device: str | torch.device | None = None
+    executor: Literal["auto", "tape", "products"] = "auto"
+
+    def bytes_allowed(self) -> float:
+        """The memory limit in bytes."""
+        return self.memory if self.memory is not None else FREE_SHARE * free_memory()
+
+
+def free_memory() -> float:
+    """Bytes of memory that a program could take without swapping; physical memory where that is unknown."""
+    try:
+        with open("/proc/meminfo") as lines:
+            available = next(line for line in lines if line.startswith("MemAvailable"))
+        return 1024.0 * int(available.split()[1])
+    except (OSError, StopIteration):
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

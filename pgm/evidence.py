@@ -1,0 +1,192 @@
+"""Evidence: what is observed, by label or number, in one row or many; checked once, at the boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from .errors import EvidenceError
+from .graph import Graph
+from .variable import Variable, quoted
+
+MISSING = -1
+PATTERNS = 4  # patterns of missing cells that are always worth a plan each
+ROWS_A_PATTERN = 64  # beyond those, rows that one more plan must serve
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Evidence in numbers.
+
+    Args:
+        hard: state numbers by variable number, `[rows]`, -1 where missing.
+        soft: likelihood vectors by variable number, `[rows, states]`.
+        rows: how many rows; 1 for a single question.
+        batched: whether rows were given as a batch.
+    """
+
+    hard: dict[int, np.ndarray]
+    soft: dict[int, np.ndarray]
+    rows: int
+    batched: bool
+
+
+Given = Mapping[str, Any] | Any  # a mapping of labels, of lists of labels or of integer tensors; or a DataFrame
+Likelihood = Mapping[str, Any]  # vectors over states, [states] or [rows, states], or mappings from label to number
+
+
+def read_evidence(graph: Graph, given: Given | None, likelihood: Likelihood | None, subject: str = "infer") -> Evidence:
+    """Labels, numbers and vectors as arrays.
+
+    Args:
+        graph: the structure that names the variables.
+        given: for each observed variable a label; or a list of labels, or an integer tensor of state numbers with -1
+            for missing, one a row (labels None, NaN and '' are missing too); or a DataFrame of labels.
+        likelihood: for each variable a vector proportional to p(observation | state), `[states]` or `[rows, states]`.
+        subject: how error messages begin.
+
+    Raises:
+        EvidenceError: on an unknown variable or state, lengths that differ, or a vector of the wrong shape.
+    """
+    number = {name: place for place, name in enumerate(graph.names)}
+    columns = {} if given is None else {str(name): given[name] for name in given}
+    vectors = dict(likelihood or {})
+    for name in (*columns, *vectors):
+        if name not in number:
+            raise EvidenceError(f"{subject}: {name!r} is not a variable; there are {quoted(graph.names)}.")
+    for name in vectors:
+        if name in columns:
+            raise EvidenceError(f"{subject}: {name!r} has both a state and a likelihood; give one of them.")
+    hard = {number[name]: _states(graph.by_name[name], value, subject) for name, value in columns.items()}
+    soft = {number[name]: _vector(graph.by_name[name], value, subject) for name, value in vectors.items()}
+    batched = any(array.ndim > 0 for array in hard.values()) or any(array.ndim > 1 for array in soft.values())
+    rows = _rows(graph, hard, soft, subject)
+    return Evidence(
+        {v: np.broadcast_to(array, (rows,)) for v, array in hard.items()},
+        {v: np.broadcast_to(array, (rows, array.shape[-1])) for v, array in soft.items()},
+        rows,
+        batched,
+    )
+
+
+def _rows(graph: Graph, hard: Mapping[int, np.ndarray], soft: Mapping[int, np.ndarray], subject: str) -> int:
+    lengths = {v: len(array) for v, array in hard.items() if array.ndim == 1}
+    lengths |= {v: len(array) for v, array in soft.items() if array.ndim == 2}
+    if len(set(lengths.values())) > 1:
+        (v, one), (w, two) = min(lengths.items(), key=lambda x: x[1]), max(lengths.items(), key=lambda x: x[1])
+        names = graph.names
+        raise EvidenceError(f"{subject}: evidence for {names[v]!r} has {one} rows and for {names[w]!r} {two}; make them equal.")
+    return next(iter(lengths.values()), 1)
+
+
+def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:
+    """State numbers from one label, from labels, or from an integer array."""
+    if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "iub"):
+        return _numbers(variable, value, subject)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return np.array(_number(variable, value, subject))
+    return np.array([MISSING if _absent(each) else _number(variable, each, subject) for each in value], dtype=np.int64)
+
+
+def _absent(label: Any) -> bool:
+    return label is None or label == "" or label != label  # NaN is not equal to itself
+
+
+def _number(variable: Variable, label: Any, subject: str) -> int:
+    try:
+        return variable.number(label)
+    except EvidenceError:
+        raise EvidenceError(
+            f"{subject}: evidence for {variable.name!r} is {label!r}; its states are {quoted(variable.states, 12)}."
+        ) from None
+
+
+def _numbers(variable: Variable, value: Tensor | np.ndarray, subject: str) -> np.ndarray:
+    array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    if array.dtype.kind not in "iub" or array.ndim > 1:
+        raise EvidenceError(
+            f"{subject}: evidence for {variable.name!r} is a {array.dtype} array of shape {array.shape}, "
+            "expected integer state numbers of shape [rows], -1 for missing."
+        )
+    array = array.astype(np.int64)
+    if array.size and (array.min() < MISSING or array.max() >= variable.size):
+        wrong = int(array.max() if array.max() >= variable.size else array.min())
+        raise EvidenceError(
+            f"{subject}: evidence for {variable.name!r} has state number {wrong}, "
+            f"expected 0 to {variable.size - 1}, or -1 for missing."
+        )
+    return array
+
+
+def _vector(variable: Variable, value: Any, subject: str) -> np.ndarray:
+    """A likelihood vector `[states]` or `[rows, states]`, non-negative and not all zero."""
+    if isinstance(value, Mapping):
+        value = [float(value.get(label, 0.0)) for label in _known(variable, value, subject)]
+    array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value, dtype=np.float64)
+    if array.ndim not in (1, 2) or array.shape[-1] != variable.size:
+        raise EvidenceError(
+            f"{subject}: likelihood of {variable.name!r} has shape {array.shape}, "
+            f"expected ({variable.size},) or (rows, {variable.size}) = its states {quoted(variable.states, 12)}."
+        )
+    if not np.isfinite(array).all() or (array < 0).any():
+        raise EvidenceError(f"{subject}: likelihood of {variable.name!r} must be finite and not negative.")
+    return array
+
+
+def _known(variable: Variable, value: Mapping[Any, Any], subject: str) -> tuple[str, ...]:
+    for label in value:
+        _number(variable, label, subject)
+    return variable.states
+
+
+def patterns(
+    evidence: Evidence, sizes: Sequence[int]
+) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], dict[int, np.ndarray]]]:
+    """Rows grouped by which cells are missing; when there are many patterns, cells become likelihoods instead.
+
+    Yields:
+        row numbers, state numbers by variable (none missing in these rows), likelihoods by variable.
+    """
+    order = sorted(evidence.hard)
+    every = np.arange(evidence.rows)
+    holes = [v for v in order if (evidence.hard[v] < 0).any()]
+    if not holes or not len(every):
+        yield from [(every, dict(evidence.hard), dict(evidence.soft))] if len(every) else []
+        return
+    missing = np.stack([evidence.hard[v] < 0 for v in holes], axis=1)
+    kinds, which = np.unique(missing, axis=0, return_inverse=True)
+    if len(kinds) <= max(PATTERNS, evidence.rows // ROWS_A_PATTERN):
+        for kind, absent in enumerate(kinds):
+            gone = {v for v, is_absent in zip(holes, absent, strict=True) if is_absent}
+            seen = {v: evidence.hard[v] for v in order if v not in gone}
+            yield np.flatnonzero(which.reshape(-1) == kind), seen, dict(evidence.soft)
+        return
+    seen = {v: evidence.hard[v] for v in order if v not in holes}
+    yield every, seen, evidence.soft | _as_likelihood(evidence, holes, sizes)
+
+
+def _as_likelihood(evidence: Evidence, holes: Sequence[int], sizes: Sequence[int]) -> dict[int, np.ndarray]:
+    """For each column with missing cells a vector a row: one-hot where observed, all ones where missing."""
+    found = {}
+    for v in holes:
+        states = evidence.hard[v]
+        vectors = np.ones((evidence.rows, sizes[v]))
+        vectors[states >= 0] = np.eye(sizes[v])[states[states >= 0]]
+        found[v] = vectors
+    return found
+
+
+def columns_of(
+    hard: Mapping[int, np.ndarray], soft: Mapping[int, np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """State numbers `[rows, observed]` and likelihoods `[rows, width]`, by ascending variable number."""
+    states = [hard[v][rows] for v in sorted(hard)]
+    vectors = [soft[v][rows] for v in sorted(soft)]
+    return (
+        np.stack(states, axis=1) if states else np.zeros((len(rows), 0), dtype=np.int64),
+        np.concatenate(vectors, axis=1) if vectors else np.zeros((len(rows), 0)),
+    )

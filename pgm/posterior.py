@@ -1,0 +1,276 @@
+"""Answers: frozen records that speak in names and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import GraphError
+from .variable import Variable, quoted
+
+if TYPE_CHECKING:
+    import pandas
+
+    from .plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Which target lies where in a row of answers; shared by all posteriors of one question.
+
+    Args:
+        targets: the scopes asked for.
+        places: first place of each target, and the row's length at the end.
+        plan: how the answers were computed.
+        engine: the name of what computed them.
+    """
+
+    targets: tuple[tuple[Variable, ...], ...]
+    places: tuple[int, ...]
+    plan: Plan
+    engine: str
+
+    @cached_property
+    def index(self) -> dict[tuple[str, ...], int]:
+        """Number of each target by the names in its scope."""
+        return {tuple(v.name for v in target): number for number, target in enumerate(self.targets)}
+
+
+class Posterior:
+    """Probabilities given evidence, by name and label.
+
+    `post["rain"]` is a tensor `[*batch, states]`, `post["rain", "yes"]` one of shape `[*batch]`, and for a joint
+    target `post["rain", "wet"]` is `[*batch, states of rain, states of wet]`.
+
+    Attributes:
+        log_evidence: the logarithm of p(evidence) (of the partition function where potentials are not normalised),
+            in nats, `[*batch]`.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable, infer
+        >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
+        >>> net = BayesianNetwork(Tabular(rain, [], [0.8, 0.2]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))
+        >>> post = infer(net, given={"wet": "yes"})
+        >>> print(post)
+        rain  no 0.3333  yes 0.6667
+        wet   no 0.0000  yes 1.0000
+        log evidence -1.4271
+        >>> float(post["rain", "yes"])
+        0.6666666666666667
+    """
+
+    __slots__ = ("_answers", "_flat", "_log_evidence")
+
+    def __init__(self, answers: Answers, flat: np.ndarray, log_evidence: float | np.ndarray) -> None:
+        self._answers = answers
+        self._flat = flat
+        self._log_evidence = log_evidence
+
+    @property
+    def log_evidence(self) -> Tensor:
+        return torch.as_tensor(self._log_evidence, dtype=torch.float64)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the single-variable targets."""
+        return tuple(variable.name for variable in self.variables)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The single-variable targets."""
+        return tuple(target[0] for target in self._answers.targets if len(target) == 1)
+
+    @property
+    def plan(self) -> Plan:
+        """How the answers were computed."""
+        return self._answers.plan
+
+    @property
+    def engine(self) -> str:
+        """What computed the answers."""
+        return self._answers.engine
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The shape of the batch: () for one row, (rows,) for many."""
+        return self._flat.shape[:-1]
+
+    def __getitem__(self, key: str | tuple[str, ...]) -> Tensor:
+        answers = self._answers
+        names = (key,) if isinstance(key, str) else key
+        number = answers.index.get(names)
+        if number is not None:
+            low, high = answers.places[number], answers.places[number + 1]
+            values = torch.from_numpy(self._flat[..., low:high])
+            target = answers.targets[number]
+            return values if len(target) == 1 else values.reshape(*self.batch, *(v.size for v in target))
+        number = answers.index.get(names[:1])
+        if number is None or len(names) != 2:
+            asked = quoted([" ".join(names) for names in answers.index])
+            raise GraphError(f"Posterior: {names} was not asked for; there are {asked}.")
+        place = answers.places[number] + answers.targets[number][0].number(names[1])
+        return torch.from_numpy(np.asarray(self._flat[..., place]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def argmax(self) -> dict[str, str | list[str]]:
+        """The most probable state of each variable on its own (not the most probable joint state: see `mpe`)."""
+        return {v.name: _labelled(v, self[v.name].argmax(-1)) for v in self.variables}
+
+    def table(self) -> dict[str, dict[str, Any]]:
+        """Nested dicts: variable, then label, then the probability (a list of them for a batch)."""
+        return {v.name: dict(zip(v.states, self[v.name].movedim(-1, 0).tolist(), strict=True)) for v in self.variables}
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row a row of evidence, one column a (variable, state); needs pandas."""
+        import pandas
+
+        columns = pandas.MultiIndex.from_tuples([(v.name, s) for v in self.variables for s in v.states])
+        rows = [self[v.name].reshape(-1, v.size).numpy() for v in self.variables]
+        return pandas.DataFrame(np.concatenate(rows, axis=1), columns=columns)
+
+    def __str__(self) -> str:
+        if self.batch:
+            return repr(self)
+        width = max((len(name) for name in self.names), default=0)
+        lines = [
+            f"{v.name:<{width}}  " + "  ".join(f"{s} {p:.4f}" for s, p in _shown(v, self[v.name]))
+            for v in self.variables
+        ]
+        return "\n".join([*lines, f"log evidence {float(self.log_evidence):.4f}"])
+
+    def __repr__(self) -> str:
+        rows = f"{self.batch[0]} rows" if self.batch else f"log evidence {float(self.log_evidence):.4f}"
+        return f"Posterior({len(self._answers.targets)} targets, {rows}, {self.engine})"
+
+    def _repr_html_(self) -> str:
+        """Bars in a notebook."""
+        if self.batch:
+            return f"<code>{escape(repr(self))}</code>"
+        rows = "".join(_html_row(v, self[v.name]) for v in self.variables)
+        caption = f"log evidence {float(self.log_evidence):.4f}"
+        return f"<table><caption>{caption}</caption>{rows}</table>"
+
+
+def _labelled(variable: Variable, numbers: Tensor) -> str | list[str]:
+    found = [variable.states[int(number)] for number in numbers.reshape(-1)]
+    return found if numbers.dim() else found[0]
+
+
+def _shown(variable: Variable, values: Tensor, limit: int = 6) -> list[tuple[str, float]]:
+    """Labels and probabilities, in order; of more than `limit` states only the most probable ones."""
+    pairs = list(zip(variable.states, values.tolist(), strict=True))
+    if len(pairs) <= limit:
+        return pairs
+    kept = {label for label, _ in sorted(pairs, key=lambda pair: -pair[1])[:limit]}
+    return [pair for pair in pairs if pair[0] in kept]
+
+
+def _html_row(variable: Variable, values: Tensor) -> str:
+    cells = "".join(
+        f"<div style='display:flex;align-items:center;gap:.5em'><span style='min-width:6em'>{escape(label)}</span>"
+        f"<span style='display:inline-block;height:.8em;width:{100 * p:.1f}px;background:#4477aa'></span>"
+        f"<span>{100 * p:.1f} %</span></div>"
+        for label, p in _shown(variable, values, 12)
+    )
+    return f"<tr><th style='vertical-align:top;text-align:left'>{escape(variable.name)}</th><td>{cells}</td></tr>"
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Most probable joint states, best first.
+
+    Args:
+        variables: what was maximised over.
+        states: state numbers, `[*batch, k, variables]`, -1 where there are fewer than k with positive probability.
+        log_prob: log of each one's weight with everything else summed out, in nats, `[*batch, k]`.
+        log_evidence: `[*batch]`, or None when it was not needed; then `log_prob` is joint with the evidence.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable, mpe
+        >>> coin = Variable("coin", ["heads", "tails"])
+        >>> best = mpe(BayesianNetwork(Tabular(coin, [], [0.4, 0.6])))
+        >>> best.assignment(), round(float(best.log_prob[0].exp()), 3)
+        ({'coin': 'tails'}, 0.6)
+    """
+
+    variables: tuple[Variable, ...]
+    states: Tensor
+    log_prob: Tensor
+
+    def assignment(self, rank: int = 0, row: int | None = None) -> dict[str, str]:
+        """The labels of the explanation of that rank (0 is the best), of that row when there is a batch."""
+        numbers = self.states[rank] if row is None else self.states[row, rank]
+        if bool((numbers < 0).any()):
+            raise GraphError(f"Explanation: there is no explanation of rank {rank} with positive probability.")
+        return {v.name: v.states[int(n)] for v, n in zip(self.variables, numbers, strict=True)}
+
+    def __len__(self) -> int:
+        return int(self.states.shape[-2])
+
+    def __str__(self) -> str:
+        if self.states.dim() == 3:
+            return repr(self)
+        ranks = [k for k in range(len(self)) if int(self.states[k].min()) >= 0]
+        lines = [f"#{k + 1} log p {float(self.log_prob[k]):.4f}: " + _joined(self.assignment(k)) for k in ranks]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        rows = f", {self.states.shape[0]} rows" if self.states.dim() == 3 else ""
+        return f"Explanation(best {len(self)} over {len(self.variables)} variables{rows})"
+
+
+def _joined(assignment: dict[str, str]) -> str:
+    return ", ".join(f"{name}={label}" for name, label in assignment.items())
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Exact joint samples.
+
+    Args:
+        variables: the columns.
+        states: state numbers, `[n, variables]`.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable, sample
+        >>> coin = Variable("coin", ["heads", "tails"])
+        >>> sample(BayesianNetwork(Tabular(coin, [], [0.0, 1.0])), 2, seed=0).labels("coin")
+        ['tails', 'tails']
+    """
+
+    variables: tuple[Variable, ...]
+    states: Tensor
+
+    def __getitem__(self, name: str) -> Tensor:
+        """The state numbers of one variable, `[n]`."""
+        names = [v.name for v in self.variables]
+        if name not in names:
+            raise GraphError(f"Samples: {name!r} was not sampled; there are {quoted(names)}.")
+        return self.states[:, names.index(name)]
+
+    def labels(self, name: str) -> list[str]:
+        """The labels of one variable, one a sample."""
+        numbers = self[name].tolist()
+        states = next(v for v in self.variables if v.name == name).states
+        return [states[number] for number in numbers]
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row a sample, one column of labels a variable; needs pandas."""
+        import pandas
+
+        return pandas.DataFrame({v.name: self.labels(v.name) for v in self.variables})
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def __repr__(self) -> str:
+        return f"Samples({len(self)} of {len(self.variables)} variables)"

@@ -1,0 +1,115 @@
+"""Running matrix products for rows of evidence, slice by slice where the plan is sliced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from .plan import Plan
+from .products import Products, at_random, largest
+from .tape import Layout
+
+
+@dataclass(frozen=True, eq=False)
+class ProductsRunner:
+    """A plan with its layout and the tables to use.
+
+    Args:
+        plan, layout, tables, logs: as for `Products`.
+        rows_at_once: rows run together, so that the memory limit holds.
+    """
+
+    plan: Plan
+    layout: Layout
+    tables: Sequence[Tensor]
+    rows_at_once: int
+    logs: bool = False
+
+    def answers(self, states: Tensor, soft: Tensor) -> tuple[Tensor, Tensor]:
+        """Log evidence `[rows]` and normalised answers `[rows, width]`, averaged over slices by their weight."""
+        totals, flats = zip(*(self._answers(*rows) for rows in self._chunks(states, soft)), strict=True)
+        return torch.cat(totals), torch.cat(flats)
+
+    def _answers(self, states: Tensor, soft: Tensor) -> tuple[Tensor, Tensor]:
+        total, flat = None, None
+        for each in self._slices(states):
+            log_weight, values = self._products.answers(each, soft)
+            values = torch.where(torch.isinf(log_weight)[:, None], torch.zeros_like(values), values)
+            if total is None or flat is None:
+                total, flat = log_weight, values
+                continue
+            both = torch.logaddexp(total, log_weight)
+            safe = torch.where(torch.isinf(both), torch.zeros_like(both), both)
+            flat = flat * (total - safe).exp()[:, None] + values * (log_weight - safe).exp()[:, None]
+            total = both
+        assert total is not None and flat is not None  # there is at least one slice
+        return total, flat
+
+    def explain(self, states: Tensor, soft: Tensor) -> tuple[Tensor, Tensor]:
+        """Log weight `[rows]` and states `[rows, targets]` of the most probable explanation."""
+        totals, found = zip(*(self._explain(*rows) for rows in self._chunks(states, soft)), strict=True)
+        return torch.cat(totals), torch.cat(found)
+
+    def _explain(self, states: Tensor, soft: Tensor) -> tuple[Tensor, Tensor]:
+        best, found = None, None
+        for each in self._slices(states):
+            total, chosen = self._products.traced(each, soft, largest, maximum=True)
+            numbers = self._columns(chosen, len(states))
+            if best is None or found is None:
+                best, found = total, numbers
+                continue
+            better = total > best
+            best, found = torch.where(better, total, best), torch.where(better[:, None], numbers, found)
+        assert best is not None and found is not None  # there is at least one slice
+        return best, found
+
+    def draw(self, states: Tensor, soft: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Log evidence and `count` joint samples `[count, targets]` for one row."""
+        totals = torch.cat([self._products.log_evidence(each, soft) for each in self._slices(states)])
+        weights = torch.softmax(totals, 0).nan_to_num(0.0)
+        if not bool(weights.sum() > 0):
+            return totals.max(), states.new_zeros(count, len(self._targets))
+        shares = torch.multinomial(weights, count, replacement=True, generator=generator).bincount(minlength=len(totals))
+        found = []
+        for each, share in zip(self._slices(states), shares.tolist(), strict=True):
+            for part in torch.zeros(share).split(self.rows_at_once):
+                rows, likelihood = each.expand(len(part), -1), soft.expand(len(part), -1)
+                _, chosen = self._products.traced(rows, likelihood, at_random(generator), maximum=False)
+                found.append(self._columns(chosen, len(part)))
+        samples = torch.cat(found)
+        return torch.logsumexp(totals, 0), samples[torch.randperm(count, generator=generator)]
+
+    def log_evidence(self, states: Tensor, soft: Tensor) -> Tensor:
+        """`[rows]`, differentiable in the tables and likelihoods."""
+        return torch.cat([self._log_evidence(*rows) for rows in self._chunks(states, soft)])
+
+    def _log_evidence(self, states: Tensor, soft: Tensor) -> Tensor:
+        parts = [self._products.log_evidence(each, soft) for each in self._slices(states)]
+        return torch.logsumexp(torch.stack(parts), 0) if len(parts) > 1 else parts[0]
+
+    @property
+    def _products(self) -> Products:
+        return Products(self.plan, self.layout, self.tables, self.logs)
+
+    @property
+    def _targets(self) -> list[int]:
+        return list(dict.fromkeys(v for target in self.plan.query.targets for v in target))
+
+    def _columns(self, chosen: dict[int, Tensor], rows: int) -> Tensor:
+        return torch.stack([chosen[v].expand(rows) for v in self._targets], 1)
+
+    def _chunks(self, states: Tensor, soft: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        yield from zip(states.split(self.rows_at_once), soft.split(self.rows_at_once), strict=True)
+
+    def _slices(self, states: Tensor) -> Iterator[Tensor]:
+        """The same rows once for each joint state of the sliced variables, whose columns are filled in."""
+        columns = [self.layout.columns[v] for v in self.plan.sliced]
+        for world in product(*(range(self.plan.sizes[v]) for v in self.plan.sliced)):
+            filled = states.clone()
+            for column, state in zip(columns, world, strict=True):
+                filled[:, column] = state
+            yield filled

@@ -1,0 +1,180 @@
+"""A compiled question: the plan and its executor, bound to one model, ready for any row of evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import kernels
+from .engines.exact import Exact
+from .errors import PlanError
+from .parameters import snapshot
+from .plan import Plan, Query
+from .run_products import ProductsRunner
+from .run_tape import TapeRunner
+from .slicing import BYTES, fitting_plan
+from .tape import layout_of, make_tape
+
+if TYPE_CHECKING:
+    from .model import Model
+
+TAPE_BYTES = 24.0  # bytes a multiply-add may take while unrolling
+NO_SOFT = np.zeros(0)
+
+
+class Session:
+    """Everything about a question that does not depend on the evidence's values.
+
+    Args:
+        model: whose tables are used; parameters may change, the structure cannot.
+        query: what is asked.
+        engine: options.
+    """
+
+    def __init__(self, model: Model, query: Query, engine: Exact) -> None:
+        self.model, self.query, self.engine = model, query, engine
+        first = next(iter(model.parameters()), None)
+        self.device = torch.device(engine.device or (first.device if first is not None else "cpu"))
+        self.memory = engine.bytes_allowed()
+        self.widened = any(len(target) > 1 and query.observed.intersection(target) for target in query.targets)
+        self.refresh(first=True)
+
+    def refresh(self, first: bool = False) -> None:
+        """Take up changed parameters; a change of which ones are zero unrolls the tape again."""
+        if not first and self.snapshot.fresh():
+            return
+        old = None if first else self.snapshot.values
+        with torch.no_grad():
+            self.snapshot = snapshot(self.model, tuple(factor.values for factor in self.model.factors()))
+        if old is None or (self.tape is not None and not np.array_equal(old == 0, self.snapshot.values == 0)):
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Plan, and choose an executor: a tape where one is possible and fits, matrix products elsewhere."""
+        graph, seconds = self.model.graph, self.engine.seconds
+        self.tape: TapeRunner | None = None
+        self.plan = fitting_plan(graph, self.query, seconds, float("inf") if self._tape_possible() else self.memory)
+        if self._tape_possible():
+            found = make_tape(self.plan, layout_of(self.plan), self.snapshot.values, int(min(self.memory / TAPE_BYTES, 2e9)))
+            if found is not None:
+                text = f"a tape of {found.operations:,} multiply-adds over {found.entries:,} entries"
+                self.plan = replace(self.plan, executor=text)
+                self.tape = TapeRunner(self.plan, found)
+                self.buffers = (np.empty(found.entries), np.empty(found.entries))
+                return
+            self.plan = fitting_plan(graph, self.query, seconds, self.memory)
+        self.plan = replace(self.plan, executor=f"matrix products on {self.device}")
+
+    def _tape_possible(self) -> bool:
+        exact = self.device.type == "cpu" and self.engine.dtype == torch.float64
+        return exact and self.engine.executor != "products"
+
+    def answer_row(self, states: list[int]) -> tuple[float, np.ndarray]:
+        """One row without likelihoods, by the shortest way; the tape must exist."""
+        assert self.tape is not None
+        t = self.tape.tape
+        buf, adj = self.buffers
+        out = np.empty(t.width)
+        total = kernels.answer_row(
+            t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.reads, t.spots, t.fixed,
+            self.snapshot.values, NO_SOFT, np.array(states, dtype=np.int64), buf, adj, out,
+        )  # fmt: skip
+        return total, out
+
+    def answers(self, states: np.ndarray, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log evidence `[rows]`, -inf where it is zero, and answers `[rows, width]`."""
+        if self.tape is not None:
+            totals, flat = self.tape.answers(self.snapshot.values, states, soft)
+        else:
+            totals, flat = _numpy(*self._products(False).answers(*self._tensors(states, soft)))
+        again = np.flatnonzero(np.isneginf(totals))
+        if len(again):
+            totals[again], flat[again] = _numpy(*self._products(True).answers(*self._tensors(states[again], soft[again])))
+        return totals, self._widen(states, flat) if self.widened else flat
+
+    def _widen(self, states: np.ndarray, flat: np.ndarray) -> np.ndarray:
+        """Joint targets with observed axes, filled with zeros beside the observed states."""
+        layout, sizes, rows = layout_of(self.plan), self.plan.sizes, len(states)
+        columns, pieces = {v: k for k, v in enumerate(sorted(self.query.observed))}, []
+        for place, target in enumerate(self.query.targets):
+            part = flat[:, layout.answers[place] : layout.answers[place + 1]]
+            if len(target) > 1 and self.query.observed.intersection(target):
+                free = [v for v in target if v not in columns]
+                part = part.reshape(rows, *(sizes[v] for v in free)) if free else np.ones(rows)
+                full = np.zeros((rows, *(sizes[v] for v in target)))
+                for row in range(rows):
+                    full[(row, *(states[row, columns[v]] if v in columns else slice(None) for v in target))] = part[row]
+                part = full
+            pieces.append(part.reshape(rows, -1))
+        return np.concatenate(pieces, axis=1)
+
+    def explain(self, states: np.ndarray, soft: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Log weights `[rows, k]` and states `[rows, k, targets]`, best first."""
+        if self.tape is not None:
+            logs, found = self.tape.explain(self.snapshot.values, states, soft, k)
+        else:
+            if k > 1:
+                raise PlanError(f"mpe: k={k} explanations need the tape executor, which does not fit; ask for k=1.")
+            logs, found = (each[:, None] for each in self._explained(False, states, soft))
+        again = np.flatnonzero(np.isneginf(logs[:, 0]))
+        if len(again):
+            total, best = self._explained(True, states[again], soft[again])
+            logs[again, 0], found[again, 0] = total, best
+        return logs, found
+
+    def _explained(self, logs: bool, states: np.ndarray, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _numpy(*self._products(logs).explain(*self._tensors(states, soft)))
+
+    def draw(self, states: np.ndarray, soft: np.ndarray, count: int, seed: int) -> tuple[float, np.ndarray]:
+        """Log evidence and `count` joint samples `[count, targets]` for the one row given."""
+        if self.tape is not None:
+            total, found = self.tape.draw(self.snapshot.values, states, soft, count, seed)
+            if total > -np.inf:
+                return total, found
+        generator = torch.Generator(self.device).manual_seed(seed)
+        for logs in (False, True) if self.tape is None else (True,):
+            log_total, samples = self._products(logs).draw(*self._tensors(states, soft), count, generator)
+            if float(log_total) > -np.inf:
+                break
+        return float(log_total), samples.cpu().numpy()
+
+    def log_evidence(self, states: np.ndarray, soft: np.ndarray) -> Tensor:
+        """`[rows]`, differentiable in the model's parameters; -inf where it is zero."""
+        tables = [factor.values for factor in self.model.factors()]
+        args = self._tensors(states, soft)
+        totals = self._products(False, tables).log_evidence(*args)
+        return self._products(True, tables).log_evidence(*args) if bool(torch.isneginf(totals).any()) else totals
+
+    def _products(self, logs: bool, tables: list[Tensor] | None = None) -> ProductsRunner:
+        """The torch executor over the present tables; with `logs`, one in which nothing underflows."""
+        if tables is None:
+            with torch.no_grad():
+                tables = [factor.values for factor in self.model.factors()]
+        plan = self._products_plan
+        at_once = max(1, min(int(self.memory / (BYTES * max(plan.entries, 1.0))), 1 << 16))
+        tables = [table.to(self.device, self.engine.dtype) for table in tables]
+        return ProductsRunner(plan, layout_of(plan), tables, at_once, logs)
+
+    @cached_property
+    def _products_plan(self) -> Plan:
+        """The plan for matrix products, within the memory limit; made when first needed beside a tape."""
+        if self.tape is None:
+            return self.plan
+        return fitting_plan(self.model.graph, self.query, self.engine.seconds, self.memory)
+
+    def _tensors(self, states: np.ndarray, soft: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Evidence as tensors, with columns for the variables that the products' plan slices."""
+        columns, known = sorted(self._products_plan.query.observed), sorted(self.query.observed)
+        wide = np.zeros((len(states), len(columns)), dtype=np.int64)
+        wide[:, [columns.index(v) for v in known]] = states
+        likelihoods = torch.from_numpy(np.ascontiguousarray(soft))
+        return torch.from_numpy(wide).to(self.device), likelihoods.to(self.device, self.engine.dtype)
+
+
+def _numpy(*tensors: Tensor) -> tuple[np.ndarray, ...]:
+    return tuple(tensor.detach().cpu().numpy().astype(np.int64 if tensor.dtype == torch.int64 else float) for tensor in tensors)

@@ -1,0 +1,67 @@
+"""Keeping a promise of memory: condition on a few variables and run the rest once for each of their states."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from .engines.exact import OPERATIONS_AT_MOST
+from .errors import PlanError
+from .graph import Graph
+from .plan import Plan, Query, human_bytes, space
+from .planner import make_plan
+from .variable import quoted
+
+CANDIDATES = 6  # variables tried at each cut
+BYTES = 8 * 3  # a number, and the copies that a contraction makes of its operands
+
+
+def fitting_plan(graph: Graph, query: Query, seconds: float | None, memory: float) -> Plan:
+    """A plan within the memory limit, sliced where needed.
+
+    Args:
+        graph, query, seconds: as for `make_plan`.
+        memory: bytes that the dense tensors of one row may take.
+
+    Raises:
+        PlanError: when even the sliced plan is beyond 2^42 operations.
+    """
+    plan = make_plan(graph, query, seconds)
+    while BYTES * plan.entries > memory and plan.operations <= OPERATIONS_AT_MOST:
+        cut = _best_cut(graph, plan, memory)
+        if cut is None:
+            break
+        plan = cut
+    if plan.operations > OPERATIONS_AT_MOST or BYTES * plan.entries > memory:
+        raise PlanError(_beyond(plan, memory))
+    return plan
+
+
+def _best_cut(graph: Graph, plan: Plan, memory: float) -> Plan | None:
+    """The plan with one more variable sliced that comes nearest to the memory limit for the fewest operations."""
+    cuts = [_cut(graph, plan, variable) for variable in _shared(plan)[:CANDIDATES]]
+    smaller = [cut for cut in cuts if cut.entries < plan.entries]
+    return min(smaller, key=lambda cut: max(1.0, BYTES * cut.entries / memory) * cut.operations, default=None)
+
+
+def _shared(plan: Plan) -> list[int]:
+    """Variables of the widest cliques, those in most of them first."""
+    cliques = [tree.widest(step) for tree in plan.trees for step in tree.steps]
+    cliques.sort(key=lambda scope: -space(scope, plan.sizes))
+    counts = Counter(v for scope in cliques[:8] for v in scope)
+    return [v for v, _ in sorted(counts.items(), key=lambda pair: (-pair[1], -plan.sizes[pair[0]]))]
+
+
+def _cut(graph: Graph, plan: Plan, variable: int) -> Plan:
+    query = replace(plan.query, observed=plan.query.observed | {variable})
+    return replace(make_plan(graph, query, 0.0), sliced=(*plan.sliced, variable))
+
+
+def _beyond(plan: Plan, memory: float) -> str:
+    widest = plan.names(plan.clique)
+    exponent = plan.operations and f"{plan.operations:.3g}"
+    return (
+        f"plan: would take {exponent} operations (limit 2^42) and {human_bytes(BYTES * plan.entries)} "
+        f"(limit {human_bytes(memory)}): widest clique {{{quoted(widest)}}}. "
+        f"Observe one of them, ask for fewer targets, or raise Exact(memory=...)."
+    )
