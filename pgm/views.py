@@ -57,8 +57,9 @@ def from_networkx(drawn: Any) -> Graph:
     """The graph that a networkx graph shows, in any of the three views.
 
     A DiGraph makes a conditional of each node (but not of a root with `conditional=False`) and a potential of each
-    clique of arcs with `kind="potential"`; a Graph makes a potential of each maximal clique; a Graph with nodes of
-    `kind="factor"` is a factor graph, the only view that keeps every term. A node without `states` gets two.
+    clique of arcs with `kind="potential"`; a Graph makes a potential of each maximal clique of two or more; a Graph
+    with nodes of `kind="factor"` is a factor graph, the only view that keeps every term. A node without `states`
+    gets two.
 
     Raises:
         GraphError: on a directed cycle.
@@ -121,6 +122,6 @@ def _lines(drawn: Any) -> Any:
 
 def _cliques(drawn: Any) -> tuple[Term, ...]:
     place = {node: number for number, node in enumerate(drawn)}
-    cliques = sorted(sorted(place[node] for node in clique) for clique in nx.find_cliques(drawn))
+    cliques = sorted(sorted(place[node] for node in clique) for clique in nx.find_cliques(drawn) if len(clique) > 1)
     names = [str(node) for node in drawn]
     return tuple(Term(tuple(names[number] for number in clique)) for clique in cliques)
