@@ -74,11 +74,10 @@ def load_results(path: str | os.PathLike[str]) -> list[Result]:
     last = re.compile(r"-BEGIN-", re.IGNORECASE).finditer(source.text)
     place = max([start.end() if start else 0, *(match.end() for match in last)])
     found = _numbers(source, place, task)
-    results = _walk(task, found, 1, 0) or (_walk(task, found[1:], int(found[0]), 0) if len(found) else None)
-    if results is None:
-        raise source.error(
-            place, f"{task}: the {len(found)} numbers do not fit the counts among them; is the file cut off?"
-        )
+    results = _walk(task, found, 1, 0) or _walk(task, found, _whole(found, 0), 1)
+    if not results:
+        place = skip_space(source.text, place)
+        raise source.error(place, f"{task}: the {len(found)} numbers do not fit their counts; is the file cut off?")
     return results
 
 

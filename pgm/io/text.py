@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import FileError
 
 QUOTED = r'"(?:[^"\\\n]|\\.)*+"'
-_PLAIN = re.compile(r"[A-Za-z0-9_.+<>=-]+")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_.+<>=-]|/(?!/))+")
 _ITEM = re.compile(rf'{QUOTED}|[^",]+')
 _WORD = re.compile(rf'{QUOTED}|[^",\s]+')
 _SOLID = re.compile(r"\S")

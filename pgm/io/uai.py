@@ -1,7 +1,7 @@
 """UAI, the format of the inference competitions: numbers only, no names. BAYES lists conditionals, MARKOV potentials.
 
-The last variable of a scope runs fastest; in a BAYES file it is the child. Beware of BAYES files from pyAgrum (up to
-3.3 at least), which run over the parents of a conditional in the opposite order; nothing in the file tells.
+The last variable of a scope runs fastest; in a BAYES file it is the child. Beware of files from pyAgrum (3.3 at least):
+it may write the numbers of a table in another order than the scope says, always so for two or more parents.
 
 Reference: Gogate (2014), UAI inference competition, file formats.
 """

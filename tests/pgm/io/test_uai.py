@@ -299,12 +299,12 @@ def test_results_read_back_equal(tmp_path_factory: pytest.TempPathFactory, resul
 RESULTS_WRONG = [
     ("MAX\n1", ":1: found 'MAX', expected one of PR, MAR, MAP as the first word."),
     ("", ":1: found '', expected one of PR, MAR, MAP as the first word."),
-    ("PR\n", ":2: PR: the 0 numbers do not fit the counts among them; is the file cut off?"),
+    ("PR\n", ":2: PR: the 0 numbers do not fit their counts; is the file cut off?"),
     ("PR\nlow\n", ":2: PR: 'low' is not a number."),
-    ("MAR\n2 2 .25 .75 3 .5 .25", ":2: MAR: the 7 numbers do not fit the counts among them; is the file cut off?"),
-    ("MAP\n3 0 1", ":2: MAP: the 3 numbers do not fit the counts among them; is the file cut off?"),
-    ("MAP\n2 0 -1", ":2: MAP: the 3 numbers do not fit the counts among them; is the file cut off?"),
-    ("MAP\nnan 0 1", ":2: MAP: the 3 numbers do not fit the counts among them; is the file cut off?"),
+    ("MAR\n2 2 .25 .75 3 .5 .25", ":2: MAR: the 7 numbers do not fit their counts; is the file cut off?"),
+    ("MAP\n3 0 1", ":2: MAP: the 3 numbers do not fit their counts; is the file cut off?"),
+    ("MAP\n2 0 -1", ":2: MAP: the 3 numbers do not fit their counts; is the file cut off?"),
+    ("MAP\nnan 0 1", ":2: MAP: the 3 numbers do not fit their counts; is the file cut off?"),
 ]
 
 
