@@ -183,7 +183,7 @@ def _contraction_bound(graph: Graph) -> int:
             around[other].discard(name)
         if others:
             into = min(sorted(others), key=lambda each: len(around[each] & others))
-            for other in others - {into} - around[into]:
+            for other in others - {into}:
                 around[other].add(into)
                 around[into].add(other)
     return bound
