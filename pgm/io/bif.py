@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..errors import FileError
 from ..model import BayesianNetwork, Model
 from ..variable import Variable, quoted
 from .network import (
@@ -37,6 +38,7 @@ from .text import (
     Source,
     convert,
     decode,
+    glimpse,
     items,
     numbers,
     quote,
@@ -97,11 +99,11 @@ def blocks(source: Source, keywords: Sequence[str], unread: Sequence[str] = ()) 
         head = _HEAD.match(source.text, place)
         keyword = " ".join(head[1].split()) if head else ""
         if head is None or keyword not in (*keywords, *unread):
-            shown = source.text[place : place + 40].split("\n")[0].strip()
+            shown = glimpse(source.text[place : place + 80])
             raise source.error(place, f"found {shown!r}, expected one of {quoted(keywords)} and a block in braces.")
         body = _BODY.match(source.text, head.end())
         if body is None:
-            shown = f"{keyword} {head[2].strip()}".strip()
+            shown = glimpse(f"{keyword} {head[2].strip()}")
             raise source.error(head.start(1), f"{shown}: the block is never closed with '}}'; is the file cut off?")
         yield keyword, head[2].strip(), head.end(), body.end() - 1
         place = skip_space(source.text, body.end())
@@ -138,7 +140,7 @@ def _scope(source: Source, known: dict[str, Variable], head: str, start: int) ->
     """Child first, then the parents; bars and commas separate, or just spaces."""
     scope = _SCOPE.fullmatch(head)
     if scope is None or not scope[1].strip():
-        raise source.error(start, f"probability {head}: expected 'probability ( child | parents )'.")
+        raise source.error(start, f"{glimpse(f'probability {head}')}: expected 'probability ( child | parents )'.")
     text = _BAR.sub(lambda bar: "," if bar[0] == "|" else bar[0], scope[1])
     names = items(text)
     return names if all(name in known for name in names) else _spaced(known, text, names)
@@ -168,14 +170,24 @@ def _rows(
         row = _row_number(source, given, labels, place, subject)
         if row in places:
             first = source.line(places[row])
-            raise source.error(place, f"{subject}: row ({labels}) is given twice, first on line {first}.")
+            raise source.error(place, f"{subject}: row ({glimpse(labels)}) is given twice, first on line {first}.")
         places[row] = place
         spans.append((place, end))
-    rows = np.full((math.prod(shape), child.size), np.nan)
+    count = math.prod(shape)
+    if default is None and len(places) < count:
+        raise _missing(source, given, places, start, subject)
+    rows = np.empty((count, child.size)) if default is None else np.repeat(default, count, axis=0)
     rows[list(places)] = _converted(source, spans, child.size, subject)
-    if len(places) < len(rows):
-        _fill(source, given, rows, default, start, subject)
-    return [places.get(row, start) for row in range(len(rows))], rows.reshape([*shape, child.size])
+    return [places.get(row, start) for row in range(count)], rows.reshape([*shape, child.size])
+
+
+def _missing(source: Source, given: list[Variable], places: Mapping[int, int], start: int, subject: str) -> FileError:
+    sizes = [v.size for v in given]
+    first = next(row for row in range(len(places) + 1) if row not in places)
+    where = np.unravel_index(first, sizes) if given else ()
+    row = ", ".join(v.states[int(i)] for v, i in zip(given, where, strict=True))
+    count = math.prod(sizes)
+    return source.error(start, f"{subject}: {count - len(places)} of {count} rows are missing, the first is ({row}).")
 
 
 def _converted(source: Source, spans: Sequence[tuple[int, int]], size: int, subject: str) -> np.ndarray:
@@ -202,7 +214,7 @@ def _statements(source: Source, subject: str, start: int, stop: int) -> Iterator
             yield found[1] or "", found[2], found.start(3), found.end(3)
     rest = source.text[place:stop]
     if rest.strip():
-        shown = rest.strip().split("\n")[0][:40].strip()
+        shown = glimpse(rest)
         begin = place + len(rest) - len(rest.lstrip())
         raise source.error(
             begin, f"{subject}: found {shown!r}, expected 'table', 'default' or '(states)', numbers and ';'."
@@ -214,7 +226,9 @@ def _row_number(source: Source, given: list[Variable], labels: str, place: int, 
     if len(names) != len(given):  # older files separate the states by spaces
         names = words(labels)
     if len(names) != len(given):
-        raise source.error(place, f"{subject}: row ({labels}) names {len(names)} states, expected {len(given)}.")
+        raise source.error(
+            place, f"{subject}: row ({glimpse(labels)}) names {len(names)} states, expected {len(given)}."
+        )
     row = 0
     for variable, name in zip(given, names, strict=True):
         number = variable.domain.numbers.get(name)
@@ -225,18 +239,6 @@ def _row_number(source: Source, given: list[Variable], labels: str, place: int, 
             )
         row = row * variable.size + number
     return row
-
-
-def _fill(
-    source: Source, given: list[Variable], rows: np.ndarray, default: np.ndarray | None, start: int, subject: str
-) -> None:
-    """Put the default into the rows not listed; without one they are missing."""
-    empty = np.flatnonzero(np.isnan(rows[:, 0]))
-    if default is None:
-        where = np.unravel_index(empty[0], [v.size for v in given]) if given else ()
-        row = ", ".join(v.states[int(i)] for v, i in zip(given, where, strict=True))
-        raise source.error(start, f"{subject}: {empty.size} of {len(rows)} rows are missing, the first is ({row}).")
-    rows[empty] = default
 
 
 def _oriented(values: np.ndarray) -> np.ndarray:

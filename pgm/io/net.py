@@ -34,6 +34,7 @@ from .text import (
     QUOTED,
     Source,
     decode,
+    glimpse,
     quoted_always,
     unquote,
     without_comments,
@@ -61,7 +62,7 @@ def read(path: Path, data: bytes) -> BayesianNetwork:
     source = without_comments(decode(path, data), "%")
     name, known, entries = "", dict[str, Variable](), list[Entry]()
     for keyword, head, start, stop in blocks(source, _KEYWORDS, _UNREAD):
-        subject = f"{keyword} {head}".strip()
+        subject = glimpse(f"{keyword} {head}")
         if keyword in _UNREAD:
             raise source.error(
                 start, f"{subject}: only nets of discrete chance nodes are read; remove it, or export one."
@@ -87,7 +88,7 @@ def _attributes(source: Source, subject: str, start: int, stop: int) -> dict[str
         place = match.end()
     rest = source.text[place:stop]
     if rest.strip():
-        shown = rest.strip().split("\n")[0][:40].strip()
+        shown = glimpse(rest)
         begin = place + len(rest) - len(rest.lstrip())
         raise source.error(begin, f"{subject}: found {shown!r}, expected 'name = value;'.")
     return found
@@ -102,7 +103,7 @@ def _text(source: Source, attributes: dict[str, tuple[int, int]], key: str, defa
 
 def _variable(source: Source, key: str, start: int, attributes: dict[str, tuple[int, int]]) -> Variable:
     if "states" not in attributes:
-        raise source.error(start, f"node {key}: has no 'states', expected 'states = (\"a\" \"b\");'.")
+        raise source.error(start, f"node {glimpse(key)}: has no 'states', expected 'states = (\"a\" \"b\");'.")
     name = unquote(_text(source, attributes, "pgm_name", key))
     states = words(re.sub(rf"{QUOTED}|[()]", _spaced, _text(source, attributes, "states", "")))
     return declare(source.path, source.line(start), name, states)
@@ -119,7 +120,9 @@ def _entry(
     bar = re.split(rf"((?:[^|\"]++|{QUOTED})*+)\|", scope[1], maxsplit=1) if scope else []
     first, rest = (bar[1], bar[2]) if len(bar) == 3 else (bar[0] if bar else "", "")
     if len(words(first)) != 1:
-        raise source.error(start, f"potential {head}: expected 'potential ( child | parents )' with one child.")
+        raise source.error(
+            start, f"{glimpse(f'potential {head}')}: expected 'potential ( child | parents )' with one child."
+        )
     line = source.line(start)
     child, *given = [lookup(source.path, line, known, name) for name in words(first) + words(rest)]
     subject = heading(child.name, [variable.name for variable in given])

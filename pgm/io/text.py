@@ -241,6 +241,11 @@ def _number(token: str) -> float:
         return float("nan")
 
 
+def glimpse(text: str) -> str:
+    """What messages show of a text: the beginning of its first line."""
+    return text.strip().split("\n")[0][:60].strip()
+
+
 def skip_space(text: str, place: int) -> int:
     """The first place from there on that is not white space; the length of the text when there is none."""
     found = _SOLID.search(text, place)

@@ -22,6 +22,10 @@ from ..variable import Variable
 from .network import Entry, digits, network, tables
 from .text import Source, decode, first_bad, parse, place_of_token, skip_space, without_comments
 
+LARGEST = 2**31  # of the whole numbers: more variables, states or entries than this are a damaged file
+
+MOST_STATES = 2**20  # of one variable: each gets a label
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -44,9 +48,11 @@ class Tokens:
     def integers(self, index: int, count: int, what: str) -> list[int]:
         """So many whole numbers from there on."""
         found = self.floats(index, count, what)
-        broken = np.flatnonzero(found != np.floor(found))
+        broken = np.flatnonzero((found != np.floor(found)) | (found > LARGEST))
         if broken.size:
-            raise self.error(index + int(broken[0]), f"{what}: {found[broken[0]]:g} is not a whole number.")
+            raise self.error(
+                index + int(broken[0]), f"{what}: {found[broken[0]]:g} is not a whole number up to {LARGEST}."
+            )
         return found.astype(np.int64).tolist()
 
     def floats(self, index: int, count: int, what: str) -> np.ndarray:
@@ -111,8 +117,9 @@ def _preamble(every: Tokens) -> tuple[list[Variable], list[tuple[int, list[int]]
     """The variables, the scopes with the index where each begins, and the index of the first number after them."""
     (count,) = every.integers(0, 1, "the number of variables")
     sizes = every.integers(1, count, "the numbers of states")
-    if 0 in sizes:
-        raise every.error(1 + sizes.index(0), f"x{sizes.index(0)} has 0 states, expected at least one.")
+    for number, size in enumerate(sizes):
+        if not 0 < size <= MOST_STATES:
+            raise every.error(1 + number, f"x{number} has {size} states, expected 1 to {MOST_STATES}.")
     (terms,) = every.integers(1 + count, 1, "the number of functions")
     index = 2 + count
     scopes: list[tuple[int, list[int]]] = []
@@ -120,9 +127,9 @@ def _preamble(every: Tokens) -> tuple[list[Variable], list[tuple[int, list[int]]
         (width,) = every.integers(index, 1, f"function {term}: its number of variables")
         scope = every.integers(index + 1, width, f"function {term}: its variables")
         if any(number >= count for number in scope):
-            raise every.error(index, f"function {term}: {scope} names variable {max(scope)}, but there are {count}.")
+            raise every.error(index, f"function {term}: names variable {max(scope)}, but the last is {count - 1}.")
         if len(set(scope)) < len(scope):
-            raise every.error(index, f"function {term}: {scope} names a variable twice; list each once.")
+            raise every.error(index, f"function {term}: names a variable twice; list each once.")
         scopes.append((index, scope))
         index += 1 + width
     return [Variable(f"x{number}", size) for number, size in enumerate(sizes)], scopes, index

@@ -146,7 +146,7 @@ WRONG = [  # what stands in the file, what is put in its place, and the message
     ("variable a", "variable ", ":3: Variable: the name is '', expected non-empty text."),
     ("( a )", "( c )", ":9: 'c' is not a declared variable; there are 'a', 'b'."),
     ("b | a", "b | c", ":12: 'c' is not a declared variable; there are 'a', 'b'."),
-    ("( a )", "", f":9: probability : {SCOPE}"),
+    ("( a )", "", f":9: probability: {SCOPE}"),
     ("( a )", "( )", f":9: probability ( ): {SCOPE}"),
     (ROOT, ROOT + ROOT, ":12: p(a): 'a' has a table already, on line 9."),
     (ROWS, "", ": no table for 'b'; every variable needs one, or the file is cut off."),

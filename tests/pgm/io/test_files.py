@@ -2,9 +2,13 @@
 
 import gzip
 import pathlib
+import re
+import tempfile
 import warnings
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pgm.conditionals import Tabular
 from pgm.errors import FileError
@@ -172,3 +176,33 @@ def test_rows_far_off_are_an_error_with_line_and_row(tmp_path: pathlib.Path, suf
     child, row = ("x1", "x0=1") if suffix == ".uai" else ("b", "a=y")
     parent = row[: row.index("=")]
     assert message(path) == f":{line}: p({child} | {parent}): row ({row}) sums to 1.09999, expected 1 within 0.02."
+
+
+JUNK = st.sampled_from([*'(){}[]<>|\\";:,%#&=- \n\r\0\ufeff09', "/*", "*/", "//", "nan", "1e400", "-1", "9" * 30, ""])
+
+
+@pytest.mark.parametrize("suffix", [".bif", ".xml", ".net", ".uai"])
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_is_one_error(suffix: str, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / f"m{suffix}"
+        c = Variable("c", ["x", "y z"])
+        terms = [Tabular(A, [], [0.5, 0.5]), Tabular(c, [A], [[0.25, 0.75], [1, 0]])]
+        save(BayesianNetwork(*terms, Tabular(B, [c, A], [[[0, 1], [1, 0]], [[0.5, 0.5], [1, 0]]])), path)
+        text = path.read_text()
+        start = data.draw(st.integers(0, len(text) - 1))
+        stop = data.draw(st.integers(start, start + 9))
+        path.write_text(text[:start] + data.draw(JUNK) + text[stop:], newline="")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # rows that the damage has left slightly off
+            outcome = outcome_of(path)
+    assert re.fullmatch(r"read|m\.\w+:(\d+:)? [^\n]+[.?]", outcome), outcome
+
+
+def outcome_of(path: pathlib.Path) -> str:
+    try:
+        load(path)
+    except FileError as error:
+        return str(error).removeprefix(f"{path.parent}/")
+    return "read"
