@@ -54,6 +54,10 @@ class Contraction:
     def _size(self, tensor: int) -> int:
         return prod(self.sizes[v] for v in self.scopes[tensor])
 
+    def _apart(self, tensor: int, other: int) -> int:
+        """The joint states of the axes that one tensor has and another has not."""
+        return prod(self.sizes[v] for v in self.scopes[tensor] if v not in self.scopes[other])
+
     def _alone(self, tensors: tuple[int, ...], together: Collection[int]) -> set[int]:
         """The removable variables that no tensor but these holds."""
         found = set()
@@ -68,6 +72,8 @@ class Contraction:
         return self._step(tensor, NONE, alone, maximise) if alone else tensor
 
     def _step(self, left: int, right: int, gone: set[int], maximise: bool) -> int:
+        if right != NONE and self._apart(left, right) > self._apart(right, left):
+            left, right = right, left  # the longer of the two goes last, where it is contiguous
         mine, theirs = self.scopes[left], self.scopes[right] if right != NONE else ()
         both = tuple(v for v in mine if v in theirs and v not in gone)
         only_left = tuple(v for v in mine if v not in theirs and v not in gone)

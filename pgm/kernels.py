@@ -24,7 +24,7 @@ def gather(leaves, seen, rel, values, soft, states, buf):
         rel: [entry]: place of an entry within its term's table.
         values: all parameters; soft: this row's likelihoods; states: this row's state numbers.
     """
-    buf[0] = 1.0
+    buf[0], buf[1] = 1.0, 0.0
     for k in range(leaves.shape[0]):
         base = leaves[k, 2]
         for x in range(leaves[k, 4], leaves[k, 5]):
@@ -48,33 +48,27 @@ def _rescaled(buf, low, high, peak):
 
 
 @njit(cache=True, nogil=True)
-def upward(trees, steps, ptr, left, right, buf):
+def upward(trees, steps, ptr, left, right, blocks, order, buf):
     """Run all steps; returns the log of the product of the roots that are evidence, -inf when zero or in doubt.
 
     Args:
         trees: [tree, 5]: first and last step, first and last entry of the root, whether it is evidence.
-        steps: [step, 3]: first and last entry of the result, flags.
+        steps: [step, 4]: first and last entry of the result, flags, number of its block or -1.
+        ptr, left, right: the listed multiply-adds: entry o is the sum over ptr[o] <= e < ptr[o + 1] of
+            buf[left[e]] * buf[right[e]].
+        blocks, order: as `unroll` returns them.
     """
     total = 0.0
     for t in range(trees.shape[0]):
         scale = 0.0
         for s in range(trees[t, 0], trees[t, 1]):
             low, high = steps[s, 0], steps[s, 1]
-            peak = 0.0
-            if steps[s, 2] & MAXIMISE:
-                for o in range(low, high):
-                    best = 0.0
-                    for e in range(ptr[o], ptr[o + 1]):
-                        best = max(best, buf[left[e]] * buf[right[e]])
-                    buf[o] = best
-                    peak = max(peak, best)
+            if steps[s, 3] >= 0:
+                peak = _block_up(blocks[steps[s, 3]], order, low, high, buf)
+            elif steps[s, 2] & MAXIMISE:
+                peak = _list_maximum(low, high, ptr, left, right, buf)
             else:
-                for o in range(low, high):
-                    acc = 0.0
-                    for e in range(ptr[o], ptr[o + 1]):
-                        acc += buf[left[e]] * buf[right[e]]
-                    buf[o] = acc
-                    peak = max(peak, acc)
+                peak = _list_up(low, high, ptr, left, right, buf)
             if 0.0 < peak < DOUBTFUL:
                 return -np.inf
             scale += _rescaled(buf, low, high, peak)
@@ -87,7 +81,59 @@ def upward(trees, steps, ptr, left, right, buf):
 
 
 @njit(cache=True, nogil=True)
-def downward(trees, steps, ptr, left, right, buf, adj):
+def _list_up(low, high, ptr, left, right, buf):
+    """Sums of products, one result after the other; returns the largest."""
+    peak = 0.0
+    for o in range(low, high):
+        acc = 0.0
+        for e in range(ptr[o], ptr[o + 1]):
+            acc += buf[left[e]] * buf[right[e]]
+        buf[o] = acc
+        peak = max(peak, acc)
+    return peak
+
+
+@njit(cache=True, nogil=True)
+def _list_maximum(low, high, ptr, left, right, buf):
+    """Largest products, one result after the other; returns the largest of all."""
+    peak = 0.0
+    for o in range(low, high):
+        best = 0.0
+        for e in range(ptr[o], ptr[o + 1]):
+            best = max(best, buf[left[e]] * buf[right[e]])
+        buf[o] = best
+        peak = max(peak, best)
+    return peak
+
+
+@njit(cache=True, nogil=True)
+def _block_up(block, order, low, high, buf):
+    """A batched matrix product: out[k, i, j] = sum over s of one[k, i, s] two[k, s, j]; returns the largest result."""
+    both, rows, columns, summed = block[0], block[1], block[2], block[3]
+    two, out = np.empty(summed * columns), np.empty(columns)
+    one_at, two_at = block[4], block[5]
+    peak = 0.0
+    for k in range(both):
+        for x in range(summed * columns):
+            two[x] = buf[order[two_at + x]]
+        two_at += summed * columns
+        for i in range(rows):
+            out[:] = 0.0
+            for s in range(summed):
+                one = buf[order[one_at + s]]
+                row = two[s * columns : (s + 1) * columns]
+                for j in range(columns):
+                    out[j] += one * row[j]
+            one_at += summed
+            for j in range(columns):
+                buf[low + j] = out[j]
+                peak = max(peak, out[j])
+            low += columns
+    return peak
+
+
+@njit(cache=True, nogil=True)
+def downward(trees, steps, ptr, left, right, blocks, order, buf, adj):
     """The gradient of each root with respect to every wanted entry, up to a factor for each tensor."""
     adj[:] = 0.0
     for t in range(trees.shape[0]):
@@ -101,12 +147,15 @@ def downward(trees, steps, ptr, left, right, buf, adj):
                 for o in range(low, high):
                     peak = max(peak, adj[o])
                 _rescaled(adj, low, high, peak)
-                _push(flags, low, high, ptr, left, right, buf, adj)
+                if steps[s, 3] >= 0:
+                    _block_down(flags, blocks[steps[s, 3]], order, low, buf, adj)
+                else:
+                    _list_down(flags, low, high, ptr, left, right, buf, adj)
 
 
 @njit(cache=True, nogil=True)
-def _push(flags, low, high, ptr, left, right, buf, adj):
-    """One step of the downward pass: from the result to the wanted operands."""
+def _list_down(flags, low, high, ptr, left, right, buf, adj):
+    """From the results of a step to its wanted operands."""
     if not flags & WANT_RIGHT:
         for o in range(low, high):
             down = adj[o]
@@ -123,6 +172,38 @@ def _push(flags, low, high, ptr, left, right, buf, adj):
             for e in range(ptr[o], ptr[o + 1]):
                 adj[left[e]] += down * buf[right[e]]
                 adj[right[e]] += down * buf[left[e]]
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # sums over j may be reordered, so that they vectorise
+def _block_down(flags, block, order, low, buf, adj):
+    """The two products of a block's downward pass: down x two^T to the left, one^T x down to the right."""
+    both, rows, columns, summed = block[0], block[1], block[2], block[3]
+    two, two_adj, down = np.empty(summed * columns), np.empty(summed * columns), np.empty(columns)
+    one_at, two_at = block[4], block[5]
+    for k in range(both):
+        for x in range(summed * columns):
+            two[x] = buf[order[two_at + x]]
+        two_adj[:] = 0.0
+        for i in range(rows):
+            for j in range(columns):
+                down[j] = adj[low + j]
+            low += columns
+            for s in range(summed):
+                entry = order[one_at + s]
+                if flags & WANT_LEFT:
+                    row, acc = two[s * columns : (s + 1) * columns], 0.0
+                    for j in range(columns):
+                        acc += down[j] * row[j]
+                    adj[entry] += acc
+                if flags & WANT_RIGHT:
+                    row, one = two_adj[s * columns : (s + 1) * columns], buf[entry]
+                    for j in range(columns):
+                        row[j] += one * down[j]
+            one_at += summed
+        if flags & WANT_RIGHT:
+            for x in range(summed * columns):
+                adj[order[two_at + x]] += two_adj[x]
+        two_at += summed * columns
 
 
 @njit(cache=True, nogil=True)
@@ -152,24 +233,24 @@ def read(reads, spots, fixed, states, buf, adj, out):
 
 
 @njit(cache=True, nogil=True)
-def answer_row(leaves, seen, rel, trees, steps, ptr, left, right, reads, spots, fixed, values, soft, states, buf, adj,
-               out):  # fmt: skip
+def answer_row(leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed, values, soft,
+               states, buf, adj, out):  # fmt: skip
     """One row from evidence to all answers; returns the log evidence."""
     gather(leaves, seen, rel, values, soft, states, buf)
-    total = upward(trees, steps, ptr, left, right, buf)
+    total = upward(trees, steps, ptr, left, right, blocks, order, buf)
     if total > -np.inf and len(out):
-        downward(trees, steps, ptr, left, right, buf, adj)
+        downward(trees, steps, ptr, left, right, blocks, order, buf, adj)
         read(reads, spots, fixed, states, buf, adj, out)
     return total
 
 
 @njit(cache=True, nogil=True)
-def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, reads, spots, fixed, values, soft,
-                states, totals, out):  # fmt: skip
+def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed,
+                values, soft, states, totals, out):  # fmt: skip
     """As `answer_row` for the rows first ... last of a batch, `[rows, ...]` each."""
     buf, adj = np.empty(len(rel)), np.empty(len(rel))
     for row in range(first, last):
         totals[row] = answer_row(
-            leaves, seen, rel, trees, steps, ptr, left, right, reads, spots, fixed, values, soft[row], states[row],
-            buf, adj, out[row],
+            leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed, values, soft[row],
+            states[row], buf, adj, out[row],
         )  # fmt: skip

@@ -30,8 +30,8 @@ class TapeRunner:
 
         def run(first: int, last: int) -> None:
             kernels.answer_rows(
-                first, last, t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.reads, t.spots,
-                t.fixed, values, soft, states, totals, flat,
+                first, last, t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.blocks, t.order,
+                t.reads, t.spots, t.fixed, values, soft, states, totals, flat,
             )  # fmt: skip
 
         self._spread(run, rows)
@@ -59,8 +59,8 @@ class TapeRunner:
         t = self.tape
         out = np.full((count, self._targets()), -1, dtype=np.int64)
         total = walks.sample_rows(
-            seed, t.leaves, t.seen, t.rel, t.trees, t.steps, t.links, t.ptr, t.left, t.right, t.keys, t.places,
-            values, soft[0], states[0], out,
+            seed, t.leaves, t.seen, t.rel, t.trees, t.steps, t.links, t.ptr, t.left, t.right, t.blocks,
+            t.order, t.keys, t.places, values, soft[0], states[0], out,
         )  # fmt: skip
         return total, out
 

@@ -81,7 +81,8 @@ class Session:
         buf, adj = self.buffers
         out = np.empty(t.width)
         total = kernels.answer_row(
-            t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.reads, t.spots, t.fixed,
+            t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.blocks, t.order, t.reads,
+            t.spots, t.fixed,
             self.snapshot.values, NO_SOFT, np.array(states, dtype=np.int64), buf, adj, out,
         )  # fmt: skip
         return total, out

@@ -22,13 +22,13 @@ INT = np.int64
 class Tape:
     """Arrays that the kernels of `pgm.kernels` run.
 
-    Entry 0 is the constant one; then come the entries of all tensors, tree by tree, leaves before steps.
+    Entries 0 and 1 are the constants one and zero; then come the entries of all tensors, tree by tree, leaves before steps.
 
     Args:
         keys: [entry] row-major index of an entry in its tensor's own axes.
         starts: [tensor + 1] first entry of each tensor.
         leaves, seen, rel: how inputs are gathered; see `kernels.gather`.
-        trees, steps, ptr, left, right: the multiply-adds; see `kernels.upward`.
+        trees, steps, ptr, left, right, blocks, order: the multiply-adds; see `kernels.upward`.
         reads, spots, fixed: how answers are read; see `kernels.read`.
         links, places, main: how the tensors hang together; see `walks.explain_rows`.
         width: length of one row of answers.
@@ -44,6 +44,8 @@ class Tape:
     ptr: np.ndarray
     left: np.ndarray
     right: np.ndarray
+    blocks: np.ndarray
+    order: np.ndarray
     reads: np.ndarray
     spots: np.ndarray
     fixed: np.ndarray
@@ -60,7 +62,8 @@ class Tape:
     @property
     def operations(self) -> int:
         """How many multiply-adds one upward pass takes."""
-        return len(self.left)
+        dense = np.prod(self.blocks[self.blocks[:, 0] > 0, :4], axis=1).sum() if len(self.blocks) else 0
+        return len(self.left) + int(dense)
 
     @property
     def nbytes(self) -> int:
@@ -118,11 +121,12 @@ def make_tape(plan: Plan, layout: Layout, values: np.ndarray, limit: int) -> Tap
         limit: the most multiply-adds that are worth it.
     """
     tensors = _Tensors(plan, layout)
-    fits, starts, keys, ptr, left, right = unroll.unroll(*tensors.arrays(), values, limit)
+    walked = plan.query.task in ("maximum", "sample")  # walks go from multiply-add to multiply-add
+    fits, *arrays, blocks, order = unroll.unroll(*tensors.arrays(), values, limit, not walked)
     if not fits:
         return None
-    starts, keys, ptr, left, right = unroll.prune(starts, keys, ptr, left, right, np.array(tensors.roots, dtype=INT))
-    return tensors.tape(starts, keys, ptr, left, right)
+    *arrays, order = unroll.prune(*arrays, blocks, order, np.array(tensors.roots, dtype=INT))
+    return tensors.tape(*arrays, blocks, order)
 
 
 class _Tensors:
@@ -187,7 +191,7 @@ class _Tensors:
             np.array(sizes, dtype=INT),
         )
 
-    def tape(self, starts, keys, ptr, left, right) -> Tape:  # type: ignore[no-untyped-def]
+    def tape(self, starts, keys, ptr, left, right, blocks, order) -> Tape:  # type: ignore[no-untyped-def]
         """The frozen tape from what unrolling gave."""
         reads, spots, fixed = self._reads(starts, keys)
         columns = self.layout.columns
@@ -207,7 +211,7 @@ class _Tensors:
             rel[starts[t] : starts[t + 1]] = place
         return Tape(
             keys, starts, table.astype(INT), np.array(seen, dtype=INT).reshape(-1, 2), rel, self._trees(starts),
-            self._steps(starts), ptr, left, right, reads, spots, fixed, self._links(), *self._places(),
+            self._steps(starts, blocks), ptr, left, right, blocks, order, reads, spots, fixed, self._links(), *self._places(),
             self.layout.answers[-1],
         )  # fmt: skip
 
@@ -239,7 +243,7 @@ class _Tensors:
             step += len(tree.steps)
         return np.array(rows, dtype=INT).reshape(-1, 5)
 
-    def _steps(self, starts: np.ndarray) -> np.ndarray:
+    def _steps(self, starts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
         rows = []
         for first, tree in zip(self.firsts, self.plan.trees, strict=True):
             wanted = tree.wanted
@@ -248,8 +252,9 @@ class _Tensors:
                 if wanted[number]:
                     flags |= kernels.WANT_LEFT * wanted[step.left]
                     flags |= kernels.WANT_RIGHT * (step.right != NONE and wanted[step.right])
-                rows.append((starts[first + number], starts[first + number + 1], flags))
-        return np.array(rows, dtype=INT).reshape(-1, 3)
+                t = first + number
+                rows.append((starts[t], starts[t + 1], flags, t if blocks[t, 0] else NONE))
+        return np.array(rows, dtype=INT).reshape(-1, 4)
 
     def _reads(self, starts: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         reads, spots = [], [np.zeros(0, dtype=INT)]

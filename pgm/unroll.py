@@ -1,7 +1,8 @@
 """Unrolling a plan into multiply-adds: only products of entries that are not structurally zero are kept.
 
-Each tensor is a sorted list of keys (its non-zero entries in row-major order over its own axes). A step joins two
-such lists on their shared axes; the pairs that meet become multiply-adds, grouped by the entry they add to.
+Each tensor is a sorted list of keys (its non-zero entries in row-major order over its own axes). A step joins two such
+lists on their shared axes. Where zeros are many, the pairs that meet are listed, grouped by the entry they add to;
+where most pairs meet, the step stays a block: a batched matrix product over the operands' entries.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import numpy as np
 from numba import njit
 
 TABLE, FULL, STEP = 0, 1, 2
-DENSE = 1 << 27  # result spaces up to this many entries are counted in a dense table
+TABLE_AT_MOST = 1 << 26  # result spaces up to this many entries are counted in a table
+ONE, ZERO = 0, 1  # entries with these constants; all others follow
+FULL_ENOUGH, WORTH_BLOCKING, WIDE = 0.9, 512, 4  # share of pairs that meet, number of pairs and columns of a block
 
 
 @njit(cache=True)
@@ -78,7 +81,7 @@ def project(keys, scope, sizes, target, repeated):
 
 
 @njit(cache=True)
-def _space(scope, sizes):
+def space_of(scope, sizes):
     total = 1
     for v in scope:
         total *= sizes[v]
@@ -101,58 +104,89 @@ def _groups(shared, space):
 
 
 @njit(cache=True)
-def join(left, left_scope, right, right_scope, scope, sizes, limit):
-    """The multiply-adds of one step.
+def meet(left, left_scope, right, right_scope, scope, sizes):
+    """Which pairs of entries meet in one step, without listing them.
 
     Args:
         left, right: keys of the operands; `left_scope`, `right_scope` and `scope` are their and the result's axes.
         sizes: number of states of each variable.
-        limit: the most multiply-adds allowed.
 
     Returns:
-        whether it fits; keys of the result; where each one's multiply-adds start (one more than there are keys); and
-        the places of the left and the right entry of each multiply-add.
+        for each left entry its group of right entries and its share of the result's key; where each group starts;
+        the right entries group by group, and each right entry's share of the result's key; and how many pairs meet.
     """
-    nothing = np.empty(0, np.int32)
     overlap = np.array([v for v in left_scope if v in right_scope], dtype=np.int64)
     none_left, in_left = np.zeros(len(left_scope), np.bool_), np.array([v in left_scope for v in right_scope], np.bool_)
-    left_shared = project(left, left_scope, sizes, overlap, none_left)
-    right_shared = project(right, right_scope, sizes, overlap, np.zeros(len(right_scope), np.bool_))
-    left_out = project(left, left_scope, sizes, scope, none_left)
-    right_out = project(right, right_scope, sizes, scope, in_left)
-    starts, entries = _groups(right_shared, _space(overlap, sizes))
+    group = project(left, left_scope, sizes, overlap, none_left)
+    starts, entries = _groups(
+        project(right, right_scope, sizes, overlap, np.zeros(len(right_scope), np.bool_)), space_of(overlap, sizes)
+    )
     total = 0
     for k in range(len(left)):
-        total += starts[left_shared[k] + 1] - starts[left_shared[k]]
-    space = _space(scope, sizes)
-    if total > limit or space > DENSE:
-        return False, np.empty(0, np.int64), np.zeros(1, np.int64), nothing, nothing
-    counts = np.zeros(space, np.int32)
-    for k in range(len(left)):
-        for x in range(starts[left_shared[k]], starts[left_shared[k] + 1]):
-            counts[left_out[k] + right_out[entries[x]]] += 1
+        total += starts[group[k] + 1] - starts[group[k]]
+    left_share = project(left, left_scope, sizes, scope, none_left)
+    return group, left_share, starts, entries, project(right, right_scope, sizes, scope, in_left), total
+
+
+@njit(cache=True)
+def results(group, left_share, starts, entries, right_share, space):
+    """The keys of a step's result, where each one's multiply-adds start, and (in a dense table) the same by key."""
+    table = np.zeros(space, np.int64)
+    for k in range(len(group)):
+        for x in range(starts[group[k]], starts[group[k] + 1]):
+            table[left_share[k] + right_share[entries[x]]] += 1
     found = 0
     for key in range(space):
-        found += counts[key] > 0
+        found += table[key] > 0
     keys, begins = np.empty(found, np.int64), np.zeros(found + 1, np.int64)
     found = 0
     for key in range(space):
-        if counts[key]:
-            keys[found], begins[found + 1] = key, begins[found] + counts[key]
-            counts[key] = begins[found]  # from here on: where the next multiply-add of this key goes
+        if table[key]:
+            keys[found], begins[found + 1] = key, begins[found] + table[key]
+            table[key] = begins[found]
             found += 1
-    first, second = np.empty(total, np.int32), np.empty(total, np.int32)
-    for k in range(len(left)):
-        for x in range(starts[left_shared[k]], starts[left_shared[k] + 1]):
-            key = left_out[k] + right_out[entries[x]]
-            first[counts[key]], second[counts[key]] = k, entries[x]
-            counts[key] += 1
-    return True, keys, begins, first, second
+    return keys, begins, table
+
+
+@njit(cache=True)
+def list_pairs(group, left_share, starts, entries, right_share, table, left_first, right_first, left, right):
+    """Write the operands of every multiply-add, sorted by the result they add to; `table` counts up as places fill."""
+    for k in range(len(group)):
+        for x in range(starts[group[k]], starts[group[k] + 1]):
+            key = left_share[k] + right_share[entries[x]]
+            left[table[key]], right[table[key]] = left_first + k, right_first + entries[x]
+            table[key] += 1
+
+
+@njit(cache=True)
+def arrange(keys, first, scope, sizes, outer, middle, inner):
+    """The entries of a tensor in the order of three groups of its axes; `ZERO` where there is no entry."""
+    target = np.empty(len(scope), np.int64)
+    count = 0
+    for group in (outer, middle, inner):
+        for v in group:
+            target[count] = v
+            count += 1
+    places = project(keys, scope, sizes, target, np.zeros(len(scope), np.bool_))
+    entries = np.full(space_of(scope, sizes), ZERO, np.uint32)
+    for k in range(len(keys)):
+        entries[places[k]] = first + k
+    return entries
+
+
+@njit(cache=True)
+def _split(scope, left_scope, right_scope):
+    """The axes of a step: kept in both, kept from left, kept from right, summed."""
+    both = np.array([v for v in scope if v in left_scope and v in right_scope], dtype=np.int64)
+    only_left = np.array([v for v in scope if v not in right_scope], dtype=np.int64)
+    only_right = np.array([v for v in scope if v not in left_scope], dtype=np.int64)
+    summed = np.array([v for v in left_scope if v not in scope], dtype=np.int64)
+    return both, only_left, only_right, summed
 
 
 @njit(cache=True)
 def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_starts, seen_sizes, seen_strides, sizes,
-           values, limit):  # fmt: skip
+           values, limit, blocks_allowed):  # fmt: skip
     """All tensors of a plan as keys, and all steps as multiply-adds.
 
     Args:
@@ -160,37 +194,60 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
         axis_starts, axes: the scope of each tensor.
         lefts, rights: operands of each tensor that is a step, as tensor numbers; right -1 for none.
         bases, own_strides, seen_starts, seen_sizes, seen_strides: where a leaf's entries lie in `values`.
-        limit: the most multiply-adds allowed in all.
+        limit: the most multiply-adds listed.
+        blocks_allowed: whether steps may stay blocks.
 
     Returns:
         whether the multiply-adds stayed within the limit;
-        entry_starts: first entry of each tensor (entry 0 is the constant one);
-        keys: of all entries; ptr: where each entry's multiply-adds start; left, right: the entries multiplied.
+        entry_starts: first entry of each tensor;
+        keys: of all entries; ptr: where each entry's multiply-adds start; left, right: the entries multiplied;
+        blocks: [tensor, 6] sizes of the axes kept in both, from left, from right and summed, and where the entries of
+        the operands start in `order`, a first size of 0 where the step is no block; order: those entries.
     """
     count = len(kinds)
-    entry_starts = np.ones(count + 1, np.int64)
+    entry_starts, blocks = np.full(count + 1, 2, np.int64), np.zeros((count, 6), np.int64)
     keys, ptr = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
-    left, right = np.empty(1024, np.int32), np.empty(1024, np.int32)
-    entries, used = 1, 0
+    left, right, order = np.empty(1024, np.uint32), np.empty(1024, np.uint32), np.empty(1024, np.uint32)
+    entries, used, arranged = 2, 0, 0
     lone, no_axes = np.zeros(1, np.int64), np.empty(0, np.int64)
     for t in range(count):
         scope = axes[axis_starts[t] : axis_starts[t + 1]]
-        first, second, begins = np.empty(0, np.int32), np.empty(0, np.int32), np.zeros(1, np.int64)
+        begins, extra = np.zeros(1, np.int64), 0
         if kinds[t] == STEP:
             a, b = lefts[t], rights[t]
-            a_keys, a_scope = keys[entry_starts[a] : entry_starts[a + 1]], axes[axis_starts[a] : axis_starts[a + 1]]
-            b_keys, b_scope, b_start = lone, no_axes, 0
+            a_keys, a_scope, a_start = keys[entry_starts[a] : entry_starts[a + 1]], axes[axis_starts[a] : axis_starts[a + 1]], entry_starts[a]
+            b_keys, b_scope, b_start = lone, no_axes, ONE
             if b >= 0:
                 b_keys, b_scope = keys[entry_starts[b] : entry_starts[b + 1]], axes[axis_starts[b] : axis_starts[b + 1]]
                 b_start = entry_starts[b]
-            fits, found, begins, first, second = join(a_keys, a_scope, b_keys, b_scope, scope, sizes, limit - used)
-            if not fits:
-                return False, entry_starts, keys, ptr, left, right
-            left, right = _roomy(left, used + len(first)), _roomy(right, used + len(first))
-            left[used : used + len(first)] = first + entry_starts[a]
-            right[used : used + len(first)] = second + b_start
+            group, a_share, starts, members, b_share, extra = meet(a_keys, a_scope, b_keys, b_scope, scope, sizes)
+            both, only_left, only_right, summed = _split(scope, a_scope, b_scope)
+            space = space_of(scope, sizes)
+            pairs = space * space_of(summed, sizes)
+            wide = blocks_allowed and pairs >= WORTH_BLOCKING and space_of(only_right, sizes) >= WIDE
+            if wide and extra >= FULL_ENOUGH * pairs:
+                one = arrange(a_keys, a_start, a_scope, sizes, both, only_left, summed)
+                two = np.full(space_of(summed, sizes), ONE, np.uint32)
+                if b >= 0:
+                    two = arrange(b_keys, b_start, b_scope, sizes, both, summed, only_right)
+                order = _roomy(order, arranged + len(one) + len(two))
+                order[arranged : arranged + len(one)] = one
+                order[arranged + len(one) : arranged + len(one) + len(two)] = two
+                blocks[t, 0], blocks[t, 1] = space_of(both, sizes), space_of(only_left, sizes)
+                blocks[t, 2], blocks[t, 3] = space_of(only_right, sizes), space_of(summed, sizes)
+                blocks[t, 4], blocks[t, 5] = arranged, arranged + len(one)
+                arranged += len(one) + len(two)
+                found, extra = np.arange(space), 0
+            else:
+                if used + extra > limit or space > TABLE_AT_MOST:
+                    return False, entry_starts, keys, ptr, left, right, blocks, order
+                found, begins, table = results(group, a_share, starts, members, b_share, space)
+                left, right = _roomy(left, used + extra), _roomy(right, used + extra)
+                list_pairs(
+                    group, a_share, starts, members, b_share, table, a_start, b_start, left[used:], right[used:]
+                )
         elif kinds[t] == FULL:
-            found = np.arange(_space(scope, sizes))
+            found = np.arange(space_of(scope, sizes))
         else:
             own = np.array([sizes[v] for v in scope], dtype=np.int64)
             strides = own_strides[axis_starts[t] : axis_starts[t + 1]]
@@ -200,10 +257,10 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
         keys, ptr = _roomy(keys, entries + more), _roomy(ptr, entries + more + 1)
         keys[entries : entries + more] = found
         for k in range(more):
-            ptr[entries + k + 1] = used + (begins[k + 1] if kinds[t] == STEP else 0)
-        entries, used = entries + more, used + len(first)
+            ptr[entries + k + 1] = used + (begins[k + 1] if len(begins) > 1 else 0)
+        entries, used = entries + more, used + extra
         entry_starts[t + 1] = entries
-    return True, entry_starts, keys[:entries], ptr[: entries + 1], left[:used], right[:used]
+    return True, entry_starts, keys[:entries], ptr[: entries + 1], left[:used], right[:used], blocks, order[:arranged]
 
 
 @njit(cache=True)
@@ -217,23 +274,31 @@ def _roomy(array, need):
 
 
 @njit(cache=True)
-def prune(entry_starts, keys, ptr, left, right, roots):
+def prune(entry_starts, keys, ptr, left, right, blocks, order, roots):
     """The same tape without the entries that no path of non-zero products joins to a root.
 
     Args:
-        entry_starts, keys, ptr, left, right: as `unroll` returns them.
+        entry_starts, keys, ptr, left, right, blocks, order: as `unroll` returns them; changed in place.
         roots: tensor numbers whose entries are all kept.
     """
     count = len(keys)
     live = np.zeros(count, np.bool_)
-    live[0] = True
+    live[ONE] = live[ZERO] = True
     for t in roots:
         live[entry_starts[t] : entry_starts[t + 1]] = True
-    for o in range(count - 1, 0, -1):
-        if live[o]:
-            for e in range(ptr[o], ptr[o + 1]):
-                live[left[e]] = live[right[e]] = True
-    number, starts = np.zeros(count, np.int32), np.ones(len(entry_starts), np.int64)
+    for t in range(len(blocks) - 1, -1, -1):
+        low, high = entry_starts[t], entry_starts[t + 1]
+        if blocks[t, 0] and live[low:high].any():
+            live[low:high] = True
+            for x in range(blocks[t, 4], blocks[t, 5] + blocks[t, 0] * blocks[t, 3] * blocks[t, 2]):
+                live[order[x]] = True
+        for o in range(low, high):
+            if live[o]:
+                for e in range(ptr[o], ptr[o + 1]):
+                    live[left[e]] = live[right[e]] = True
+    if live.all():
+        return entry_starts, keys, ptr, left, right, order
+    number, starts = np.zeros(count, np.uint32), np.empty(len(entry_starts), np.int64)
     entries, used = 0, 0
     for o in range(count):
         number[o] = entries
@@ -246,6 +311,11 @@ def prune(entry_starts, keys, ptr, left, right, roots):
             entries += 1
     for t in range(len(entry_starts)):
         starts[t] = number[entry_starts[t]] if entry_starts[t] < count else entries
+    for t in range(len(blocks)):
+        if starts[t] == starts[t + 1]:
+            blocks[t, 0] = 0
+    for x in range(len(order)):
+        order[x] = number[order[x]]
     shifted = np.zeros(entries + 1, np.int64)
     shifted[1:] = ptr[:entries]
-    return starts, keys[:entries], shifted, left[:used], right[:used]
+    return starts, keys[:entries], shifted, left[:used], right[:used], order

@@ -141,8 +141,8 @@ def _follow(trees, steps, links, ptr, left, right, edges, ranks, main, j, picked
 
 
 @njit(cache=True, nogil=True)
-def sample_rows(seed, leaves, seen, rel, trees, steps, links, ptr, left, right, keys, places, values, soft, states,
-                out):  # fmt: skip
+def sample_rows(seed, leaves, seen, rel, trees, steps, links, ptr, left, right, blocks, order, keys, places, values,
+                soft, states, out):  # fmt: skip
     """Exact joint samples for one row of evidence; returns the log evidence.
 
     Args:
@@ -151,7 +151,7 @@ def sample_rows(seed, leaves, seen, rel, trees, steps, links, ptr, left, right, 
     """
     buf = np.empty(len(rel))
     gather(leaves, seen, rel, values, soft, states, buf)
-    total = upward(trees, steps, ptr, left, right, buf)
+    total = upward(trees, steps, ptr, left, right, blocks, order, buf)
     if total == -np.inf:
         return total
     np.random.seed(seed)
