@@ -82,8 +82,11 @@ class Products:
             ones = self.like.new_ones(1, *(sizes[v] for v in leaf.scope))
             return ones.log() if self.logs else ones
         if leaf.source >= terms:
-            low = self.layout.soft[leaf.source - terms]
-            values = soft[:, low : low + sizes[leaf.source - terms]]
+            v = leaf.source - terms
+            low = self.layout.soft[v]
+            values = soft[:, low : low + sizes[v]]
+            if v in columns:  # the plan is sliced over it
+                values = values.gather(1, states[:, columns[v], None]).squeeze(1)
             return _log(values) if self.logs else values
         scope, table = self.layout.scopes[leaf.source], self.tables[leaf.source]
         seen = [v for v in scope if v in columns]

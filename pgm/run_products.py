@@ -30,7 +30,10 @@ class ProductsRunner:
     logs: bool = False
 
     def answers(self, states: Tensor, soft: Tensor) -> tuple[Tensor, Tensor]:
-        """Log evidence `[rows]` and normalised answers `[rows, width]`, averaged over slices by their weight."""
+        """Log evidence `[rows]` and normalised answers, averaged over slices by their weight.
+
+        The answers `[rows, width]` have every axis of every target, whether observed or not.
+        """
         totals, flats = zip(*(self._answers(*rows) for rows in self._chunks(states, soft)), strict=True)
         return torch.cat(totals), torch.cat(flats)
 
@@ -38,6 +41,7 @@ class ProductsRunner:
         total, flat = None, None
         for each in self._slices(states):
             log_weight, values = self._products.answers(each, soft)
+            values = widen(self.plan, self.layout, each, values)
             values = torch.where(torch.isinf(log_weight)[:, None], torch.zeros_like(values), values)
             if total is None or flat is None:
                 total, flat = log_weight, values
@@ -76,11 +80,12 @@ class ProductsRunner:
         shares = torch.multinomial(weights, count, replacement=True, generator=generator).bincount(minlength=len(totals))
         found = []
         for each, share in zip(self._slices(states), shares.tolist(), strict=True):
-            for part in torch.zeros(share).split(self.rows_at_once):
-                rows, likelihood = each.expand(len(part), -1), soft.expand(len(part), -1)
-                _, chosen = self._products.traced(rows, likelihood, at_random(generator), maximum=False)
-                found.append(self._columns(chosen, len(part)))
-        samples = torch.cat(found)
+            for first in range(0, share, self.rows_at_once):
+                rows = min(self.rows_at_once, share - first)
+                evidence = each.expand(rows, -1), soft.expand(rows, -1)
+                _, chosen = self._products.traced(*evidence, at_random(generator), maximum=False)
+                found.append(self._columns(chosen, rows))
+        samples = torch.cat([states.new_zeros(0, len(self._targets)), *found])
         return torch.logsumexp(totals, 0), samples[torch.randperm(count, generator=generator)]
 
     def log_evidence(self, states: Tensor, soft: Tensor) -> Tensor:
@@ -113,3 +118,25 @@ class ProductsRunner:
             for column, state in zip(columns, world, strict=True):
                 filled[:, column] = state
             yield filled
+
+
+def widen(plan: Plan, layout: Layout, states: Tensor, flat: Tensor) -> Tensor:
+    """Answers with all axes of joint targets: zeros beside the states of observed and of sliced variables.
+
+    Args:
+        plan, layout: whose observed variables `flat` has no axes for in joint targets.
+        states: `[rows, observed]` state numbers.
+        flat: `[rows, answers]`.
+    """
+    pieces, rows = [flat.new_zeros(len(flat), 0)], len(flat)
+    for place, target in enumerate(plan.query.targets):
+        part = flat[:, layout.answers[place] : layout.answers[place + 1]]
+        seen = [v for v in target if v in layout.columns] if len(target) > 1 else []
+        if seen:
+            part = torch.ones_like(part) if len(seen) == len(target) else part
+            part = part.reshape(rows, *(1 if v in seen else plan.sizes[v] for v in target))
+        for v in seen:
+            point = torch.eye(plan.sizes[v], dtype=flat.dtype, device=flat.device)[states[:, layout.columns[v]]]
+            part = part * point.reshape(rows, *(plan.sizes[u] if u == v else 1 for u in target))
+        pieces.append(part.reshape(rows, -1))
+    return torch.cat(pieces, 1)

@@ -15,7 +15,7 @@ from .engines.exact import Exact
 from .errors import PlanError
 from .parameters import snapshot
 from .plan import Plan, Query
-from .run_products import ProductsRunner
+from .run_products import ProductsRunner, widen
 from .run_tape import TapeRunner
 from .slicing import BYTES, fitting_plan
 from .tape import layout_of, make_tape
@@ -91,28 +91,14 @@ class Session:
         """Log evidence `[rows]`, -inf where it is zero, and answers `[rows, width]`."""
         if self.tape is not None:
             totals, flat = self.tape.answers(self.snapshot.values, states, soft)
+            if self.widened:
+                flat = widen(self.plan, layout_of(self.plan), torch.from_numpy(states), torch.from_numpy(flat)).numpy()
         else:
             totals, flat = _numpy(*self._products(False).answers(*self._tensors(states, soft)))
         again = np.flatnonzero(np.isneginf(totals))
         if len(again):
             totals[again], flat[again] = _numpy(*self._products(True).answers(*self._tensors(states[again], soft[again])))
-        return totals, self._widen(states, flat) if self.widened else flat
-
-    def _widen(self, states: np.ndarray, flat: np.ndarray) -> np.ndarray:
-        """Joint targets with observed axes, filled with zeros beside the observed states."""
-        layout, sizes, rows = layout_of(self.plan), self.plan.sizes, len(states)
-        columns, pieces = {v: k for k, v in enumerate(sorted(self.query.observed))}, []
-        for place, target in enumerate(self.query.targets):
-            part = flat[:, layout.answers[place] : layout.answers[place + 1]]
-            if len(target) > 1 and self.query.observed.intersection(target):
-                free = [v for v in target if v not in columns]
-                part = part.reshape(rows, *(sizes[v] for v in free)) if free else np.ones(rows)
-                full = np.zeros((rows, *(sizes[v] for v in target)))
-                for row in range(rows):
-                    full[(row, *(states[row, columns[v]] if v in columns else slice(None) for v in target))] = part[row]
-                part = full
-            pieces.append(part.reshape(rows, -1))
-        return np.concatenate(pieces, axis=1)
+        return totals, flat
 
     def explain(self, states: np.ndarray, soft: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Log weights `[rows, k]` and states `[rows, k, targets]`, best first."""
@@ -154,8 +140,7 @@ class Session:
     def _products(self, logs: bool, tables: list[Tensor] | None = None) -> ProductsRunner:
         """The torch executor over the present tables; with `logs`, one in which nothing underflows."""
         if tables is None:
-            with torch.no_grad():
-                tables = [factor.values for factor in self.model.factors()]
+            tables = [factor.values.detach() for factor in self.model.factors()]
         plan = self._products_plan
         at_once = max(1, min(int(self.memory / (BYTES * max(plan.entries, 1.0))), 1 << 16))
         tables = [table.to(self.device, self.engine.dtype) for table in tables]

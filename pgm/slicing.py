@@ -45,8 +45,13 @@ def _best_cut(graph: Graph, plan: Plan, memory: float) -> Plan | None:
 
 
 def _shared(plan: Plan) -> list[int]:
-    """Variables of the widest cliques, those in most of them first."""
+    """Variables of the widest cliques, those in most of them first.
+
+    A maximum over sums can only be sliced over what is maximised: a sum does not commute with a maximum.
+    """
     cliques = [tree.widest(step) for tree in plan.trees for step in tree.steps]
+    if plan.query.task == "maximum":
+        cliques = [tuple(v for v in scope if v in plan.query.targets[0]) for scope in cliques]
     cliques.sort(key=lambda scope: -space(scope, plan.sizes))
     counts = Counter(v for scope in cliques[:8] for v in scope)
     return [v for v, _ in sorted(counts.items(), key=lambda pair: (-pair[1], -plan.sizes[pair[0]]))]
