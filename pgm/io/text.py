@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import warnings
 import zlib
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -218,10 +219,12 @@ def convert(text: str) -> np.ndarray | None:
 
 def parse(text: str) -> np.ndarray | None:
     """The numbers in a text, of any sign, or None when there is something else."""
-    try:
-        return np.fromstring(text.replace(",", " "), sep=" ")
-    except ValueError:
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # how older numpy says that something else is there
+        try:
+            return np.fromstring(text.replace(",", " "), sep=" ")
+        except (ValueError, DeprecationWarning):
+            return None
 
 
 def first_bad(source: Source, start: int, stop: int, subject: str) -> FileError:
