@@ -70,21 +70,23 @@ def read(path: Path, data: bytes) -> BayesianNetwork:
     """
     source = without_comments(decode(path, data))
     name, known, entries = "", dict[str, Variable](), list[Entry]()
-    for keyword, head, start, stop in blocks(source, ("network", "variable", "probability")):
-        line = source.line(start)
+    for keyword, head, place, start, stop in blocks(source, ("network", "variable", "probability")):
+        line = source.line(place)
         if keyword == "network":
             name = "" if head == "unknown" else unquote(head)
         elif keyword == "variable":
             variable = declare(path, line, unquote(head), _states(source, unquote(head), start, stop))
             add(path, line, known, variable.name, variable)
         else:
-            entries.append(_entry(source, known, head, start, stop))
+            entries.append(_entry(source, known, head, place, (start, stop)))
     require_some(path, known)
     return network(path, name, known.values(), entries)
 
 
-def blocks(source: Source, keywords: Sequence[str], unread: Sequence[str] = ()) -> Iterator[tuple[str, str, int, int]]:
-    """The blocks `keyword head { body }` of a file: keyword, head, and where the body starts and stops.
+def blocks(
+    source: Source, keywords: Sequence[str], unread: Sequence[str] = ()
+) -> Iterator[tuple[str, str, int, int, int]]:
+    """The blocks `keyword head { body }` of a file: keyword, head, their place, and where the body starts and stops.
 
     Args:
         source: the text, without comments.
@@ -105,7 +107,7 @@ def blocks(source: Source, keywords: Sequence[str], unread: Sequence[str] = ()) 
         if body is None:
             shown = glimpse(f"{keyword} {head[2].strip()}")
             raise source.error(head.start(1), f"{shown}: the block is never closed with '}}'; is the file cut off?")
-        yield keyword, head[2].strip(), head.end(), body.end() - 1
+        yield keyword, head[2].strip(), place, head.end(), body.end() - 1
         place = skip_space(source.text, body.end())
 
 
@@ -124,14 +126,14 @@ def _states(source: Source, name: str, start: int, stop: int) -> list[str]:
     return states
 
 
-def _entry(source: Source, known: dict[str, Variable], head: str, start: int, stop: int) -> Entry:
+def _entry(source: Source, known: dict[str, Variable], head: str, place: int, body: tuple[int, int]) -> Entry:
     child, *given = [
-        lookup(source.path, source.line(start), known, name) for name in _scope(source, known, head, start)
+        lookup(source.path, source.line(place), known, name) for name in _scope(source, known, head, place)
     ]
-    places, values = _rows(source, child, given, start, stop)
+    places, values = _rows(source, child, given, *body)
 
     def line(flat: int | None) -> int:
-        return source.line(start if flat is None else places[flat // child.size])
+        return source.line(place if flat is None else places[flat // child.size])
 
     return Entry(child, tuple(given), values, line)
 

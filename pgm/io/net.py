@@ -61,20 +61,20 @@ def read(path: Path, data: bytes) -> BayesianNetwork:
     """
     source = without_comments(decode(path, data), "%")
     name, known, entries = "", dict[str, Variable](), list[Entry]()
-    for keyword, head, start, stop in blocks(source, _KEYWORDS, _UNREAD):
+    for keyword, head, place, start, stop in blocks(source, _KEYWORDS, _UNREAD):
         subject = glimpse(f"{keyword} {head}")
         if keyword in _UNREAD:
             raise source.error(
-                start, f"{subject}: only nets of discrete chance nodes are read; remove it, or export one."
+                place, f"{subject}: only nets of discrete chance nodes are read; remove it, or export one."
             )
         attributes = _attributes(source, subject, start, stop)
         if keyword == "net":
             name = unquote(_text(source, attributes, "name", '""'))
         elif keyword == "potential":
-            entries.append(_entry(source, known, head, start, attributes))
+            entries.append(_entry(source, known, head, place, attributes))
         else:
-            key, line = unquote(head), source.line(start)
-            add(path, line, known, key, _variable(source, key, start, attributes))
+            key, line = unquote(head), source.line(place)
+            add(path, line, known, key, _variable(source, key, place, attributes))
     require_some(path, known)
     return network(path, name, known.values(), entries)
 
@@ -101,12 +101,12 @@ def _text(source: Source, attributes: dict[str, tuple[int, int]], key: str, defa
     return source.text[start:stop]
 
 
-def _variable(source: Source, key: str, start: int, attributes: dict[str, tuple[int, int]]) -> Variable:
+def _variable(source: Source, key: str, place: int, attributes: dict[str, tuple[int, int]]) -> Variable:
     if "states" not in attributes:
-        raise source.error(start, f"node {glimpse(key)}: has no 'states', expected 'states = (\"a\" \"b\");'.")
+        raise source.error(place, f"node {glimpse(key)}: has no 'states', expected 'states = (\"a\" \"b\");'.")
     name = unquote(_text(source, attributes, "pgm_name", key))
     states = words(re.sub(rf"{QUOTED}|[()]", _spaced, _text(source, attributes, "states", "")))
-    return declare(source.path, source.line(start), name, states)
+    return declare(source.path, source.line(place), name, states)
 
 
 def _spaced(found: re.Match[str]) -> str:
@@ -114,20 +114,20 @@ def _spaced(found: re.Match[str]) -> str:
 
 
 def _entry(
-    source: Source, known: dict[str, Variable], head: str, start: int, attributes: dict[str, tuple[int, int]]
+    source: Source, known: dict[str, Variable], head: str, place: int, attributes: dict[str, tuple[int, int]]
 ) -> Entry:
     scope = _SCOPE.fullmatch(head)
     bar = re.split(rf"((?:[^|\"]++|{QUOTED})*+)\|", scope[1], maxsplit=1) if scope else []
     first, rest = (bar[1], bar[2]) if len(bar) == 3 else (bar[0] if bar else "", "")
     if len(words(first)) != 1:
         raise source.error(
-            start, f"{glimpse(f'potential {head}')}: expected 'potential ( child | parents )' with one child."
+            place, f"{glimpse(f'potential {head}')}: expected 'potential ( child | parents )' with one child."
         )
-    line = source.line(start)
+    line = source.line(place)
     child, *given = [lookup(source.path, line, known, name) for name in words(first) + words(rest)]
     subject = heading(child.name, [variable.name for variable in given])
     if "data" not in attributes:
-        raise source.error(start, f"{subject}: has no 'data', expected 'data = ( numbers );'.")
+        raise source.error(place, f"{subject}: has no 'data', expected 'data = ( numbers );'.")
     begin, end = attributes["data"]
     data = Source(source.path, source.text[begin:end].translate(_PARENTHESES), source.line(begin))
     return filled(data, child, given, line)

@@ -92,27 +92,27 @@ BLOCKS = "expected one of 'net', 'node', 'discrete node', 'potential' and a bloc
 POTENTIAL = "expected 'potential ( child | parents )' with one child."
 WRONG = [  # what stands in the file, what is put in its place, and the message
     ("potential (b", "potentail (b", f":17: found 'potentail (b | a)', {BLOCKS}"),
-    ("node a", "continuous node a", f":6: continuous node a: {ONLY}"),
-    ("node a", "decision a", f":6: decision a: {ONLY}"),
-    ("net\n", "class Net\n", f":2: class Net: {ONLY}"),
-    ('  states = ("no" "yes");\n', "", ":6: node a: has no 'states', expected 'states = (\"a\" \"b\");'."),
-    ('  states = ("no" "yes");\n', "states = ();", ":6: Variable(a): Finite: a variable needs at least one state; none "
+    ("node a", "continuous node a", f":5: continuous node a: {ONLY}"),
+    ("node a", "decision a", f":5: decision a: {ONLY}"),
+    ("net\n", "class Net\n", f":1: class Net: {ONLY}"),
+    ('  states = ("no" "yes");\n', "", ":5: node a: has no 'states', expected 'states = (\"a\" \"b\");'."),
+    ('  states = ("no" "yes");\n', "states = ();", ":5: Variable(a): Finite: a variable needs at least one state; none "
      "was given."),
     ('"yes");', '"yes")', ":7: node a: found 'states = (\"no\" \"yes\")', expected 'name = value;'."),
-    ('"yes"', '"no"', ":6: Variable(a): Finite: state 'no' occurs twice in ('no', 'no'); labels must differ."),
-    ("node b", "node a", ":10: variable 'a' is declared twice; names must differ."),
-    ("(a)", "(c)", ":14: 'c' is not a declared variable; there are 'a', 'b'."),
-    ("b | a", "b | c", ":18: 'c' is not a declared variable; there are 'a', 'b'."),
-    ("(b | a)", "(b a)", f":18: potential (b a): {POTENTIAL}"),
-    ("(b | a)", "( | a)", f":18: potential ( | a): {POTENTIAL}"),
-    ("(b | a)", "b | a", f":18: potential b | a: {POTENTIAL}"),
-    ("  data = (0.25 0.75);\n", "", ":14: p(a): has no 'data', expected 'data = ( numbers );'."),
-    ("data = (0.25", "model_data = (0.25", ":14: p(a): has no 'data', expected 'data = ( numbers );'."),
+    ('"yes"', '"no"', ":5: Variable(a): Finite: state 'no' occurs twice in ('no', 'no'); labels must differ."),
+    ("node b", "node a", ":9: variable 'a' is declared twice; names must differ."),
+    ("(a)", "(c)", ":13: 'c' is not a declared variable; there are 'a', 'b'."),
+    ("b | a", "b | c", ":17: 'c' is not a declared variable; there are 'a', 'b'."),
+    ("(b | a)", "(b a)", f":17: potential (b a): {POTENTIAL}"),
+    ("(b | a)", "( | a)", f":17: potential ( | a): {POTENTIAL}"),
+    ("(b | a)", "b | a", f":17: potential b | a: {POTENTIAL}"),
+    ("  data = (0.25 0.75);\n", "", ":13: p(a): has no 'data', expected 'data = ( numbers );'."),
+    ("data = (0.25", "model_data = (0.25", ":13: p(a): has no 'data', expected 'data = ( numbers );'."),
     ("0.5 0.25 0.25", "", ":20: p(b | a): found 3 numbers, expected 6 = 2 x 3."),
     ("0.125 0.125", "-0.125 0.375", ":20: p(b | a): '-0.125' is negative; expected numbers from 0 up."),
     ("0.125 0.125", "0.125 normal", ":20: p(b | a): 'normal' is not a finite number; expected numbers from 0 up."),
     ("0.125 0.75", "0.125 0.95", ":20: p(b | a): row (a=yes) sums to 1.2, expected 1 within 0.02."),
-    ("(a)\n{\n  data = (0.25 0.75);", "(a | b)\n{\n  data = (1 0 1 0 1 0);", ":14: p(a | b): cycle a -> b -> a; "
+    ("(a)\n{\n  data = (0.25 0.75);", "(a | b)\n{\n  data = (1 0 1 0 1 0);", ":13: p(a | b): cycle a -> b -> a; "
      "the arrows must not loop."),
     ("(b | a)", "(b | a b)", ":19: p(b | a, b): found 6 numbers, expected 18 = 2 x 3 x 3."),
 ]  # fmt: skip
