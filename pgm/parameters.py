@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter, getitem, is_
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,30 @@ class Snapshot:
 
     Args:
         values: the tables in the order of the terms, flat, float64, a 1 at the end.
-        watched: for each parameter and buffer where it is kept, its name, the tensor, its version and its address.
+        owners, names: where each parameter and buffer is kept, and under which name.
+        tensors: what was there; `versions` and `addresses` say in which state.
     """
 
     values: np.ndarray
-    watched: tuple[tuple[dict[str, Any], str, Tensor, int, int], ...]
+    owners: tuple[dict[str, Any], ...]
+    names: tuple[str, ...]
+    tensors: tuple[Tensor, ...]
+    versions: tuple[int, ...]
+    addresses: tuple[int, ...]
 
     def fresh(self) -> bool:
         """Whether no parameter was replaced, moved or changed in place since.
 
         Torch counts changes in place of a tensor but not those made through its `.data`.
         """
-        for owner, name, tensor, version, address in self.watched:
-            if owner[name] is not tensor or tensor._version != version or tensor.data_ptr() != address:
-                return False
-        return True
+        return (
+            all(map(is_, map(getitem, self.owners, self.names), self.tensors))
+            and tuple(map(_version, self.tensors)) == self.versions
+            and tuple(map(Tensor.data_ptr, self.tensors)) == self.addresses
+        )
+
+
+_version = attrgetter("_version")
 
 
 def snapshot(model: nn.Module, factors: tuple[Tensor, ...]) -> Snapshot:
@@ -41,7 +51,7 @@ def snapshot(model: nn.Module, factors: tuple[Tensor, ...]) -> Snapshot:
         factors: the tables, in the order of the terms.
     """
     watched = [
-        (owner, name, tensor, tensor._version, tensor.data_ptr())
+        (owner, name, tensor)
         for module in model.modules()
         for owner in (module._parameters, module._buffers)
         for name, tensor in owner.items()
@@ -49,4 +59,12 @@ def snapshot(model: nn.Module, factors: tuple[Tensor, ...]) -> Snapshot:
     ]
     flat = [table.detach().to("cpu", torch.float64).reshape(-1) for table in factors]
     values = torch.cat([*flat, torch.ones(1, dtype=torch.float64)]).numpy()
-    return Snapshot(values, tuple(watched))
+    tensors = tuple(tensor for _, _, tensor in watched)
+    return Snapshot(
+        values,
+        tuple(owner for owner, _, _ in watched),
+        tuple(name for _, name, _ in watched),
+        tensors,
+        tuple(tensor._version for tensor in tensors),
+        tuple(tensor.data_ptr() for tensor in tensors),
+    )

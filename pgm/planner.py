@@ -62,6 +62,8 @@ class Planner:
             for place, target in enumerate(query.targets)
             if (scope := tuple(v for v in target if v not in query.observed))
         ]
+        several = query.task == "marginal" and len(self.targets) > 1  # a lone target is kept in the root instead
+        self.joints = [scope for _, scope in self.targets if several and len(scope) > 1]
 
     def trees(self) -> tuple[Tree, ...]:
         """The trees of the plan, the constants of the evidence first."""
@@ -139,7 +141,7 @@ class Planner:
 
     def _search(self, part: int, last: Collection[int] = (), seconds: float | None = None) -> Candidate:
         """An elimination order of one part; `last` come last."""
-        cliques = [scope for _, scope in self.targets if len(scope) > 1 and not mask_of(scope) & ~part]
+        cliques = [scope for scope in self.joints if not mask_of(scope) & ~part]
         variables, matrix = self.relevance.matrix(part, cliques)
         sizes, stage = self.weights[variables], np.isin(variables, list(last)).astype(np.int64)
         order, cost = search_matrix(matrix, sizes, stage, 0.0, RULES[1:2] if seconds == 0 else RULES)

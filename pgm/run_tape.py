@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels, walks
+from . import lanes, walks
 from .plan import Plan
 from .tape import Tape
 
@@ -29,7 +29,7 @@ class TapeRunner:
         totals, flat = np.empty(rows), np.zeros((rows, t.width))
 
         def run(first: int, last: int) -> None:
-            kernels.answer_rows(
+            lanes.answer_rows(
                 first, last, t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.blocks, t.order,
                 t.reads, t.spots, t.fixed, values, soft, states, totals, flat,
             )  # fmt: skip

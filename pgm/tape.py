@@ -6,8 +6,9 @@ The tape depends on the plan and on which parameters are zero, never on their ot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -94,12 +95,16 @@ def layout_of(plan: Plan) -> Layout:
     """The layout that a plan's query and structure imply."""
     scopes, sizes, query = structure_of(plan.graph).scopes, plan.sizes, plan.query
     columns = {v: place for place, v in enumerate(sorted(query.observed))}
-    lengths = [int(np.prod([sizes[v] for v in scope], dtype=object)) for scope in scopes]
-    answers = [int(np.prod([sizes[v] for v in _free(target, columns)], dtype=object)) for target in query.targets]
-    wide = [sizes[v] if len(t) == 1 else answers[k] for k, t in enumerate(query.targets) for v in t[:1]]
+    lengths = [prod(sizes[v] for v in scope) for scope in scopes]
+    widths = [_width(target, sizes, columns) for target in query.targets] if query.task == "marginal" else []
     softs = sorted(query.soft)
     soft = dict(zip(softs, _running([sizes[v] for v in softs]), strict=False))
-    return Layout(scopes, tuple(_running(lengths)), columns, soft, tuple(_running(wide)))
+    return Layout(scopes, tuple(_running(lengths)), columns, soft, tuple(_running(widths)))
+
+
+def _width(target: Sequence[int], sizes: Sequence[int], columns: Collection[int]) -> int:
+    """Numbers that a target's answer takes: all states of a lone variable, of a joint those of its free ones."""
+    return sizes[target[0]] if len(target) == 1 else prod(sizes[v] for v in target if v not in columns)
 
 
 def _running(lengths: Sequence[int]) -> list[int]:
@@ -270,7 +275,7 @@ class _Tensors:
                 reads.append((starts[t], starts[t + 1], answers[each.target], answers[each.target + 1]))
         fixed = [
             (columns[target[0]], answers[place])
-            for place, target in enumerate(self.plan.query.targets)
+            for place, target in enumerate(self.plan.query.targets[: len(answers) - 1])
             if len(target) == 1 and target[0] in columns
         ]
         return (np.array(reads, dtype=INT).reshape(-1, 4), np.concatenate(spots),
