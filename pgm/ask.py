@@ -110,13 +110,11 @@ def posterior(
     impossible: str,
 ) -> Posterior:
     """The posterior of targets by number given evidence in numbers."""
-    totals, flat, last = np.empty(evidence.rows), np.zeros((evidence.rows, 0)), None
+    width = sum(prod(model.variables[v].size for v in scope) for scope in scopes)
+    totals, flat, last = np.empty(evidence.rows), np.zeros((evidence.rows, width)), None
     for rows, hard, soft in patterns(evidence, _sizes(model)):
         last = session(model, Query("marginal", scopes, frozenset(hard), frozenset(soft)), engine)
-        some, values = last.answers(*columns_of(hard, soft, rows))
-        if flat.shape[1] == 0:
-            flat = np.zeros((evidence.rows, values.shape[1]))
-        totals[rows], flat[rows] = some, values
+        totals[rows], flat[rows] = last.answers(*columns_of(hard, soft, rows))
     _check_possible(totals, evidence, model, impossible, "infer")
     flat[np.isneginf(totals)] = np.nan
     if last is None:
@@ -146,7 +144,7 @@ def log_evidence(
         >>> from pgm import MarkovNetwork, Table, Variable
         >>> a, b = Variable("a"), Variable("b")
         >>> net = MarkovNetwork(Table([a, b], [[30, 5], [1, 10]]))
-        >>> round(float(log_evidence(net).exp()), 6)
+        >>> round(log_evidence(net).exp().item(), 6)
         46.0
     """
     evidence = read_evidence(model.graph, given, likelihood, "log_evidence")
@@ -241,6 +239,8 @@ def sample(
         >>> len(sample(BayesianNetwork(Tabular(coin, [], [0.5, 0.5])), 10, seed=1))
         10
     """
+    if n < 0:
+        raise EvidenceError(f"sample: n is {n}, expected 0 or more.")
     evidence = read_evidence(model.graph, given, likelihood, "sample")
     if evidence.batched:
         raise EvidenceError(f"sample: evidence has {evidence.rows} rows, expected one; call sample once a row.")

@@ -26,7 +26,7 @@ class Upward:
     Args:
         tensors: leaves first, then the results of the steps, `[rows or 1, *scope]`.
         log_scale: `[rows or 1]`, what has been divided out of the root.
-        doubtful: `[rows or 1]`, whether a result was so small beside its operands that digits may be lost.
+        doubtful: `[rows or 1]`, whether a result was so small beside its operands that digits may be lost, or overflowed.
     """
 
     tensors: list[Tensor]
@@ -50,8 +50,9 @@ def upward(tree: Tree, leaves: Sequence[Tensor], sizes: Sequence[int], semiring:
         result = _run(step, tree, tensors, sizes, ring)
         if not semiring.logs:
             peak = result.detach().reshape(result.shape[0], -1).max(1).values
-            doubtful = doubtful | ((peak > 0) & (peak < _tiny(peak.dtype)))
-            peak = torch.where(peak > 0, peak, torch.ones_like(peak))
+            usable = (peak > 0) & torch.isfinite(peak)  # not a number, or too large for one, is in doubt too
+            doubtful = doubtful | ~(usable | (peak == 0)) | ((peak > 0) & (peak < _tiny(peak.dtype)))
+            peak = torch.where(usable, peak, torch.ones_like(peak))
             result = result / peak.reshape(-1, *[1] * len(step.scope))
             log_scale = log_scale + peak.log()
         tensors.append(result)
@@ -65,7 +66,7 @@ def log_total(tree: Tree, run: Upward, semiring: Semiring) -> Tensor:
     if semiring.logs:
         return Semiring(logs=True).total(root, dims)
     total = root.sum(dims) if dims else root
-    total = torch.where(run.doubtful, torch.zeros_like(total), total)
+    total = torch.where(run.doubtful | ~torch.isfinite(total), torch.zeros_like(total), total)
     safe = torch.where(total > 0, total, torch.ones_like(total))
     return torch.where(total > 0, safe.log() + run.log_scale, torch.full_like(total, -torch.inf))
 

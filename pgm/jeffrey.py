@@ -35,7 +35,9 @@ def with_jeffrey(model: Model, evidence: Evidence, wanted: Likelihood, engine: E
 
     asked = read_evidence(model.graph, None, wanted, "jeffrey")
     _check(model, evidence, asked)
-    rows = max(evidence.rows, asked.rows)
+    if evidence.batched and asked.batched and evidence.rows != asked.rows:
+        raise EvidenceError(f"jeffrey: {asked.rows} rows of distributions for {evidence.rows} rows of evidence.")
+    rows = evidence.rows if evidence.batched else asked.rows
     names = {v: model.graph.names[v] for v in asked.soft}
     goal = {v: np.broadcast_to(q, (rows, q.shape[1])) for v, q in asked.soft.items()}
     factors = {v: np.ones_like(q) for v, q in goal.items()}

@@ -51,7 +51,7 @@ class Planner:
         potentials = [scope for scope, child in zip(plain.scopes, plain.children, strict=True) if child < 0]
         alone = set(range(len(self.sizes))).difference(directed, *potentials)
         soft = sorted(query.soft)
-        # A likelihood is a potential of one variable; a variable that is at most a parent gets a constant one, so that it is summed.
+        # A likelihood is a potential of one variable; one that is at most a parent gets a constant, to be summed over.
         self.sources = [*range(len(plain.scopes)), *(len(plain.scopes) + v for v in soft), *(NONE for _ in alone)]
         extra = tuple((v,) for v in (*soft, *sorted(alone)))
         self.structure = Structure(self.sizes, plain.scopes + extra, plain.children + (-1,) * len(extra))

@@ -62,8 +62,8 @@ class Posterior:
         rain  no 0.3333  yes 0.6667
         wet   no 0.0000  yes 1.0000
         log evidence -1.4271
-        >>> float(post["rain", "yes"])
-        0.6666666666666667
+        >>> round(float(post["rain", "yes"]), 6)
+        0.666667
     """
 
     __slots__ = ("_answers", "_flat", "_log_evidence")
@@ -219,7 +219,7 @@ class Explanation:
     def __str__(self) -> str:
         if self.states.dim() == 3:
             return repr(self)
-        ranks = [k for k in range(len(self)) if int(self.states[k].min()) >= 0]
+        ranks = [k for k in range(len(self)) if bool((self.states[k] >= 0).all())]
         lines = [f"#{k + 1} log p {float(self.log_prob[k]):.4f}: " + _joined(self.assignment(k)) for k in ranks]
         return "\n".join(lines)
 

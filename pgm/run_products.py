@@ -75,17 +75,17 @@ class ProductsRunner:
         """Log evidence and `count` joint samples `[count, targets]` for one row."""
         totals = torch.cat([self._products.log_evidence(each, soft) for each in self._slices(states)])
         weights = torch.softmax(totals, 0).nan_to_num(0.0)
-        if not bool(weights.sum() > 0):
-            return totals.max(), states.new_zeros(count, len(self._targets))
-        shares = torch.multinomial(weights, count, replacement=True, generator=generator).bincount(minlength=len(totals))
-        found = []
+        if count == 0 or not bool(weights.sum() > 0):
+            return torch.logsumexp(totals, 0), states.new_zeros(count, len(self._targets))
+        slices = torch.multinomial(weights, count, replacement=True, generator=generator)
+        shares, found = slices.bincount(minlength=len(totals)), []
         for each, share in zip(self._slices(states), shares.tolist(), strict=True):
             for first in range(0, share, self.rows_at_once):
                 rows = min(self.rows_at_once, share - first)
                 evidence = each.expand(rows, -1), soft.expand(rows, -1)
                 _, chosen = self._products.traced(*evidence, at_random(generator), maximum=False)
                 found.append(self._columns(chosen, rows))
-        samples = torch.cat([states.new_zeros(0, len(self._targets)), *found])
+        samples = torch.cat(found)
         return torch.logsumexp(totals, 0), samples[torch.randperm(count, generator=generator)]
 
     def log_evidence(self, states: Tensor, soft: Tensor) -> Tensor:
@@ -105,7 +105,8 @@ class ProductsRunner:
         return list(dict.fromkeys(v for target in self.plan.query.targets for v in target))
 
     def _columns(self, chosen: dict[int, Tensor], rows: int) -> Tensor:
-        return torch.stack([chosen[v].expand(rows) for v in self._targets], 1)
+        states = [chosen[v].expand(rows) for v in self._targets]
+        return torch.stack(states, 1) if states else torch.zeros(rows, 0, dtype=torch.int64)
 
     def _chunks(self, states: Tensor, soft: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         yield from zip(states.split(self.rows_at_once), soft.split(self.rows_at_once), strict=True)

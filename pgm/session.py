@@ -94,10 +94,11 @@ class Session:
             if self.widened:
                 flat = widen(self.plan, layout_of(self.plan), torch.from_numpy(states), torch.from_numpy(flat)).numpy()
         else:
-            totals, flat = _numpy(*self._products(False).answers(*self._tensors(states, soft)))
+            totals, flat = _numpy(*self._products(False).answers(*self._tensors(states, soft, False)))
         again = np.flatnonzero(np.isneginf(totals))
         if len(again):
-            totals[again], flat[again] = _numpy(*self._products(True).answers(*self._tensors(states[again], soft[again])))
+            rows = self._tensors(states[again], soft[again], True)
+            totals[again], flat[again] = _numpy(*self._products(True).answers(*rows))
         return totals, flat
 
     def explain(self, states: np.ndarray, soft: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +116,7 @@ class Session:
         return logs, found
 
     def _explained(self, logs: bool, states: np.ndarray, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _numpy(*self._products(logs).explain(*self._tensors(states, soft)))
+        return _numpy(*self._products(logs).explain(*self._tensors(states, soft, logs)))
 
     def draw(self, states: np.ndarray, soft: np.ndarray, count: int, seed: int) -> tuple[float, np.ndarray]:
         """Log evidence and `count` joint samples `[count, targets]` for the one row given."""
@@ -125,7 +126,7 @@ class Session:
                 return total, found
         generator = torch.Generator(self.device).manual_seed(seed)
         for logs in (False, True) if self.tape is None else (True,):
-            log_total, samples = self._products(logs).draw(*self._tensors(states, soft), count, generator)
+            log_total, samples = self._products(logs).draw(*self._tensors(states, soft, logs), count, generator)
             if float(log_total) > -np.inf:
                 break
         return float(log_total), samples.cpu().numpy()
@@ -133,9 +134,11 @@ class Session:
     def log_evidence(self, states: np.ndarray, soft: np.ndarray) -> Tensor:
         """`[rows]`, differentiable in the model's parameters; -inf where it is zero."""
         tables = [factor.values for factor in self.model.factors()]
-        args = self._tensors(states, soft)
-        totals = self._products(False, tables).log_evidence(*args)
-        return self._products(True, tables).log_evidence(*args) if bool(torch.isneginf(totals).any()) else totals
+        totals = self._products(False, tables).log_evidence(*self._tensors(states, soft, False))
+        if not bool(torch.isneginf(totals).any()):
+            return totals
+        again = self._products(True, tables).log_evidence(*self._tensors(states, soft, True))
+        return again.to(self.engine.dtype)
 
     def _products(self, logs: bool, tables: list[Tensor] | None = None) -> ProductsRunner:
         """The torch executor over the present tables; with `logs`, one in which nothing underflows."""
@@ -143,7 +146,7 @@ class Session:
             tables = [factor.values.detach() for factor in self.model.factors()]
         plan = self._products_plan
         at_once = max(1, min(int(self.memory / (BYTES * max(plan.entries, 1.0))), 1 << 16))
-        tables = [table.to(self.device, self.engine.dtype) for table in tables]
+        tables = [table.to(self.device, self._dtype(logs)) for table in tables]
         return ProductsRunner(plan, layout_of(plan), tables, at_once, logs)
 
     @cached_property
@@ -153,13 +156,17 @@ class Session:
             return self.plan
         return fitting_plan(self.model.graph, self.query, self.engine.seconds, self.memory)
 
-    def _tensors(self, states: np.ndarray, soft: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _dtype(self, logs: bool) -> torch.dtype:
+        """The arithmetic: as asked, but double where logarithms rescue what that could not hold."""
+        return torch.float64 if logs else self.engine.dtype
+
+    def _tensors(self, states: np.ndarray, soft: np.ndarray, logs: bool) -> tuple[Tensor, Tensor]:
         """Evidence as tensors, with columns for the variables that the products' plan slices."""
         columns, known = sorted(self._products_plan.query.observed), sorted(self.query.observed)
         wide = np.zeros((len(states), len(columns)), dtype=np.int64)
         wide[:, [columns.index(v) for v in known]] = states
         likelihoods = torch.from_numpy(np.ascontiguousarray(soft))
-        return torch.from_numpy(wide).to(self.device), likelihoods.to(self.device, self.engine.dtype)
+        return torch.from_numpy(wide).to(self.device), likelihoods.to(self.device, self._dtype(logs))
 
 
 def _numpy(*tensors: Tensor) -> tuple[np.ndarray, ...]:
