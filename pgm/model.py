@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .conditionals import Conditional, Tabular
-from .errors import GraphError
+from .errors import EvidenceError, GraphError
 from .factor import Factor
 from .graph import Graph, Term
 from .potentials import Potential
@@ -69,7 +69,11 @@ class Model(nn.Module):
 
     def factors(self) -> tuple[Factor, ...]:
         """One factor a term, in the order of the terms, differentiable in the parameters."""
-        return tuple(term.factor() for term in self.terms)
+        return tuple(term.factor() for term in self._locals)
+
+    @property
+    def _locals(self) -> tuple[Local, ...]:
+        return tuple(term for term in self.terms if isinstance(term, Local))
 
     def log_prob(self, assignment: Mapping[str, Tensor | str]) -> Tensor:
         """The log of the product of all terms at full assignments; log p(x) when the model is a Bayesian network.
@@ -117,7 +121,7 @@ class Model(nn.Module):
         for name in actions:
             if any(name in (v.name for v in potential.scope) for potential in self.potentials):
                 raise GraphError(f"do: {name!r} is in a potential; actions are defined on conditionals only.")
-        kept = [t for t in self.terms if not (isinstance(t, Conditional) and t.child.name in actions)]
+        kept = [t for t in self._locals if not (isinstance(t, Conditional) and t.child.name in actions)]
         points = [_point(self[name], label) for name, label in actions.items()]
         return type(self)(*kept, *points, variables=self.variables, name=self.name)
 
@@ -185,9 +189,14 @@ def _term(term: Local) -> Term:
 
 
 def _numbers(variable: Variable, value: Tensor | str | Iterable[str]) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.long()
-    return torch.tensor(variable.number(value))
+    if not isinstance(value, Tensor):
+        return torch.tensor(variable.number(value))
+    if value.numel() and not 0 <= int(value.min()) <= int(value.max()) < variable.size:
+        raise EvidenceError(
+            f"log_prob: {variable.name!r} has state numbers {int(value.min())} to {int(value.max())}, "
+            f"expected 0 to {variable.size - 1}; every variable needs a value."
+        )
+    return value.long()
 
 
 def _point(variable: Variable, label: object) -> Tabular:

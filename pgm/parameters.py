@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter, getitem, is_
 from typing import Any
 
 import numpy as np
 import torch
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from torch import Tensor, nn
+
+from .errors import ShapeError
+
+_memcmp = types.ExternalFunction("memcmp", types.intc(types.voidptr, types.voidptr, types.uintp))
+_version = attrgetter("_version")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,37 +27,43 @@ class Snapshot:
     Args:
         values: the tables in the order of the terms, flat, float64, a 1 at the end.
         owners, names: where each parameter and buffer is kept, and under which name.
-        tensors: what was there; `versions` and `addresses` say in which state.
+        tensors: what was there; `addresses` and `lengths` (in bytes) where its numbers lay.
+        held: the same numbers under another name, so that their memory stays valid.
+        copy: the bytes of all of them, end to end; empty when some are not on the CPU, and then `versions` tells.
     """
 
     values: np.ndarray
     owners: tuple[dict[str, Any], ...]
     names: tuple[str, ...]
     tensors: tuple[Tensor, ...]
-    versions: tuple[int, ...]
+    held: tuple[Tensor, ...]
     addresses: tuple[int, ...]
+    places: np.ndarray
+    lengths: np.ndarray
+    copy: np.ndarray
+    versions: tuple[int, ...]
 
     def fresh(self) -> bool:
-        """Whether no parameter was replaced, moved or changed in place since.
-
-        Torch counts changes in place of a tensor but not those made through its `.data`.
-        """
-        return (
-            all(map(is_, map(getitem, self.owners, self.names), self.tensors))
-            and tuple(map(_version, self.tensors)) == self.versions
-            and tuple(map(Tensor.data_ptr, self.tensors)) == self.addresses
-        )
-
-
-_version = attrgetter("_version")
+        """Whether no parameter was replaced, moved or changed since, in whatever way; compares the bytes."""
+        if not all(map(is_, map(getitem, self.owners, self.names), self.tensors)):
+            return False
+        if tuple(map(Tensor.data_ptr, self.tensors)) != self.addresses:
+            return False
+        if len(self.copy):
+            return bool(_same(self.places, self.lengths, self.copy))
+        return tuple(map(_version, self.tensors)) == self.versions
 
 
-def snapshot(model: nn.Module, factors: tuple[Tensor, ...]) -> Snapshot:
-    """Copy the tables and remember the versions of the parameters behind them.
+def snapshot(model: nn.Module, factors: Sequence[Tensor], subjects: Sequence[object]) -> Snapshot:
+    """Copy the tables, and the parameters behind them.
 
     Args:
         model: the module whose parameters and buffers are watched.
         factors: the tables, in the order of the terms.
+        subjects: what each table belongs to, for messages.
+
+    Raises:
+        ShapeError: when a table has become negative, infinite or NaN.
     """
     watched = [
         (owner, name, tensor)
@@ -57,14 +72,52 @@ def snapshot(model: nn.Module, factors: tuple[Tensor, ...]) -> Snapshot:
         for name, tensor in owner.items()
         if tensor is not None
     ]
-    flat = [table.detach().to("cpu", torch.float64).reshape(-1) for table in factors]
-    values = torch.cat([*flat, torch.ones(1, dtype=torch.float64)]).numpy()
     tensors = tuple(tensor for _, _, tensor in watched)
+    held = tuple(tensor.detach() for tensor in tensors)
+    readable = all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in held)
+    raw = [tensor.reshape(-1).view(torch.uint8) for tensor in held] if readable else []
+    flat = [table.detach().to("cpu", torch.float64).reshape(-1) for table in factors]
+    _check_finite(flat, subjects)
+    addresses = tuple(tensor.data_ptr() for tensor in tensors)
     return Snapshot(
-        values,
+        torch.cat([*flat, torch.ones(1, dtype=torch.float64)]).numpy(),
         tuple(owner for owner, _, _ in watched),
         tuple(name for _, name, _ in watched),
         tensors,
-        tuple(tensor._version for tensor in tensors),
-        tuple(tensor.data_ptr() for tensor in tensors),
+        held,
+        addresses,
+        np.array(addresses, dtype=np.int64),
+        np.array([len(part) for part in raw], dtype=np.int64),
+        torch.cat(raw).numpy() if raw else np.empty(0, dtype=np.uint8),
+        tuple(map(_version, tensors)),
     )
+
+
+def _check_finite(tables: Sequence[Tensor], subjects: Sequence[object]) -> None:
+    for table, subject in zip(tables, subjects, strict=True):
+        if len(table) and not (float(table.min()) >= 0.0 and float(table.max()) < float("inf")):
+            raise ShapeError(
+                f"{subject!r}: its table holds {float(table.min()):g} to {float(table.max()):g}, expected finite "
+                "numbers that are not negative; look at its parameters."
+            )
+
+
+@intrinsic
+def _pointer(typing: Any, address: Any) -> Any:
+    """An address as a pointer."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), code
+
+
+@njit(cache=True)
+def _same(places, lengths, copy):
+    """Whether the bytes at each place still equal the copy."""
+    at = np.int64(copy.ctypes.data)
+    for k in range(len(places)):
+        if _memcmp(_pointer(places[k]), _pointer(at), np.uint64(lengths[k])) != 0:
+            return False
+        at += lengths[k]
+    return True

@@ -50,7 +50,8 @@ class Session:
             return
         old = None if first else self.snapshot.values
         with torch.no_grad():
-            self.snapshot = snapshot(self.model, tuple(factor.values for factor in self.model.factors()))
+            tables = [factor.values for factor in self.model.factors()]
+            self.snapshot = snapshot(self.model, tables, list(self.model.terms))
         if old is None or (self.tape is not None and not np.array_equal(old == 0, self.snapshot.values == 0)):
             self._prepare()
 
