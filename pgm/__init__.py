@@ -35,16 +35,13 @@ if TYPE_CHECKING:
     from .factor import Factor as Factor
     from .graph import Graph as Graph
     from .graph import Term as Term
-    from .information import entropy as entropy
-    from .information import kl_divergence as kl_divergence
-    from .information import mutual_information as mutual_information
     from .io import load as load
     from .io import save as save
     from .model import BayesianNetwork as BayesianNetwork
     from .model import MarkovNetwork as MarkovNetwork
     from .model import Model as Model
-    from .picture import Picture as Picture
-    from .picture import plot as plot
+    from .plot import Picture as Picture
+    from .plot import plot as plot
     from .plan import Plan as Plan
     from .plan import Query as Query
     from .posterior import Explanation as Explanation
@@ -76,10 +73,9 @@ _HOME = {
     "errors": "EvidenceError FileError GraphError PlanError ShapeError",
     "factor": "Factor",
     "graph": "Graph Term",
-    "information": "entropy kl_divergence mutual_information",
     "io": "load save",
     "model": "BayesianNetwork MarkovNetwork Model",
-    "picture": "Picture plot",
+    "plot": "Picture plot",
     "plan": "Plan Query",
     "posterior": "Explanation Posterior Samples",
     "potentials": "LogLinear Pairwise Potential Table agree product spin",

@@ -79,7 +79,9 @@ def _rows(graph: Graph, hard: Mapping[int, np.ndarray], soft: Mapping[int, np.nd
     if len(set(lengths.values())) > 1:
         (v, one), (w, two) = min(lengths.items(), key=lambda x: x[1]), max(lengths.items(), key=lambda x: x[1])
         names = graph.names
-        raise EvidenceError(f"{subject}: evidence for {names[v]!r} has {one} rows and for {names[w]!r} {two}; make them equal.")
+        raise EvidenceError(
+            f"{subject}: evidence for {names[v]!r} has {one} rows and for {names[w]!r} {two}; make them equal."
+        )
     return next(iter(lengths.values()), 1)
 
 

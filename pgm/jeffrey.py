@@ -59,7 +59,9 @@ def with_jeffrey(model: Model, evidence: Evidence, wanted: Likelihood, engine: E
             factors[v] = factors[v] / factors[v].max(axis=1, keepdims=True)
         if gap <= TOLERANCE:
             return replace(known, soft=known.soft | factors)
-    raise EvidenceError(f"jeffrey: no distribution over {list(names.values())} fits (off by {gap:.2g} after {ROUNDS} rounds).")
+    raise EvidenceError(
+        f"jeffrey: no distribution over {list(names.values())} fits (off by {gap:.2g} after {ROUNDS} rounds)."
+    )
 
 
 def _check(model: Model, evidence: Evidence, asked: Evidence) -> None:

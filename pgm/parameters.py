@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
 from torch import Tensor, nn
 
+from .compiled.memory import same_bytes
 from .errors import ShapeError
 
-_memcmp = types.ExternalFunction("memcmp", types.intc(types.voidptr, types.voidptr, types.uintp))
 _version = attrgetter("_version")
 
 
@@ -50,7 +47,7 @@ class Snapshot:
         if tuple(map(Tensor.data_ptr, self.tensors)) != self.addresses:
             return False
         if len(self.copy):
-            return bool(_same(self.places, self.lengths, self.copy))
+            return bool(same_bytes(self.places, self.lengths, self.copy))
         return tuple(map(_version, self.tensors)) == self.versions
 
 
@@ -100,24 +97,3 @@ def _check_finite(tables: Sequence[Tensor], subjects: Sequence[object]) -> None:
                 f"{subject!r}: its table holds {float(table.min()):g} to {float(table.max()):g}, expected finite "
                 "numbers that are not negative; look at its parameters."
             )
-
-
-@intrinsic
-def _pointer(typing: Any, address: Any) -> Any:
-    """An address as a pointer."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
-
-    return types.voidptr(types.int64), code
-
-
-@njit(cache=True)
-def _same(places, lengths, copy):
-    """Whether the bytes at each place still equal the copy."""
-    at = np.int64(copy.ctypes.data)
-    for k in range(len(places)):
-        if _memcmp(_pointer(places[k]), _pointer(at), np.uint64(lengths[k])) != 0:
-            return False
-        at += lengths[k]
-    return True

@@ -91,7 +91,7 @@ class Tree:
     @cached_property
     def scopes(self) -> tuple[tuple[int, ...], ...]:
         """The axes of every tensor, leaves first."""
-        return tuple(each.scope for each in (*self.leaves, *self.steps))
+        return tuple(leaf.scope for leaf in self.leaves) + tuple(step.scope for step in self.steps)
 
     @cached_property
     def wanted(self) -> tuple[bool, ...]:

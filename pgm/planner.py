@@ -89,7 +89,7 @@ class Planner:
         return tuple(trees)
 
     def _many(self) -> tuple[Tree, ...]:
-        """All targets from one tree, or from one tree for each group that shares a relevant part, if that is cheaper."""
+        """All targets from one tree, or from one for each group that shares a relevant part, if that is cheaper."""
         parts: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
         for number, scope in self.targets:
             parts.setdefault(self.relevance.part(scope), []).append((number, scope))

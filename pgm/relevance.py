@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from .compiled.elimination import moral_matrix
+from .compiled.parts import belongs_to, restricted
 from .graph import Graph
-from .order import flatten, moral_matrix
+from .order import flatten
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,14 @@ class Relevance:
 
     def terms(self, part: int) -> list[int]:
         """The numbers of the terms that belong to a part: its conditionals, evidence on it, its potentials."""
-        return np.flatnonzero(_belongs(self.starts, self.members, self.anchors, self.inside(part))).tolist()
+        return np.flatnonzero(belongs_to(self.starts, self.members, self.anchors, self.inside(part))).tolist()
 
     def matrix(self, part: int, cliques: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
         """The variables of a part and the bit matrix of its moral graph, in which each of `cliques` is complete."""
         inside = self.inside(part)
         local = np.cumsum(inside) - 1
-        belongs = _belongs(self.starts, self.members, self.anchors, inside)
-        starts, members = _restricted(self.starts, self.members, inside, belongs, local)
+        belongs = belongs_to(self.starts, self.members, self.anchors, inside)
+        starts, members = restricted(self.starts, self.members, inside, belongs, local)
         if cliques:
             starts, members = _with_cliques(starts, members, [[int(local[v]) for v in clique] for clique in cliques])
         return np.flatnonzero(inside), moral_matrix(int(local[-1]) + 1, starts, members)
@@ -176,36 +177,6 @@ def _leader(leader: dict[int, int], variable: int) -> int:
     return variable
 
 
-@njit(cache=True)
-def _belongs(starts, members, anchors, inside):
-    """Which terms belong to a part: by their anchor if they have one, else by any variable of their scope."""
-    found = np.zeros(len(anchors), np.bool_)
-    for k in range(len(anchors)):
-        if anchors[k] >= 0:
-            found[k] = inside[anchors[k]]
-        else:
-            for x in range(starts[k], starts[k + 1]):
-                found[k] |= inside[members[x]]
-    return found
-
-
-@njit(cache=True)
-def _restricted(starts, members, inside, belongs, local):
-    """The scopes of the terms that belong, in local numbers, without the variables outside."""
-    edges, kept = np.zeros(len(starts), np.int64), np.empty(len(members), np.int64)
-    count = 0
-    for k in range(len(belongs)):
-        if belongs[k]:
-            for x in range(starts[k], starts[k + 1]):
-                if inside[members[x]]:
-                    kept[count] = local[members[x]]
-                    count += 1
-        edges[k + 1] = count
-    return edges, kept[:count]
-
-
-def _with_cliques(
-    starts: np.ndarray, members: np.ndarray, cliques: list[list[int]]
-) -> tuple[np.ndarray, np.ndarray]:
+def _with_cliques(starts: np.ndarray, members: np.ndarray, cliques: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     more_starts, more_members = flatten(cliques)
     return np.concatenate([starts, starts[-1] + more_starts[1:]]), np.concatenate([members, more_members])

@@ -50,7 +50,8 @@ class ProductsRunner:
             safe = torch.where(torch.isinf(both), torch.zeros_like(both), both)
             flat = flat * (total - safe).exp()[:, None] + values * (log_weight - safe).exp()[:, None]
             total = both
-        assert total is not None and flat is not None  # there is at least one slice
+        assert total is not None  # there is at least one slice
+        assert flat is not None
         return total, flat
 
     def explain(self, states: Tensor, soft: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +69,8 @@ class ProductsRunner:
                 continue
             better = total > best
             best, found = torch.where(better, total, best), torch.where(better[:, None], numbers, found)
-        assert best is not None and found is not None  # there is at least one slice
+        assert best is not None  # there is at least one slice
+        assert found is not None
         return best, found
 
     def draw(self, states: Tensor, soft: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

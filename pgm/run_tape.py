@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import lanes, walks
+from .compiled import lanes, walks
 from .plan import Plan
 from .tape import Tape
 
@@ -37,7 +37,9 @@ class TapeRunner:
         self._spread(run, rows)
         return totals, flat
 
-    def explain(self, values: np.ndarray, states: np.ndarray, soft: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def explain(
+        self, values: np.ndarray, states: np.ndarray, soft: np.ndarray, k: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Log weights `[rows, k]` and states `[rows, k, targets]` of the k most probable explanations."""
         t, rows = self.tape, len(states)
         logs = np.full((rows, k), -np.inf)

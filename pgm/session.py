@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import kernels
+from .compiled import row
 from .engines.exact import Exact
 from .errors import PlanError
-from .parameters import snapshot
+from .parameters import Snapshot, snapshot
 from .plan import Plan, Query
 from .run_products import ProductsRunner, widen
 from .run_tape import TapeRunner
@@ -42,18 +42,21 @@ class Session:
         self.device = torch.device(engine.device or (first.device if first is not None else "cpu"))
         self.memory = engine.bytes_allowed()
         self.widened = any(len(target) > 1 and query.observed.intersection(target) for target in query.targets)
-        self.refresh(first=True)
+        self.snapshot = self._snapshot()
+        self._prepare()
 
-    def refresh(self, first: bool = False) -> None:
+    def refresh(self) -> None:
         """Take up changed parameters; a change of which ones are zero unrolls the tape again."""
-        if not first and self.snapshot.fresh():
-            return
-        old = None if first else self.snapshot.values
-        with torch.no_grad():
-            tables = [factor.values for factor in self.model.factors()]
-            self.snapshot = snapshot(self.model, tables, list(self.model.terms))
-        if old is None or (self.tape is not None and not np.array_equal(old == 0, self.snapshot.values == 0)):
-            self._prepare()
+        if not self.snapshot.fresh():
+            zeros = self.snapshot.values == 0
+            self.snapshot = self._snapshot()
+            if self.tape is not None and not np.array_equal(zeros, self.snapshot.values == 0):
+                self._prepare()
+
+    @torch.no_grad()
+    def _snapshot(self) -> Snapshot:
+        tables = [factor.values for factor in self.model.factors()]
+        return snapshot(self.model, tables, list(self.model.terms))
 
     def _prepare(self) -> None:
         """Plan, and choose an executor: a tape where one is possible and fits, matrix products elsewhere."""
@@ -61,7 +64,8 @@ class Session:
         self.tape: TapeRunner | None = None
         self.plan = fitting_plan(graph, self.query, seconds, float("inf") if self._tape_possible() else self.memory)
         if self._tape_possible():
-            found = make_tape(self.plan, layout_of(self.plan), self.snapshot.values, int(min(self.memory / TAPE_BYTES, 2e9)))
+            limit = int(min(self.memory / TAPE_BYTES, 2e9))
+            found = make_tape(self.plan, layout_of(self.plan), self.snapshot.values, limit)
             if found is not None:
                 text = f"a tape of {found.operations:,} multiply-adds over {found.entries:,} entries"
                 self.plan = replace(self.plan, executor=text)
@@ -81,7 +85,7 @@ class Session:
         t = self.tape.tape
         buf, adj = self.buffers
         out = np.empty(t.width)
-        total = kernels.answer_row(
+        total = row.answer_row(
             t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.blocks, t.order, t.reads,
             t.spots, t.fixed,
             self.snapshot.values, NO_SOFT, np.array(states, dtype=np.int64), buf, adj, out,
@@ -170,5 +174,7 @@ class Session:
         return torch.from_numpy(wide).to(self.device), likelihoods.to(self.device, self._dtype(logs))
 
 
-def _numpy(*tensors: Tensor) -> tuple[np.ndarray, ...]:
-    return tuple(tensor.detach().cpu().numpy().astype(np.int64 if tensor.dtype == torch.int64 else float) for tensor in tensors)
+def _numpy(numbers: Tensor, others: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Tensors on any device as arrays, floats in double precision."""
+    first, second = (each.detach().cpu().numpy() for each in (numbers, others))
+    return first.astype(np.float64), second if second.dtype == np.int64 else second.astype(np.float64)

@@ -5,11 +5,11 @@ type checker, so that the library itself needs no jaxtyping.
 """
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or "jaxtyping" not in sys.modules:
-    Float = Annotated
-    Int = Annotated
+    from typing import Annotated as Float
+    from typing import Annotated as Int
 else:
     from jaxtyping import Float, Int
 

@@ -9,49 +9,51 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from . import kernels, unroll
+from .compiled import row, unroll
 from .plan import NONE, Leaf, Plan
 from .relevance import structure_of
 
 INT = np.int64
+Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Tape:
-    """Arrays that the kernels of `pgm.kernels` run.
+    """Arrays that the kernels of `pgm.compiled.row` run.
 
-    Entries 0 and 1 are the constants one and zero; then come the entries of all tensors, tree by tree, leaves before steps.
+    Entries 0 and 1 are the constants one and zero; the entries of all tensors follow, tree by tree, leaves first.
 
     Args:
         keys: [entry] row-major index of an entry in its tensor's own axes.
         starts: [tensor + 1] first entry of each tensor.
-        leaves, seen, rel: how inputs are gathered; see `kernels.gather`.
-        trees, steps, ptr, left, right, blocks, order: the multiply-adds; see `kernels.upward`.
-        reads, spots, fixed: how answers are read; see `kernels.read`.
+        leaves, seen, rel: how inputs are gathered; see `row.gather`.
+        trees, steps, ptr, left, right, blocks, order: the multiply-adds; see `row.upward`.
+        reads, spots, fixed: how answers are read; see `row.read`.
         links, places, main: how the tensors hang together; see `walks.explain_rows`.
         width: length of one row of answers.
     """
 
-    keys: np.ndarray
-    starts: np.ndarray
-    leaves: np.ndarray
-    seen: np.ndarray
-    rel: np.ndarray
-    trees: np.ndarray
-    steps: np.ndarray
-    ptr: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    blocks: np.ndarray
-    order: np.ndarray
-    reads: np.ndarray
-    spots: np.ndarray
-    fixed: np.ndarray
-    links: np.ndarray
-    places: np.ndarray
+    keys: Array
+    starts: Array
+    leaves: Array
+    seen: Array
+    rel: Array
+    trees: Array
+    steps: Array
+    ptr: Array
+    left: Array
+    right: Array
+    blocks: Array
+    order: Array
+    reads: Array
+    spots: Array
+    fixed: Array
+    links: Array
+    places: Array
     main: int
     width: int
 
@@ -116,7 +118,7 @@ def _free(scope: Sequence[int], columns: dict[int, int]) -> tuple[int, ...]:
     return tuple(v for v in scope if v not in columns)
 
 
-def make_tape(plan: Plan, layout: Layout, values: np.ndarray, limit: int) -> Tape | None:
+def make_tape(plan: Plan, layout: Layout, values: Array, limit: int) -> Tape | None:
     """Unroll a plan, or return None when that takes more than `limit` multiply-adds.
 
     Args:
@@ -130,8 +132,29 @@ def make_tape(plan: Plan, layout: Layout, values: np.ndarray, limit: int) -> Tap
     fits, *arrays, blocks, order = unroll.unroll(*tensors.arrays(), values, limit, not walked)
     if not fits:
         return None
-    *arrays, order = unroll.prune(*arrays, blocks, order, np.array(tensors.roots, dtype=INT))
-    return tensors.tape(*arrays, blocks, order)
+    *arrays, order = unroll.prune(*arrays, blocks, order, _ints(tensors.roots))
+    return tensors.tape(*arrays, blocks=blocks, order=order)
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """One tensor: its kind and scope; the operands of a step; where a leaf's entries lie.
+
+    Args:
+        kind, scope: as `unroll.unroll` takes them.
+        left, right: operands of a step, numbered over all trees.
+        base, strides: of a leaf's own axes in the flat parameters, or in a row of likelihoods when `soft`.
+        seen: observed variables of a leaf with their strides.
+    """
+
+    kind: int
+    scope: tuple[int, ...]
+    left: int = 0
+    right: int = 0
+    base: int = 0
+    strides: tuple[int, ...] = ()
+    seen: tuple[tuple[int, int], ...] = ()
+    soft: bool = False
 
 
 class _Tensors:
@@ -139,154 +162,162 @@ class _Tensors:
 
     def __init__(self, plan: Plan, layout: Layout) -> None:
         self.plan, self.layout = plan, layout
-        self.firsts, self.roots, count = [], [], 0
+        self.firsts: list[int] = []
+        self.roots: list[int] = []
+        count = 0
         for tree in plan.trees:
             self.firsts.append(count)
             count += len(tree.scopes)
             self.roots.append(count - 1)
-        self.kinds, self.lefts, self.rights, self.bases = [], [], [], []
-        self.scopes, self.strides, self.seen = [], [], []
+        self.tensors: list[_Tensor] = []
         for first, tree in zip(self.firsts, plan.trees, strict=True):
-            for leaf in tree.leaves:
-                self._leaf(leaf)
+            self.tensors.extend(self._leaf(leaf) for leaf in tree.leaves)
             for step in tree.steps:
                 right = first + step.right if step.right != NONE else NONE
-                self._add(unroll.STEP, step.scope, first + step.left, right, 0, (0,) * len(step.scope), ())
+                strides = (0,) * len(step.scope)
+                self.tensors.append(_Tensor(unroll.STEP, step.scope, first + step.left, right, strides=strides))
 
-    def _add(self, kind, scope, left, right, base, strides, seen) -> None:  # type: ignore[no-untyped-def]
-        self.kinds.append(kind)
-        self.scopes.append(scope)
-        self.lefts.append(left)
-        self.rights.append(right)
-        self.bases.append(base)
-        self.strides.append(strides)
-        self.seen.append(seen)
-
-    def _leaf(self, leaf: Leaf) -> None:
+    def _leaf(self, leaf: Leaf) -> _Tensor:
         """A leaf's own strides and those of its observed axes, within the flat parameters."""
         sizes, terms = self.plan.sizes, len(self.layout.scopes)
         if leaf.source == NONE:
-            self._add(unroll.FULL, leaf.scope, 0, 0, self.layout.bases[-1], (0,) * len(leaf.scope), ())
-            return
+            return _Tensor(unroll.FULL, leaf.scope, base=self.layout.bases[-1], strides=(0,) * len(leaf.scope))
         if leaf.source >= terms:
-            self._add(unroll.FULL, leaf.scope, 0, 0, self.layout.soft[leaf.source - terms], (1,), ())
-            return
-        stride, own, seen = 1, [], []
+            return _Tensor(unroll.FULL, leaf.scope, base=self.layout.soft[leaf.source - terms], strides=(1,), soft=True)
+        stride = 1
+        own: list[tuple[int, int]] = []
+        seen: list[tuple[int, int]] = []
         for v in reversed(self.layout.scopes[leaf.source]):
             (seen if v in self.layout.columns else own).append((v, stride))
             stride *= sizes[v]
-        strides = tuple(s for _, s in reversed(own))
-        self._add(unroll.TABLE, leaf.scope, 0, 0, self.layout.bases[leaf.source], strides, tuple(seen))
+        strides = tuple(each for _, each in reversed(own))
+        return _Tensor(unroll.TABLE, leaf.scope, base=self.layout.bases[leaf.source], strides=strides, seen=tuple(seen))
 
-    def arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> tuple[Array, ...]:
         """The arguments of `unroll.unroll` up to the sizes."""
-        sizes = self.plan.sizes
-        seen = [pair for each in self.seen for pair in each]
+        sizes, all_ = self.plan.sizes, self.tensors
+        seen = [pair for each in all_ for pair in each.seen]
         return (
-            np.array(self.kinds, dtype=INT),
-            _edges(self.scopes),
-            _flat(self.scopes),
-            np.array(self.lefts, dtype=INT),
-            np.array(self.rights, dtype=INT),
-            np.array(self.bases, dtype=INT),
-            _flat(self.strides),
-            _edges(self.seen),
-            np.array([sizes[v] for v, _ in seen], dtype=INT),
-            np.array([stride for _, stride in seen], dtype=INT),
-            np.array(sizes, dtype=INT),
+            _ints([each.kind for each in all_]),
+            _edges([each.scope for each in all_]),
+            _flat([each.scope for each in all_]),
+            _ints([each.left for each in all_]),
+            _ints([each.right for each in all_]),
+            _ints([each.base for each in all_]),
+            _flat([each.strides for each in all_]),
+            _edges([each.seen for each in all_]),
+            _ints([sizes[v] for v, _ in seen]),
+            _ints([stride for _, stride in seen]),
+            _ints(sizes),
         )
 
-    def tape(self, starts, keys, ptr, left, right, blocks, order) -> Tape:  # type: ignore[no-untyped-def]
+    def tape(
+        self, starts: Array, keys: Array, ptr: Array, left: Array, right: Array, blocks: Array, order: Array
+    ) -> Tape:
         """The frozen tape from what unrolling gave."""
         reads, spots, fixed = self._reads(starts, keys)
-        columns = self.layout.columns
-        seen = [(columns[v], stride) for each in self.seen for v, stride in each]
-        edges = _edges(self.seen)
-        leaves = [t for t, kind in enumerate(self.kinds) if kind != unroll.STEP]
-        soft = [self.kinds[t] == unroll.FULL and self.strides[t] == (1,) for t in leaves]
-        table = np.column_stack(
-            [starts[leaves], starts[[t + 1 for t in leaves]], np.array(self.bases, dtype=INT)[leaves], soft,
-             edges[leaves], edges[[t + 1 for t in leaves]]]
-        ) if leaves else np.zeros((0, 6), dtype=INT)  # fmt: skip
-        sizes = self.plan.sizes
-        rel = np.zeros(len(keys), dtype=INT)
-        for t in leaves:
-            own = np.array([sizes[v] for v in self.scopes[t]], dtype=INT)
-            place = unroll.leaf_places(keys[starts[t] : starts[t + 1]], own, np.array(self.strides[t], dtype=INT))
-            rel[starts[t] : starts[t + 1]] = place
+        places, main = self._places()
         return Tape(
-            keys, starts, table.astype(INT), np.array(seen, dtype=INT).reshape(-1, 2), rel, self._trees(starts),
-            self._steps(starts, blocks), ptr, left, right, blocks, order, reads, spots, fixed, self._links(), *self._places(),
-            self.layout.answers[-1],
+            keys=keys, starts=starts, leaves=self._leaves(starts), seen=self._seen(), rel=self._rel(starts, keys),
+            trees=self._trees(starts), steps=self._steps(starts, blocks), ptr=ptr, left=left, right=right,
+            blocks=blocks, order=order, reads=reads, spots=spots, fixed=fixed, links=self._links(), places=places,
+            main=main, width=self.layout.answers[-1],
         )  # fmt: skip
 
-    def _links(self) -> np.ndarray:
+    def _leaves(self, starts: Array) -> Array:
+        edges = _edges([each.seen for each in self.tensors])
+        rows = [
+            (starts[t], starts[t + 1], each.base, each.soft, edges[t], edges[t + 1])
+            for t, each in enumerate(self.tensors)
+            if each.kind != unroll.STEP
+        ]
+        return _ints(rows).reshape(-1, 6)
+
+    def _seen(self) -> Array:
+        columns = self.layout.columns
+        return _ints([(columns[v], stride) for each in self.tensors for v, stride in each.seen]).reshape(-1, 2)
+
+    def _rel(self, starts: Array, keys: Array) -> Array:
+        """Where each entry of a leaf lies within its term's table."""
+        rel = np.zeros(len(keys), dtype=INT)
+        for t, each in enumerate(self.tensors):
+            if each.kind != unroll.STEP:
+                sizes = _ints([self.plan.sizes[v] for v in each.scope])
+                low, high = starts[t], starts[t + 1]
+                rel[low:high] = unroll.leaf_places(keys[low:high], sizes, _ints(each.strides))
+        return rel
+
+    def _links(self) -> Array:
         rows = [
             (first + number, first + step.left, first + step.right if step.right != NONE else NONE)
             for first, tree in zip(self.firsts, self.plan.trees, strict=True)
             for number, step in enumerate(tree.steps, len(tree.leaves))
         ]
-        return np.array(rows, dtype=INT).reshape(-1, 3)
+        return _ints(rows).reshape(-1, 3)
 
-    def _places(self) -> tuple[np.ndarray, int]:
+    def _places(self) -> tuple[Array, int]:
         """Where the state of each target variable is decoded: in the last tensor that holds it."""
         columns = self.layout.columns
         wanted = dict.fromkeys(v for target in self.plan.query.targets for v in target)
-        last = {v: t for t, scope in enumerate(self.scopes) for v in scope}
+        scopes = [each.scope for each in self.tensors]
+        last = {v: t for t, scope in enumerate(scopes) for v in scope}
         rows = []
         for column, v in enumerate(wanted):
             if v not in columns:
-                after = self.scopes[last[v]][self.scopes[last[v]].index(v) + 1 :]
+                after = scopes[last[v]][scopes[last[v]].index(v) + 1 :]
                 rows.append((column, last[v], int(np.prod([self.plan.sizes[u] for u in after])), self.plan.sizes[v]))
         main = max((sum(first <= t for first in self.firsts) - 1 for _, t, _, _ in rows), default=NONE)
-        return np.array(rows, dtype=INT).reshape(-1, 4), main
+        return _ints(rows).reshape(-1, 4), main
 
-    def _trees(self, starts: np.ndarray) -> np.ndarray:
+    def _trees(self, starts: Array) -> Array:
         rows, step = [], 0
         for root, tree in zip(self.roots, self.plan.trees, strict=True):
             rows.append((step, step + len(tree.steps), starts[root], starts[root + 1], tree.evidence))
             step += len(tree.steps)
-        return np.array(rows, dtype=INT).reshape(-1, 5)
+        return _ints(rows).reshape(-1, 5)
 
-    def _steps(self, starts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    def _steps(self, starts: Array, blocks: Array) -> Array:
         rows = []
         for first, tree in zip(self.firsts, self.plan.trees, strict=True):
             wanted = tree.wanted
             for number, step in enumerate(tree.steps, len(tree.leaves)):
-                flags = kernels.MAXIMISE * step.maximise
+                flags = row.MAXIMISE * step.maximise
                 if wanted[number]:
-                    flags |= kernels.WANT_LEFT * wanted[step.left]
-                    flags |= kernels.WANT_RIGHT * (step.right != NONE and wanted[step.right])
+                    flags |= row.WANT_LEFT * wanted[step.left]
+                    flags |= row.WANT_RIGHT * (step.right != NONE and wanted[step.right])
                 t = first + number
                 rows.append((starts[t], starts[t + 1], flags, t if blocks[t, 0] else NONE))
-        return np.array(rows, dtype=INT).reshape(-1, 4)
+        return _ints(rows).reshape(-1, 4)
 
-    def _reads(self, starts: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _reads(self, starts: Array, keys: Array) -> tuple[Array, Array, Array]:
         reads, spots = [], [np.zeros(0, dtype=INT)]
-        answers, columns, sizes = self.layout.answers, self.layout.columns, np.array(self.plan.sizes, dtype=INT)
+        answers, columns, sizes = self.layout.answers, self.layout.columns, _ints(self.plan.sizes)
         for first, tree in zip(self.firsts, self.plan.trees, strict=True):
             for each in tree.reads:
                 t = first + each.tensor
                 target = _free(self.plan.query.targets[each.target], columns)
-                scope = np.array(self.scopes[t], dtype=INT)
+                scope = _ints(self.tensors[t].scope)
                 mine = keys[starts[t] : starts[t + 1]]
                 none = np.zeros(len(scope), dtype=np.bool_)
-                spots.append(unroll.project(mine, scope, sizes, np.array(target, dtype=INT), none))
+                spots.append(unroll.project(mine, scope, sizes, _ints(target), none))
                 reads.append((starts[t], starts[t + 1], answers[each.target], answers[each.target + 1]))
         fixed = [
             (columns[target[0]], answers[place])
             for place, target in enumerate(self.plan.query.targets[: len(answers) - 1])
             if len(target) == 1 and target[0] in columns
         ]
-        return (np.array(reads, dtype=INT).reshape(-1, 4), np.concatenate(spots),
-                np.array(fixed, dtype=INT).reshape(-1, 2))  # fmt: skip
+        return _ints(reads).reshape(-1, 4), np.concatenate(spots), _ints(fixed).reshape(-1, 2)
 
 
-def _edges(rows: Sequence[Sequence[object]]) -> np.ndarray:
+def _edges(rows: Sequence[Sequence[object]]) -> Array:
     edges = np.zeros(len(rows) + 1, dtype=INT)
-    np.cumsum([len(row) for row in rows], out=edges[1:])
+    np.cumsum([len(each) for each in rows], out=edges[1:])
     return edges
 
 
-def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    return np.array([each for row in rows for each in row], dtype=INT)
+def _ints(values: Any) -> Array:
+    return np.array(values, dtype=INT)
+
+
+def _flat(rows: Sequence[Sequence[int]]) -> Array:
+    return _ints([each for one in rows for each in one])

@@ -247,3 +247,30 @@ def random_evidence(generator: np.random.Generator, model: Model) -> tuple[dict[
             weights[int(state)] = 0.5
             likelihood[variable.name] = weights.tolist()
     return given, likelihood
+
+
+def random_case(seed: int, kind: Kind = "chain", most: int = 6) -> tuple[Model, dict[str, str], dict[str, list[float]]]:
+    """A random model of at most `most` variables with evidence that is possible in it: model, given, likelihood.
+
+    Example:
+        >>> model, given, likelihood = random_case(0, "markov")
+        >>> brute_log_z(model, given=given, likelihood=likelihood) > -np.inf
+        True
+    """
+    generator = np.random.default_rng(seed)
+    model = random_model(generator, int(generator.integers(1, most + 1)), kind=kind)
+    return model, *random_evidence(generator, model)
+
+
+def random_targets(seed: int, model: Model, count: int = 3) -> list[tuple[str, ...]]:
+    """Joint targets of one to three variables each, that may overlap.
+
+    Example:
+        >>> random_targets(0, random_case(0)[0], 2)
+        [('x1', 'x2'), ('x5', 'x0')]
+    """
+    generator, names = np.random.default_rng(seed), model.graph.names
+    return [
+        tuple(names[int(i)] for i in generator.permutation(len(names))[: int(generator.integers(1, 4))])
+        for _ in range(count)
+    ]

@@ -113,11 +113,11 @@ def _block_up(block, order, low, high, buf):
     two, out = np.empty(summed * columns), np.empty(columns)
     one_at, two_at = block[4], block[5]
     peak = 0.0
-    for k in range(both):
+    for _ in range(both):
         for x in range(summed * columns):
             two[x] = buf[order[two_at + x]]
         two_at += summed * columns
-        for i in range(rows):
+        for _ in range(rows):
             out[:] = 0.0
             for s in range(summed):
                 one = buf[order[one_at + s]]
@@ -180,11 +180,11 @@ def _block_down(flags, block, order, low, buf, adj):
     both, rows, columns, summed = block[0], block[1], block[2], block[3]
     two, two_adj, down = np.empty(summed * columns), np.empty(summed * columns), np.empty(columns)
     one_at, two_at = block[4], block[5]
-    for k in range(both):
+    for _ in range(both):
         for x in range(summed * columns):
             two[x] = buf[order[two_at + x]]
         two_adj[:] = 0.0
-        for i in range(rows):
+        for _ in range(rows):
             for j in range(columns):
                 down[j] = adj[low + j]
             low += columns

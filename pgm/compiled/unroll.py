@@ -215,7 +215,8 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
         begins, extra = np.zeros(1, np.int64), 0
         if kinds[t] == STEP:
             a, b = lefts[t], rights[t]
-            a_keys, a_scope, a_start = keys[entry_starts[a] : entry_starts[a + 1]], axes[axis_starts[a] : axis_starts[a + 1]], entry_starts[a]
+            a_keys, a_scope = keys[entry_starts[a] : entry_starts[a + 1]], axes[axis_starts[a] : axis_starts[a + 1]]
+            a_start = entry_starts[a]
             b_keys, b_scope, b_start = lone, no_axes, ONE
             if b >= 0:
                 b_keys, b_scope = keys[entry_starts[b] : entry_starts[b + 1]], axes[axis_starts[b] : axis_starts[b + 1]]
@@ -243,9 +244,7 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
                     return False, entry_starts, keys, ptr, left, right, blocks, order
                 found, begins, table = results(group, a_share, starts, members, b_share, space)
                 left, right = _roomy(left, used + extra), _roomy(right, used + extra)
-                list_pairs(
-                    group, a_share, starts, members, b_share, table, a_start, b_start, left[used:], right[used:]
-                )
+                list_pairs(group, a_share, starts, members, b_share, table, a_start, b_start, left[used:], right[used:])
         elif kinds[t] == FULL:
             found = np.arange(space_of(scope, sizes))
         else:

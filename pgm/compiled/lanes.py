@@ -1,11 +1,11 @@
-"""The kernels of `pgm.kernels`, eight rows of evidence at a time: every entry is a vector of eight doubles."""
+"""The kernels of `pgm.compiled.row`, eight rows of evidence at a time: every entry is a vector of eight doubles."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from .kernels import DOUBTFUL, LARGE, SMALL, WANT_LEFT, WANT_RIGHT
+from .row import DOUBTFUL, LARGE, SMALL, WANT_LEFT, WANT_RIGHT
 from .simd import WIDTH, larger, load, madd, store, zeros
 
 
@@ -186,7 +186,7 @@ def _read(first, last, reads, spots, fixed, states, buf, adj, sums, out):
 @njit(cache=True, nogil=True)
 def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed,
                 values, soft, states, totals, out):  # fmt: skip
-    """As `kernels.answer_row` for the rows first ... last of a batch.
+    """As `row.answer_row` for the rows first ... last of a batch.
 
     Args:
         states: [row, observed] state numbers; soft: [row, width] likelihoods.

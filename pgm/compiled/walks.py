@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .kernels import DOUBTFUL, LARGE, MAXIMISE, SMALL, gather, upward
+from .row import DOUBTFUL, LARGE, MAXIMISE, SMALL, gather, upward
 
 
 @njit(cache=True, nogil=True)
@@ -36,7 +36,7 @@ def best_row(steps, ptr, left, right, buf, counts, edges, ranks, k):
             peak = max(peak, buf[o, 0] if counts[o] else 0.0)
         if 0.0 < peak < DOUBTFUL:
             return -np.inf
-        if 0.0 < peak and not SMALL < peak < LARGE:
+        if peak > 0.0 and not SMALL < peak < LARGE:
             for o in range(low, high):
                 for j in range(counts[o]):
                     buf[o, j] /= peak
