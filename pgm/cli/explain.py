@@ -1,0 +1,82 @@
+"""`pgm mpe`: the most probable joint states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp
+from pathlib import Path
+from typing import Any
+
+from .. import ask
+from ..posterior import Explanation
+from .files import load_model
+from .options import engine, known, names_in
+from .show import console, count, print_json, table
+
+Options = Sequence[str] | None
+LABEL = 12  # columns of the terminal that a label takes at most before explanations go below each other
+
+
+def mpe(
+    file: Path,
+    evidence: tuple[Options, Options],
+    targets: Options,
+    k: int,
+    memory: str | None,
+    seconds: float | None,
+    json: bool,
+) -> None:
+    """Print the k most probable joint states.
+
+    Args:
+        file: the model.
+        evidence: the options --given and --likelihood.
+        targets: names to maximise over; all variables when None.
+        k, memory, seconds, json: how many, limits, and whether to print JSON.
+    """
+    limits = engine(memory, seconds)
+    model = load_model(file)
+    names, evident = names_in(model, targets), known(model, *evidence)
+    given, likelihood = dict(evident.given), dict(evident.likelihood) or None
+    best = ask.mpe(model, names, given=given, likelihood=likelihood, k=k, engine=limits)
+    log_evidence = float(ask.log_evidence(model, given=given, likelihood=likelihood, engine=limits).detach())
+    found = explanations(best, log_evidence)
+    if json:
+        print_json({"log_evidence": log_evidence, "explanations": found})
+        return
+    _print(found)
+    fewer = "" if len(found) == k else f"; only {count(len(found), 'explanation')} has positive probability"
+    console().print(f"log evidence {log_evidence:.4f}{fewer}")
+
+
+def explanations(best: Explanation, log_evidence: float) -> list[dict[str, Any]]:
+    """The explanations of positive probability, best first: joint with the evidence in logs, and given the evidence."""
+    logs = best.log_prob.tolist()
+    ranks = [rank for rank in range(len(best)) if bool((best.states[rank] >= 0).all())]
+    return [
+        {
+            "assignment": best.assignment(rank),
+            "log_prob": logs[rank],
+            "probability": exp(logs[rank] - log_evidence),
+        }
+        for rank in ranks
+    ]
+
+
+def _print(found: Sequence[dict[str, Any]]) -> None:
+    """Explanations beside each other, as many as fit."""
+    out = console()
+    names = list(found[0]["assignment"])
+    label = max(len(state) for each in found for state in each["assignment"].values())
+    width = max(map(len, [*names, "log p(all, evidence)"]), default=0)
+    beside = max(1, (out.width - width - 2) // (2 + max(8, min(label, LABEL))))
+    for begin in range(0, len(found), beside):
+        some = found[begin : begin + beside]
+        ranks = [f"#{rank}" for rank in range(begin + 1, begin + 1 + len(some))]
+        lines = table("variable", *ranks)
+        for name in names:
+            lines.add_row(name, *(each["assignment"][name] for each in some))
+        lines.add_section()
+        lines.add_row("p(all | evidence)", *(f"{each['probability']:.4g}" for each in some))
+        lines.add_row("log p(all, evidence)", *(f"{each['log_prob']:.4f}" for each in some))
+        out.print(lines, "")

@@ -1,0 +1,72 @@
+"""Running the command line: exit codes, and errors as one line."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from ..errors import EvidenceError, FileError, GraphError, PlanError, ShapeError
+from .app import COMMANDS, app
+
+FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # 128 + the signal's number, as shells report it
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `pgm` and leave with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `pgm` with these arguments.
+
+    Args:
+        arguments: what follows `pgm` on the command line.
+
+    Returns:
+        The exit code: 0, 2 after an error (one line on stderr says which), 130 when interrupted, 141 when whoever
+        read the output stopped reading.
+
+    Example:
+        >>> run(["convert", "in.bif", "out.bif", "--no-such-option"])
+        2
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
+    try:
+        code = typer.main.get_command(app).main(list(arguments) or ["--help"], prog_name="pgm", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (EvidenceError, FileError, GraphError, PlanError, ShapeError) as error:
+        return _failed(str(error))
+    except typer.TyperException as error:
+        return _failed(f"{_command(arguments)}: {error.format_message().replace('Value error, ', '')}")
+    except BrokenPipeError:
+        _discard_output()
+        return PIPE_CLOSED
+    except MemoryError:
+        return _failed(f"{_command(arguments)}: out of memory; set a limit with --memory, such as --memory 1GB.")
+    except Exception as error:
+        return _failed(f"{_command(arguments)}: {type(error).__name__}: {error}")
+
+
+def _failed(message: str) -> int:
+    """Say what is wrong on one line of stderr."""
+    print(" ".join(message.split()), file=sys.stderr)
+    return FAILED
+
+
+def _command(arguments: Sequence[str]) -> str:
+    names = [command.__name__ for command in COMMANDS]
+    return " ".join(["pgm", *(word for word in arguments[:1] if word in names)])
+
+
+def _discard_output() -> None:
+    """Nobody reads any more; what is still buffered must not fail again when the interpreter flushes it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
