@@ -133,7 +133,8 @@ def make_tape(plan: Plan, layout: Layout, values: Array, limit: int) -> Tape | N
     if not fits:
         return None
     *arrays, order = unroll.prune(*arrays, blocks, order, _ints(tensors.roots))
-    return tensors.tape(*arrays, blocks=blocks, order=order)
+    starts, keys, ptr, left, right = arrays
+    return tensors.tape(starts, keys, ptr, left, right, blocks, order)
 
 
 @dataclass(frozen=True)
