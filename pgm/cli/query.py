@@ -66,10 +66,11 @@ def ask(model: Model, names: Sequence[str] | None, evident: Known, limits: Exact
 
 
 def _print(post: Posterior) -> None:
+    out = console()
     lines = table("variable", "state", "probability", "", right=["probability"])
     for variable in post.variables:
         name = variable.name
         for state, p in zip(variable.states, post[name].tolist(), strict=True):
-            lines.add_row(name, state, f"{p:.4f}", bar(p))
+            lines.add_row(name, state, f"{p:.4f}", bar(p, out))
             name = ""
-    console().print(lines, f"\nlog evidence {float(post.log_evidence):.4f}")
+    out.print(lines, f"\nlog evidence {float(post.log_evidence):.4f}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 import typer
@@ -30,6 +30,8 @@ FIRST, LARGEST = 64, 8192  # rows in the first batch and at most
 NUMBERS = 4_000_000  # in the answers of one batch at most
 BATCH_SECONDS = 0.5  # what a batch should take, so that an interruption loses little
 INTERRUPTED = 130  # exit code
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,15 +144,20 @@ def _answer(question: Question, states: dict[str, np.ndarray]) -> Batch:
     return Batch(post.log_evidence.numpy(), np.concatenate([post[v.name].numpy() for v in question.targets], axis=1))
 
 
-def _answered(question: Question, rows: EvidenceTable, take: Callable[[Batch], None]) -> Outcome:
-    """Hand over batch after batch, until the end or an interruption."""
+def _answered(
+    question: Question, rows: EvidenceTable, render: Callable[[Batch], T], write: Callable[[T], object]
+) -> Outcome:
+    """Render and write batch after batch, until the end or an interruption."""
     done: list[np.ndarray] = []
     interrupted = False
     try:
         with progress(rows.rows) as advance:
             for batch in batches(question, rows):
-                take(batch)
-                done.append(np.isneginf(batch.logs))
+                piece = render(batch)
+                done.append(
+                    np.isneginf(batch.logs)
+                )  # before the write: an interruption in it is raised when it is done
+                write(piece)
                 advance(len(batch.logs))
     except KeyboardInterrupt:
         interrupted = True
@@ -159,16 +166,15 @@ def _answered(question: Question, rows: EvidenceTable, take: Callable[[Batch], N
 
 def _as_csv(question: Question, rows: EvidenceTable, stream: TextIO) -> Outcome:
     copied = zip(*rows.kept.values(), strict=True) if rows.kept else iter([()] * rows.rows)
-    stream.write(_csv([[*rows.kept, *question.header]]))
+    empty = [""] * len(question.header)
 
-    def take(batch: Batch) -> None:
+    def render(batch: Batch) -> str:
         cells = np.column_stack([batch.probabilities, batch.logs]).tolist()
-        empty, possible = [""] * len(question.header), ~np.isneginf(batch.logs)
-        filled = [row if ok else empty for row, ok in zip(cells, possible, strict=True)]
-        # One write a batch, so that an interruption leaves no half of one.
-        stream.write(_csv([[*next(copied), *row] for row in filled]))
+        filled = [empty if impossible else row for row, impossible in zip(cells, np.isneginf(batch.logs), strict=True)]
+        return _csv([[*next(copied), *row] for row in filled])
 
-    return _answered(question, rows, take)
+    stream.write(_csv([[*rows.kept, *question.header]]))
+    return _answered(question, rows, render, stream.write)
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> str:
@@ -180,7 +186,7 @@ def _csv(rows: Sequence[Sequence[object]]) -> str:
 def _as_json(question: Question, rows: EvidenceTable) -> Outcome:
     """The object that a single row gives, with lists in place of numbers; null in rows of probability 0."""
     found: list[Batch] = []
-    outcome = _answered(question, rows, found.append)
+    outcome = _answered(question, rows, lambda batch: batch, found.append)
     width = len(question.header) - 1
     columns = np.concatenate([np.zeros((0, width)), *(batch.probabilities for batch in found)]).T.tolist()
     logs = np.concatenate([np.zeros(0), *(batch.logs for batch in found)]).tolist()

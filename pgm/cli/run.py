@@ -12,7 +12,7 @@ import typer
 from ..errors import EvidenceError, FileError, GraphError, PlanError, ShapeError
 from .app import COMMANDS, app
 
-FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # 128 + the signal's number, as shells report it
+UNREAD, FAILED = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,8 +27,8 @@ def run(arguments: Sequence[str]) -> int:
         arguments: what follows `pgm` on the command line.
 
     Returns:
-        The exit code: 0, 2 after an error (one line on stderr says which), 130 when interrupted, 141 when whoever
-        read the output stopped reading.
+        The exit code: 0, 1 when whoever read the output stopped reading, 2 after an error (one line on stderr says
+        which), 130 when interrupted.
 
     Example:
         >>> run(["convert", "in.bif", "out.bif", "--no-such-option"])
@@ -36,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     try:
         code = typer.main.get_command(app).main(list(arguments) or ["--help"], prog_name="pgm", standalone_mode=False)
         sys.stdout.flush()
@@ -45,9 +45,9 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(str(error))
     except typer.TyperException as error:
         return _failed(f"{_command(arguments)}: {error.format_message().replace('Value error, ', '')}")
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer leaves with SystemExit when a pipe breaks
         _discard_output()
-        return PIPE_CLOSED
+        return UNREAD
     except MemoryError:
         return _failed(f"{_command(arguments)}: out of memory; set a limit with --memory, such as --memory 1GB.")
     except Exception as error:

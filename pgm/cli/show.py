@@ -28,8 +28,10 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
     return found
 
 
-def bar(probability: float) -> RenderableType:
-    """A probability as a bar."""
+def bar(probability: float, out: Console) -> RenderableType:
+    """A probability as a bar, in what the terminal can show."""
+    if out.options.ascii_only:
+        return "#" * round(BAR * probability)
     return Bar(1.0, 0.0, probability, width=BAR)
 
 
