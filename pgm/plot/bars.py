@@ -33,6 +33,7 @@ def rows(variable: Variable, probabilities: Float[Tensor, " states"]) -> list[Ro
     """The lines to show: every state in order, or the most probable ones and the sum of the others.
 
     Example:
+        >>> import torch
         >>> rows(Variable("rain", ["no", "yes"]), torch.tensor([0.75, 0.25]))
         [('no', 0.75), ('yes', 0.25)]
     """

@@ -42,7 +42,7 @@ def variable_nodes(
 def observed(graph: Graph, given: Any) -> dict[str, str]:
     """The label of each observed variable."""
     evidence = read_evidence(graph, given, None, "plot")
-    if evidence.batched:
+    if evidence.rows != 1:
         raise EvidenceError(f"plot: evidence has {evidence.rows} rows, expected one; a picture shows one row.")
     numbers = {graph.variables[place]: int(states[0]) for place, states in evidence.hard.items()}
     return {variable.name: variable.states[number] for variable, number in numbers.items() if number != MISSING}

@@ -49,14 +49,14 @@ class Sketch:
 
 
 def quote(text: str) -> str:
-    r"""The text as a quoted DOT string.
+    r"""The text as a quoted DOT string; different texts stay different, what cannot be printed is written as a number.
 
     Example:
         >>> print(quote('say "hi"'), quote("back\\"))
         "say \"hi\"" "back\\"
     """
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", " ")
-    return f'"{escaped}"'
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
 def _listed(values: Mapping[str, str]) -> str:

@@ -30,8 +30,8 @@ def short(text: str, length: int) -> str:
     """The text on one line, with an ellipsis in place of the middle when it is longer than `length` characters.
 
     Example:
-        >>> short("the state number 17", 12)
-        'the sta… 17'
+        >>> short("a rather long state 17", 12)
+        'a rathe…e 17'
     """
     line = "".join(c if c.isprintable() else " " for c in text)
     tail = length // 3
