@@ -267,7 +267,7 @@ def random_targets(seed: int, model: Model, count: int = 3) -> list[tuple[str, .
 
     Example:
         >>> random_targets(0, random_case(0)[0], 2)
-        [('x1', 'x2'), ('x5', 'x0')]
+        [('x5',), ('x0', 'x3')]
     """
     generator, names = np.random.default_rng(seed), model.graph.names
     return [
