@@ -72,7 +72,7 @@ def snapshot(model: nn.Module, factors: Sequence[Tensor], subjects: Sequence[obj
     tensors = tuple(tensor for _, _, tensor in watched)
     held = tuple(tensor.detach() for tensor in tensors)
     readable = all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in held)
-    raw = [tensor.reshape(-1).view(torch.uint8) for tensor in held] if readable else []
+    raw = [_bytes(tensor) for tensor in held] if readable else []
     flat = [table.detach().to("cpu", torch.float64).reshape(-1) for table in factors]
     _check_finite(flat, subjects)
     addresses = tuple(tensor.data_ptr() for tensor in tensors)
@@ -88,6 +88,11 @@ def snapshot(model: nn.Module, factors: Sequence[Tensor], subjects: Sequence[obj
         torch.cat(raw).numpy() if raw else np.empty(0, dtype=np.uint8),
         tuple(map(_version, tensors)),
     )
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    """A copy of the tensor's bytes; laid out anew because torch views no bytes of tensors with odd strides."""
+    return tensor.new_empty(tensor.numel()).copy_(tensor.reshape(-1)).view(torch.uint8)
 
 
 def _check_finite(tables: Sequence[Tensor], subjects: Sequence[object]) -> None:
