@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from ..evidence import MISSING
 from ..io.text import decode, fault, read_bytes
 from ..model import Model
 from ..variable import Variable, quoted
+
+BLOCK = 256  # rows held as text at once; few enough to stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,37 +46,39 @@ def read_rows(path: Path, model: Model, keep: bool) -> EvidenceTable:
     Raises:
         FileError: with file and line on a repeated or unknown column, a ragged row, or an unknown state.
     """
-    header, lines, rows = _read(path)
+    records = _records(path)
+    _, header = next(records, (1, []))
+    header = [name.strip() for name in header]
     _check_header(path, header, model, keep)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
-    states, kept = {}, {}
-    for name, cells in zip(header, columns, strict=True):
-        if name in model.graph.by_name:
-            states[name] = _numbers(path, model[name], cells, lines)
-        else:
-            kept[name] = list(cells)
-    return EvidenceTable(states, kept, len(rows))
+    nothing, names = np.zeros(0, dtype=np.int64), model.graph.by_name
+    found = {name: [nothing] for name in header if name in names}
+    kept: dict[str, list[str]] = {name: [] for name in header if name not in found}
+    while block := list(islice(records, BLOCK)):
+        lines, rows = zip(*block, strict=True)
+        for name, cells in zip(header, zip(*rows, strict=True), strict=True):
+            if name in kept:
+                kept[name] += cells
+            else:
+                found[name].append(_numbers(path, model[name], cells, lines))
+    states = {name: np.concatenate(parts) for name, parts in found.items()}
+    return EvidenceTable(states, kept, len(next(iter(states.values()))))
 
 
-def _read(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
-    """The header, and the rows with the line on which each ends; blank lines are skipped beside several columns."""
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The header and the rows, with the line on which each ends; blank lines are skipped beside several columns."""
     reader = csv.reader(io.StringIO(decode(path, read_bytes(path)).text, newline=""), strict=True)
-    lines, rows = [], []
+    width = None
     try:
-        header = [name.strip() for name in next(reader, [])]
         for row in reader:
-            if len(header) > 1 and not row:
+            if not row and width != 1:
                 continue
             row = row or [""]
-            if len(row) != len(header):
-                raise fault(
-                    path, reader.line_num, f"the row has {len(row)} cells, expected {len(header)} as the header."
-                )
-            lines.append(reader.line_num)
-            rows.append(row)
+            width = width or len(row)
+            if len(row) != width:
+                raise fault(path, reader.line_num, f"the row has {len(row)} cells, expected {width} as in the header.")
+            yield reader.line_num, row
     except csv.Error as error:
         raise fault(path, reader.line_num, f"{error}; expected CSV with commas and double quotes.") from None
-    return header, lines, rows
 
 
 def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool) -> None:
@@ -91,13 +96,14 @@ def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool) -
 
 def _numbers(path: Path, variable: Variable, cells: Sequence[str], lines: Sequence[int]) -> np.ndarray:
     numbers = {"": MISSING} | dict(variable.domain.numbers)
-    found = [numbers.get(cell) for cell in cells]
-    for row, number in enumerate(found):
-        if number is None:
-            found[row] = numbers.get(cells[row].strip())
-        if found[row] is None:
-            raise _unknown(path, variable, cells[row], lines[row])
-    return np.array(found, dtype=np.int64)
+    try:
+        return np.fromiter(map(numbers.__getitem__, cells), dtype=np.int64, count=len(cells))
+    except KeyError:  # spaces around a label, or an unknown one
+        stripped = [cell if cell in numbers else cell.strip() for cell in cells]
+    bad = next((row for row, cell in enumerate(stripped) if cell not in numbers), None)
+    if bad is not None:
+        raise _unknown(path, variable, cells[bad], lines[bad])
+    return np.array([numbers[cell] for cell in stripped], dtype=np.int64)
 
 
 def _unknown(path: Path, variable: Variable, cell: str, line: int) -> FileError:
