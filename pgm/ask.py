@@ -61,22 +61,28 @@ def infer(
         >>> infer(net, ["rain"], given={"wet": ["yes", "no"]})["rain", "yes"]
         tensor([0.6667, 0.0526], dtype=torch.float64)
     """
-    asked = None if targets is None else tuple(targets)
-    if likelihood is None and jeffrey is None and (given is None or type(given) is dict):
-        quick = model.sessions.kept.get((asked, tuple(given or ()), engine))
-        found = quick.row(given) if quick is not None else None
-        if found is not None:
-            return found
+    asked = None if targets is None else _listed(targets)
+    plain = likelihood is None and jeffrey is None and (given is None or type(given) is dict)
+    key = (asked, tuple(given or ()), engine) if plain else None
+    quick = model.sessions.kept.get(key)
+    found = quick.row(given) if quick is not None else None
+    if found is not None:
+        return found
     evidence = read_evidence(model.graph, given, likelihood)
     scopes = _scopes(model, asked)
     if jeffrey is not None:
         from .jeffrey import with_jeffrey
 
         evidence = with_jeffrey(model, evidence, jeffrey, engine or DEFAULT)
-    elif not evidence.batched and not evidence.soft:
-        key = (asked, tuple(given or ()), engine)
-        model.sessions.get(key, lambda: Quick(model, scopes, evidence, engine or DEFAULT))
-    return posterior(model, scopes, evidence, engine or DEFAULT, impossible)
+    if plain and not evidence.batched:
+        quick = model.sessions.get(key, lambda: Quick(model, scopes, evidence, engine or DEFAULT))
+        found = quick.row(given)
+    return found if found is not None else posterior(model, scopes, evidence, engine or DEFAULT, impossible)
+
+
+def _listed(targets: Iterable[Target] | str) -> tuple[Target, ...]:
+    """Targets in a form that can be compared: a lone name stands for itself."""
+    return (targets,) if isinstance(targets, str) else tuple(t if isinstance(t, str) else tuple(t) for t in targets)
 
 
 class Quick:
@@ -286,7 +292,7 @@ def plan_for(
     number = {name: place for place, name in enumerate(graph.names)}
     observed = frozenset(number[name] for name in graph.require(given, "plan_for"))
     soft = frozenset(number[name] for name in graph.require(likelihood, "plan_for"))
-    scopes = _scopes(model, None if targets is None else tuple(targets))
+    scopes = _scopes(model, None if targets is None else _listed(targets))
     if task != "marginal":
         scopes = (tuple(dict.fromkeys(v for scope in scopes for v in scope)),) if task != "log_evidence" else ()
     return session(model, Query(task, scopes, observed, soft), engine or DEFAULT).plan

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .compiled.memory import same_bytes
+from .compiled.memory import copied_bytes, same_bytes
 from .errors import ShapeError
 
 _version = attrgetter("_version")
@@ -71,34 +71,33 @@ def snapshot(model: nn.Module, factors: Sequence[Tensor], subjects: Sequence[obj
     ]
     tensors = tuple(tensor for _, _, tensor in watched)
     held = tuple(tensor.detach() for tensor in tensors)
-    readable = all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in held)
-    raw = [_bytes(tensor) for tensor in held] if readable else []
-    flat = [table.detach().to("cpu", torch.float64).reshape(-1) for table in factors]
-    _check_finite(flat, subjects)
     addresses = tuple(tensor.data_ptr() for tensor in tensors)
+    readable = all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in held)
+    places = np.array(addresses, dtype=np.int64)
+    lengths = np.array([tensor.nbytes if readable else 0 for tensor in held], dtype=np.int64)
+    flat = [np.asarray(table.detach().cpu(), dtype=np.float64).reshape(-1) for table in factors]
+    values = np.concatenate([*flat, np.ones(1)])
+    if not (values.min() >= 0.0 and values.max() < np.inf):
+        raise ShapeError(_not_finite(flat, subjects))
     return Snapshot(
-        torch.cat([*flat, torch.ones(1, dtype=torch.float64)]).numpy(),
+        values,
         tuple(owner for owner, _, _ in watched),
         tuple(name for _, name, _ in watched),
         tensors,
         held,
         addresses,
-        np.array(addresses, dtype=np.int64),
-        np.array([len(part) for part in raw], dtype=np.int64),
-        torch.cat(raw).numpy() if raw else np.empty(0, dtype=np.uint8),
+        places,
+        lengths,
+        copied_bytes(places, lengths),
         tuple(map(_version, tensors)),
     )
 
 
-def _bytes(tensor: Tensor) -> Tensor:
-    """A copy of the tensor's bytes; laid out anew because torch views no bytes of tensors with odd strides."""
-    return tensor.new_empty(tensor.numel()).copy_(tensor.reshape(-1)).view(torch.uint8)
-
-
-def _check_finite(tables: Sequence[Tensor], subjects: Sequence[object]) -> None:
-    for table, subject in zip(tables, subjects, strict=True):
-        if len(table) and not (float(table.min()) >= 0.0 and float(table.max()) < float("inf")):
-            raise ShapeError(
-                f"{subject!r}: its table holds {float(table.min()):g} to {float(table.max()):g}, expected finite "
-                "numbers that are not negative; look at its parameters."
-            )
+def _not_finite(tables: Sequence[np.ndarray], subjects: Sequence[object]) -> str:
+    """What is wrong with the first table that is not finite and non-negative."""
+    fine = [len(table) == 0 or bool(table.min() >= 0.0 and table.max() < np.inf) for table in tables]
+    first = fine.index(False)
+    return (
+        f"{subjects[first]!r}: its table holds {tables[first].min():g} to {tables[first].max():g}, expected finite "
+        "numbers that are not negative; look at its parameters."
+    )

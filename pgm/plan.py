@@ -15,6 +15,7 @@ from typing import Literal
 from .graph import Graph
 
 Task = Literal["marginal", "log_evidence", "maximum", "sample"]
+DENSE_BYTES = 8 * 3  # a number, and the copies that a contraction makes of its operands
 NONE = -1  # a step without a right operand; a leaf without a term
 
 
@@ -120,6 +121,7 @@ class Plan:
         trees: independent contractions; more than one when groups of targets need different parts of the graph.
         sliced: variables conditioned on, one state combination at a time, to stay within memory.
         executor: what will run the steps, and how large that is.
+        bytes_planned: memory that the executor will take at its peak, once that is known.
     """
 
     graph: Graph
@@ -127,6 +129,7 @@ class Plan:
     trees: tuple[Tree, ...]
     sliced: tuple[int, ...] = ()
     executor: str = ""
+    bytes_planned: float | None = None
     sizes: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,6 +144,11 @@ class Plan:
     def entries(self) -> float:
         """Numbers held at once for one row on dense tables: every tensor, and its adjoint where wanted."""
         return max((_entries(tree, self.sizes) for tree in self.trees), default=0.0)
+
+    @property
+    def peak_bytes(self) -> float:
+        """Memory at the peak: the executor's once it is chosen, that of dense tensors before."""
+        return self.bytes_planned if self.bytes_planned is not None else DENSE_BYTES * self.entries
 
     @property
     def slices(self) -> int:
@@ -164,7 +172,7 @@ class Plan:
             f"Plan for {self.query.task} of {len(self.query.targets)} targets, {len(self.query.observed)} observed:",
             f"  {steps} steps in {len(self.trees)} tree{'s' * (len(self.trees) != 1)}",
             f"  2^{log2(max(self.operations, 1)):.1f} multiply-adds a row",
-            f"  {human_bytes(8 * self.entries)} a row at the peak if dense",
+            f"  {human_bytes(self.peak_bytes)} at the peak",
             f"  widest clique {widest:.3g} entries: {', '.join(self.names(self.clique)) or 'none'}",
         ]
         if self.executor:

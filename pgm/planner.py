@@ -152,6 +152,8 @@ class Planner:
 
     def _refined(self, candidate: Candidate) -> Candidate:
         """The same part, with a search as long as its cost is worth."""
+        if candidate.cost <= WORTH_SEARCHING:
+            return candidate
         again = self._search(candidate.part)
         return again if again.cost < candidate.cost else candidate
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .compiled import lanes, walks
+from .compiled import lanes, row, walks
 from .plan import Plan
 from .tape import Tape
 
+FEW = 4  # rows below which running one at a time is quicker than eight together
 SERIAL = 2e6  # multiply-adds in all below which threads cost more than they give
 
 
@@ -27,9 +28,10 @@ class TapeRunner:
         """Log evidence `[rows]`, -inf where zero or in doubt, and normalised answers `[rows, width]`."""
         t, rows = self.tape, len(states)
         totals, flat = np.empty(rows), np.zeros((rows, t.width))
+        kernel = lanes.answer_rows if rows >= FEW else row.answer_rows
 
         def run(first: int, last: int) -> None:
-            lanes.answer_rows(
+            kernel(
                 first, last, t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.blocks, t.order,
                 t.reads, t.spots, t.fixed, values, soft, states, totals, flat,
             )  # fmt: skip

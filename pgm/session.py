@@ -14,16 +14,17 @@ from .compiled import row
 from .engines.exact import Exact
 from .errors import PlanError
 from .parameters import Snapshot, snapshot
-from .plan import Plan, Query
+from .plan import DENSE_BYTES, Plan, Query
 from .run_products import ProductsRunner, widen
 from .run_tape import TapeRunner
-from .slicing import BYTES, fitting_plan
+from .slicing import fitting_plan
 from .tape import layout_of, make_tape
 
 if TYPE_CHECKING:
     from .model import Model
 
 TAPE_BYTES = 24.0  # bytes a multiply-add may take while unrolling
+SMALL = 2**20
 NO_SOFT = np.zeros(0)
 
 
@@ -40,7 +41,6 @@ class Session:
         self.model, self.query, self.engine = model, query, engine
         first = next(iter(model.parameters()), None)
         self.device = torch.device(engine.device or (first.device if first is not None else "cpu"))
-        self.memory = engine.bytes_allowed()
         self.widened = any(len(target) > 1 and query.observed.intersection(target) for target in query.targets)
         self.snapshot = self._snapshot()
         self._prepare()
@@ -64,16 +64,22 @@ class Session:
         self.tape: TapeRunner | None = None
         self.plan = fitting_plan(graph, self.query, seconds, float("inf") if self._tape_possible() else self.memory)
         if self._tape_possible():
-            limit = int(min(self.memory / TAPE_BYTES, 2e9))
+            small = self.plan.operations < SMALL  # then there is no need to ask how much memory is free
+            limit = int(SMALL if small else min(self.memory / TAPE_BYTES, 2e9))
             found = make_tape(self.plan, layout_of(self.plan), self.snapshot.values, limit)
             if found is not None:
                 text = f"a tape of {found.operations:,} multiply-adds over {found.entries:,} entries"
-                self.plan = replace(self.plan, executor=text)
+                self.plan = replace(self.plan, executor=text, bytes_planned=found.peak_bytes)
                 self.tape = TapeRunner(self.plan, found)
                 self.buffers = (np.empty(found.entries), np.empty(found.entries))
                 return
             self.plan = fitting_plan(graph, self.query, seconds, self.memory)
         self.plan = replace(self.plan, executor=f"matrix products on {self.device}")
+
+    @cached_property
+    def memory(self) -> float:
+        """Bytes that may be used, as of the first time it matters."""
+        return self.engine.bytes_allowed()
 
     def _tape_possible(self) -> bool:
         exact = self.device.type == "cpu" and self.engine.dtype == torch.float64
@@ -150,7 +156,7 @@ class Session:
         if tables is None:
             tables = [factor.values.detach() for factor in self.model.factors()]
         plan = self._products_plan
-        at_once = max(1, min(int(self.memory / (BYTES * max(plan.entries, 1.0))), 1 << 16))
+        at_once = max(1, min(int(self.memory / (DENSE_BYTES * max(plan.entries, 1.0))), 1 << 16))
         tables = [table.to(self.device, self._dtype(logs)) for table in tables]
         return ProductsRunner(plan, layout_of(plan), tables, at_once, logs)
 

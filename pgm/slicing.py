@@ -8,12 +8,11 @@ from dataclasses import replace
 from .engines.exact import OPERATIONS_AT_MOST
 from .errors import PlanError
 from .graph import Graph
-from .plan import Plan, Query, human_bytes, space
+from .plan import DENSE_BYTES, Plan, Query, human_bytes, space
 from .planner import make_plan
 from .variable import quoted
 
 CANDIDATES = 6  # variables tried at each cut
-BYTES = 8 * 3  # a number, and the copies that a contraction makes of its operands
 
 
 def fitting_plan(graph: Graph, query: Query, seconds: float | None, memory: float) -> Plan:
@@ -27,12 +26,12 @@ def fitting_plan(graph: Graph, query: Query, seconds: float | None, memory: floa
         PlanError: when even the sliced plan is beyond 2^42 operations.
     """
     plan = make_plan(graph, query, seconds)
-    while BYTES * plan.entries > memory and plan.operations <= OPERATIONS_AT_MOST:
+    while DENSE_BYTES * plan.entries > memory and plan.operations <= OPERATIONS_AT_MOST:
         cut = _best_cut(graph, plan, memory)
         if cut is None:
             break
         plan = cut
-    if plan.operations > OPERATIONS_AT_MOST or BYTES * plan.entries > memory:
+    if plan.operations > OPERATIONS_AT_MOST or DENSE_BYTES * plan.entries > memory:
         raise PlanError(_beyond(plan, memory))
     return plan
 
@@ -41,7 +40,7 @@ def _best_cut(graph: Graph, plan: Plan, memory: float) -> Plan | None:
     """The plan with one more variable sliced that comes nearest to the memory limit for the fewest operations."""
     cuts = [_cut(graph, plan, variable) for variable in _shared(plan)[:CANDIDATES]]
     smaller = [cut for cut in cuts if cut.entries < plan.entries]
-    return min(smaller, key=lambda cut: max(1.0, BYTES * cut.entries / memory) * cut.operations, default=None)
+    return min(smaller, key=lambda cut: max(1.0, DENSE_BYTES * cut.entries / memory) * cut.operations, default=None)
 
 
 def _shared(plan: Plan) -> list[int]:
@@ -66,7 +65,7 @@ def _beyond(plan: Plan, memory: float) -> str:
     widest = plan.names(plan.clique)
     exponent = plan.operations and f"{plan.operations:.3g}"
     return (
-        f"plan: would take {exponent} operations (limit 2^42) and {human_bytes(BYTES * plan.entries)} "
+        f"plan: would take {exponent} operations (limit 2^42) and {human_bytes(DENSE_BYTES * plan.entries)} "
         f"(limit {human_bytes(memory)}): widest clique {{{quoted(widest)}}}. "
         f"Observe one of them, ask for fewer targets, or raise Exact(memory=...)."
     )

@@ -69,9 +69,10 @@ class Tape:
         return len(self.left) + int(dense)
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of the tape itself."""
-        return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
+    def peak_bytes(self) -> float:
+        """Memory that unrolling the tape and running one row take at their peak."""
+        arrays = sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
+        return arrays + 16.0 * self.entries
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Comparing memory at addresses."""
+"""Comparing and copying memory at addresses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+_memcpy = types.ExternalFunction("memcpy", types.voidptr(types.voidptr, types.voidptr, types.uintp))
 _memcmp = types.ExternalFunction("memcmp", types.intc(types.voidptr, types.voidptr, types.uintp))
 
 
@@ -31,3 +32,14 @@ def same_bytes(places, lengths, copy):
             return False
         at += lengths[k]
     return True
+
+
+@njit(cache=True)
+def copied_bytes(places, lengths):
+    """The bytes at all places, end to end."""
+    copy = np.empty(lengths.sum(), np.uint8)
+    at = np.int64(copy.ctypes.data)
+    for k in range(len(places)):
+        _memcpy(_pointer(at), _pointer(places[k]), np.uint64(lengths[k]))
+        at += lengths[k]
+    return copy

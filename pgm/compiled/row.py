@@ -242,3 +242,15 @@ def answer_row(leaves, seen, rel, trees, steps, ptr, left, right, blocks, order,
         downward(trees, steps, ptr, left, right, blocks, order, buf, adj)
         read(reads, spots, fixed, states, buf, adj, out)
     return total
+
+
+@njit(cache=True, nogil=True)
+def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed,
+                values, soft, states, totals, out):  # fmt: skip
+    """As `answer_row` for the rows first ... last of a batch, one at a time."""
+    buf, adj = np.empty(len(rel)), np.empty(len(rel))
+    for row in range(first, last):
+        totals[row] = answer_row(
+            leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed, values, soft[row],
+            states[row], buf, adj, out[row],
+        )  # fmt: skip
