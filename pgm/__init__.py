@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from .model import BayesianNetwork as BayesianNetwork
     from .model import MarkovNetwork as MarkovNetwork
     from .model import Model as Model
+    from .pictures import Picture as Picture
+    from .pictures import plot as plot
     from .plan import Plan as Plan
     from .plan import Query as Query
-    from .plot import Picture as Picture
-    from .plot import plot as plot
     from .posterior import Explanation as Explanation
     from .posterior import Posterior as Posterior
     from .posterior import Samples as Samples
@@ -75,7 +75,7 @@ _HOME = {
     "graph": "Graph Term",
     "io": "load save",
     "model": "BayesianNetwork MarkovNetwork Model",
-    "plot": "Picture plot",
+    "pictures": "Picture plot",
     "plan": "Plan Query",
     "posterior": "Explanation Posterior Samples",
     "potentials": "LogLinear Pairwise Potential Table agree product spin",

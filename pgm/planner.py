@@ -13,7 +13,7 @@ from .order import RULES, WORTH_SEARCHING, search_matrix
 from .plan import NONE, Leaf, Plan, Query, Tree
 from .relevance import Relevance, Structure, bits, mask_of, structure_of
 
-SECONDS_PER_ENTRY = 1e-8  # search time worth spending for each table entry that an answer will touch
+SECONDS_PER_ENTRY = 5e-9  # search time worth spending for each table entry that an answer will touch
 SECONDS_AT_MOST = 2.0
 VARIABLE_OVERHEAD = 16.0  # entries that a tree costs for each variable besides its cliques
 

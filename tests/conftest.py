@@ -10,7 +10,7 @@ import torch
 
 # Signatures with shapes are checked in these modules. Modules with compiled kernels cannot be instrumented, and
 # those that check their callers' arguments must raise their own errors instead.
-SHAPED: tuple[str, ...] = ("pgm.plot.bars",)
+SHAPED: tuple[str, ...] = ("pgm.pictures.bars",)
 
 with contextlib.suppress(ImportError):  # the suite also runs where the checkers are missing, without the checks
     from jaxtyping import install_import_hook

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from pgm.plot.bars import rows
+from pgm.pictures.bars import rows
 from pgm.variable import Variable
 
 
 def test_a_wrong_number_of_axes_is_caught() -> None:
     pytest.importorskip("jaxtyping")
-    with pytest.raises(Exception, match="Type-check error .* pgm.plot.bars.rows"):
+    with pytest.raises(Exception, match="Type-check error .* pgm.pictures.bars.rows"):
         rows(Variable("rain"), torch.ones(3, 2))

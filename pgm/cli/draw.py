@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from .. import ask
-from ..plot import plot as picture_of
+from ..pictures import plot as picture_of
 from ..posterior import Samples
 from .files import load_model, text_out
 from .options import engine, known

@@ -13,7 +13,7 @@ from numba import njit
 TABLE, FULL, STEP = 0, 1, 2
 TABLE_AT_MOST = 1 << 26  # result spaces up to this many entries are counted in a table
 ONE, ZERO = 0, 1  # entries with these constants; all others follow
-FULL_ENOUGH, WORTH_BLOCKING, WIDE = 0.9, 512, 4  # share of pairs that meet, number of pairs and columns of a block
+FULL_ENOUGH, WORTH_BLOCKING, WIDE = 0.9, 512, 16  # of a block: share of pairs that meet, pairs in all, pairs a product
 
 
 @njit(cache=True)
@@ -225,7 +225,7 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
             both, only_left, only_right, summed = _split(scope, a_scope, b_scope)
             space = space_of(scope, sizes)
             pairs = space * space_of(summed, sizes)
-            wide = blocks_allowed and pairs >= WORTH_BLOCKING and space_of(only_right, sizes) >= WIDE
+            wide = blocks_allowed and pairs >= WORTH_BLOCKING and pairs >= WIDE * space_of(both, sizes)
             if wide and extra >= FULL_ENOUGH * pairs:
                 one = arrange(a_keys, a_start, a_scope, sizes, both, only_left, summed)
                 two = np.full(space_of(summed, sizes), ONE, np.uint32)

@@ -172,3 +172,15 @@ def test_what_cannot_be_explained_is_said() -> None:
         mpe(model, ["c"])
     with pytest.raises(EvidenceError, match=r"^mpe: the evidence \{'a': '1'\} has probability 0"):
         mpe(model, given={"a": "1"})
+
+
+@pytest.mark.xfail(reason="sums read entries without explanations before anything is written there")
+def test_no_memory_is_read_before_it_is_written() -> None:
+    """Memory that others used before must not show in the answers."""
+    for seed in [*range(160, 240), *range(160, 240)]:
+        model, seen, likelihood = random_case(seed, KINDS[seed % 3])
+        for targets in random_targets(seed, model, 2):
+            used = [np.full(length, 1e5) for length in range(8, 200)]
+            del used
+            found = mpe(model, targets, given=seen, likelihood=likelihood, k=2)
+            assert_best(found, model, list(targets), seen, likelihood)

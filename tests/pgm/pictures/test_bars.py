@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgm.plot.bars import BAR_WIDTH, MOST_STATES, bars, percentage, rows
-from pgm.plot.style import BAR, TRACK, short
+from pgm.pictures.bars import BAR_WIDTH, MOST_STATES, bars, percentage, rows
+from pgm.pictures.style import BAR, TRACK, short
 from pgm.variable import Variable
 
 weights = st.lists(st.floats(0, 1), min_size=1, max_size=40).filter(lambda values: sum(values) > 1e-3)

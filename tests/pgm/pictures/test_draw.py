@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pgm.chordal import junction_tree
 from pgm.errors import EvidenceError, GraphError, ShapeError
 from pgm.graph import Graph, Term
-from pgm.plot.draw import plot
-from pgm.plot.render import render
-from pgm.plot.sketch import LARGE
-from pgm.plot.style import EVIDENCE, FACTOR, MARRIED, short
+from pgm.pictures.draw import plot
+from pgm.pictures.render import render
+from pgm.pictures.sketch import LARGE
+from pgm.pictures.style import EVIDENCE, FACTOR, MARRIED, short
 from pgm.variable import Variable
 from pgm.views import to_networkx
 

@@ -10,8 +10,8 @@ import pytest
 
 from pgm.errors import FileError
 from pgm.graph import Graph, Term
-from pgm.plot import Picture, plot
-from pgm.plot.render import render, renderer
+from pgm.pictures import Picture, plot
+from pgm.pictures.render import render, renderer
 from pgm.variable import Variable
 
 PAIR = Graph((Variable("rain"), Variable("wet")), (Term(("rain",), "rain"), Term(("rain", "wet"), "wet")))

@@ -1,0 +1,1 @@
+"""One question a file; each prints a ratio against a peer measured in the same run."""
