@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from .factor import Factor as Factor
     from .graph import Graph as Graph
     from .graph import Term as Term
+    from .information import entropy as entropy
+    from .information import kl_divergence as kl_divergence
+    from .information import mutual_information as mutual_information
     from .io import load as load
     from .io import save as save
     from .model import BayesianNetwork as BayesianNetwork
@@ -73,6 +76,7 @@ _HOME = {
     "errors": "EvidenceError FileError GraphError PlanError ShapeError",
     "factor": "Factor",
     "graph": "Graph Term",
+    "information": "entropy kl_divergence mutual_information",
     "io": "load save",
     "model": "BayesianNetwork MarkovNetwork Model",
     "pictures": "Picture plot",
