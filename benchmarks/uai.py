@@ -82,7 +82,7 @@ def _largest(
     model: Model, samples: Sequence[dict[int, int]], found: Sequence[Result], expected: Sequence[Result]
 ) -> float:
     if len(found) != len(expected):
-        raise ValueError(f"{len(found)} samples of evidence, but {len(expected)} reference answers")
+        raise ValueError(f"{len(found)} rows of evidence, but {len(expected)} reference answers")
     rows = zip(samples, found, expected, strict=True)
     return max(_error(model, observed, ours, theirs) for observed, ours, theirs in rows)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..io import save
 from .files import load_model
-from .show import console, count, print_json
+from .show import count, print_json
 
 
 def convert(source: Path, output: Path, json: bool) -> None:
@@ -16,4 +16,4 @@ def convert(source: Path, output: Path, json: bool) -> None:
     if json:
         print_json({"input": str(source), "output": str(output), "variables": len(model.variables)})
     else:
-        console().print(f"{output}: {count(len(model.variables), 'variable')}")
+        print(f"{output}: {count(len(model.variables), 'variable')}")

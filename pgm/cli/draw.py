@@ -12,7 +12,7 @@ from ..pictures import plot as picture_of
 from ..posterior import Samples
 from .files import load_model, text_out
 from .options import engine, known
-from .show import console, count, print_json
+from .show import count, print_json
 
 Options = Sequence[str] | None
 
@@ -40,7 +40,7 @@ def sample(
     if json:
         print_json({"n": n, "output": str(output)})
     elif output is not None:
-        console().print(f"{output}: {count(n, 'sample')} of {count(len(drawn.variables), 'variable')}")
+        print(f"{output}: {count(n, 'sample')} of {count(len(drawn.variables), 'variable')}")
 
 
 def _write(drawn: Samples, output: Path | None) -> None:
@@ -72,4 +72,4 @@ def plot(
     if json:
         print_json({"output": str(output), "view": picture.view, "nodes": picture.nodes})
     else:
-        console().print(f"{output}: {picture.view} view, {count(picture.nodes, 'node')}")
+        print(f"{output}: {picture.view} view, {count(picture.nodes, 'node')}")

@@ -11,7 +11,7 @@ from .. import ask
 from ..posterior import Explanation
 from .files import load_model
 from .options import engine, known, names_in
-from .show import console, count, print_json, table
+from .show import console, count, decimals, print_json, table
 
 Options = Sequence[str] | None
 LABEL = 12  # columns of the terminal that a label takes at most before explanations go below each other
@@ -46,7 +46,7 @@ def mpe(
         return
     _print(found)
     fewer = "" if len(found) == k else f"; only {count(len(found), 'explanation')} has positive probability"
-    console().print(f"log evidence {log_evidence:.4f}{fewer}")
+    print(f"log evidence {decimals(log_evidence)}{fewer}")
 
 
 def explanations(best: Explanation, log_evidence: float) -> list[dict[str, Any]]:
@@ -78,5 +78,5 @@ def _print(found: Sequence[dict[str, Any]]) -> None:
             lines.add_row(name, *(each["assignment"][name] for each in some))
         lines.add_section()
         lines.add_row("p(all | evidence)", *(f"{each['probability']:.4g}" for each in some))
-        lines.add_row("log p(all, evidence)", *(f"{each['log_prob']:.4f}" for each in some))
+        lines.add_row("log p(all, evidence)", *(decimals(each["log_prob"]) for each in some))
         out.print(lines, "")

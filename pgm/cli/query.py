@@ -13,7 +13,7 @@ from ..posterior import Posterior
 from .files import load_model
 from .options import Known, engine, known, names_in
 from .rows import Question, answer_file
-from .show import bar, console, print_json, table
+from .show import bar, console, decimals, print_json, table
 
 Options = Sequence[str] | None
 
@@ -71,6 +71,6 @@ def _print(post: Posterior) -> None:
     for variable in post.variables:
         name = variable.name
         for state, p in zip(variable.states, post[name].tolist(), strict=True):
-            lines.add_row(name, state, f"{p:.4f}", bar(p, out))
+            lines.add_row(name, state, decimals(p), bar(p, out))
             name = ""
-    out.print(lines, f"\nlog evidence {float(post.log_evidence):.4f}")
+    out.print(lines, f"\nlog evidence {decimals(float(post.log_evidence))}")

@@ -23,7 +23,7 @@ from ..variable import Variable
 from .files import text_out
 from .options import Known
 from .progress import progress
-from .show import console, count, print_json
+from .show import count, print_json
 from .table import EvidenceTable, read_rows
 
 FIRST, LARGEST = 64, 8192  # rows in the first batch and at most
@@ -202,7 +202,7 @@ def _report_output(outcome: Outcome, rows: EvidenceTable, output: Path, json: bo
         counts = {"rows": rows.rows, "answered": outcome.answered, "impossible": outcome.impossible}
         print_json({"output": str(output), **counts})
     else:
-        console().print(f"{output}: {count(outcome.answered, 'row')} answered")
+        print(f"{output}: {count(outcome.answered, 'row')} answered")
 
 
 def _report_problems(outcome: Outcome, rows: EvidenceTable, subject: str) -> None:

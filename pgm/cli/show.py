@@ -35,6 +35,16 @@ def bar(probability: float, out: Console) -> RenderableType:
     return Bar(1.0, 0.0, probability, width=BAR)
 
 
+def decimals(value: float) -> str:
+    """A number with four decimals, zero without a sign.
+
+    Example:
+        >>> decimals(2 / 3), decimals(-1e-17)
+        ('0.6667', '0.0000')
+    """
+    return f"{round(value, 4) + 0.0:.4f}"
+
+
 def print_json(answer: dict[str, Any]) -> None:
     """Print one JSON object on one line; what is not finite becomes null, for JSON has no word for it."""
     sys.stdout.write(json.dumps(_finite(answer), allow_nan=False) + "\n")

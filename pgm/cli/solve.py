@@ -15,7 +15,7 @@ from ..io import Result, labelled, load_evidence, save_results
 from ..model import Model
 from .files import load_model
 from .options import engine
-from .show import console, count, print_json
+from .show import count, print_json
 
 
 def solve(
@@ -39,7 +39,7 @@ def solve(
     elif output is None:
         sys.stdout.write(_text(results))
     else:
-        console().print(f"{output}: {task}, {count(len(results), 'answer')}")
+        print(f"{output}: {task}, {count(len(results), 'answer')}")
 
 
 def samples_for(file: Path, evidence: Path | None) -> list[dict[int, int]]:
