@@ -64,7 +64,7 @@ def search_matrix(
         rules: the greedy rules to try once each.
     """
     deadline = time.monotonic() + seconds
-    best, least = np.zeros(0, dtype=np.int64), np.inf
+    best, least = np.argsort(stage, kind="stable"), np.inf  # should every cost be beyond the floats
     for rule in rules:
         order, cost = eliminate(matrix, sizes, stage, rule, 0.0, 0, least)
         best, least = (order, cost) if cost < least else (best, least)
