@@ -26,10 +26,22 @@ from .measure import peak_growth, timed, timed_each
 
 ROWS = 1000
 BUDGET = 3.0  # seconds for each measurement
-FIELDS = (
-    "network peer warm_ms peer_warm_ms warm_ratio cold_ms peer_cold_ms cold_ratio rows_per_s peer_rows_per_s batch_ratio "
-    "peak_mb predicted_peak_mb max_abs_error"
-).split()
+FIELDS = [
+    "network",
+    "peer",
+    "warm_ms",
+    "peer_warm_ms",
+    "warm_ratio",
+    "cold_ms",
+    "peer_cold_ms",
+    "cold_ratio",
+    "rows_per_s",
+    "peer_rows_per_s",
+    "batch_ratio",
+    "peak_mb",
+    "predicted_peak_mb",
+    "max_abs_error",
+]
 
 
 def measure(name: str, peer: str, budget: float = BUDGET, rows: int = ROWS) -> dict[str, object]:

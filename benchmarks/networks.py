@@ -11,9 +11,23 @@ from pathlib import Path
 import pgm
 from pgm.model import Model
 
-NAMES = (
-    "asia alarm insurance hailfinder hepar2 win95pts andes pigs water mildew barley diabetes munin link munin1".split()
-)
+NAMES = [
+    "asia",
+    "alarm",
+    "insurance",
+    "hailfinder",
+    "hepar2",
+    "win95pts",
+    "andes",
+    "pigs",
+    "water",
+    "mildew",
+    "barley",
+    "diabetes",
+    "munin",
+    "link",
+    "munin1",
+]
 OBSERVED = 5
 
 
@@ -25,7 +39,9 @@ def folder() -> Path:
     """
     found = find_spec("pgmpy")
     if found is None or found.origin is None:
-        raise FileNotFoundError("networks: the pgmpy package carries the networks and is not installed; pip install pgmpy.")
+        raise FileNotFoundError(
+            "networks: the pgmpy package carries the networks and is not installed; pip install pgmpy."
+        )
     return Path(found.origin).parent / "utils" / "example_models"
 
 

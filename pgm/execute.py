@@ -6,6 +6,7 @@ and the logarithm is carried along; exact zeros stay zeros.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -16,6 +17,7 @@ from torch import Tensor
 from .plan import NONE, Step, Tree
 from .semiring import SUM, Semiring
 
+_LOSING, _DOUBTFUL = -0.05, -0.6  # of the logarithm of the largest number
 Chooser = Callable[[Tensor], Tensor]  # weights [rows, choices] -> the index chosen in each row
 
 
@@ -43,20 +45,35 @@ def upward(tree: Tree, leaves: Sequence[Tensor], sizes: Sequence[int], semiring:
         sizes: number of states of each variable.
         semiring: what steps that sum do; steps marked `maximise` maximise.
     """
-    tensors = list(leaves)
-    log_scale, doubtful = tensors[0].new_zeros(1), torch.zeros(1, dtype=torch.bool, device=tensors[0].device)
+    tensors: list[Tensor] = []
+    log_scale, lost = leaves[0].new_zeros(1), leaves[0].new_zeros(1)
+    for leaf in leaves:
+        scaled, log_peak, _ = (leaf, log_scale, lost) if semiring.logs else _scaled(leaf)
+        log_scale = log_scale if semiring.logs else log_scale + log_peak
+        tensors.append(scaled)
     for step in tree.steps:
         ring = Semiring(semiring.logs, True) if step.maximise else semiring
         result = _run(step, tree, tensors, sizes, ring)
         if not semiring.logs:
-            peak = result.detach().reshape(result.shape[0], -1).max(1).values
-            usable = (peak > 0) & torch.isfinite(peak)  # not a number, or too large for one, is in doubt too
-            doubtful = doubtful | ~(usable | (peak == 0)) | ((peak > 0) & (peak < _tiny(peak.dtype)))
-            peak = torch.where(usable, peak, torch.ones_like(peak))
-            result = result / peak.reshape(-1, *[1] * len(step.scope))
-            log_scale = log_scale + peak.log()
+            result, log_peak, losing = _scaled(result)
+            log_scale, lost = log_scale + log_peak, lost + losing
         tensors.append(result)
-    return Upward(tensors, log_scale, doubtful)
+    return Upward(tensors, log_scale, ~(lost > _DOUBTFUL * math.log(torch.finfo(lost.dtype).max)))
+
+
+def _scaled(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Values divided by their peak, row by row; the peak's logarithm; and the same where it tells of lost entries.
+
+    A peak that small, from operands with peaks of one, means that large entries met small ones; one that is no number
+    counts as -inf.
+    """
+    peak = values.detach().reshape(values.shape[0], -1).max(1).values
+    usable = (peak > 0) & torch.isfinite(peak)
+    safe = torch.where(usable, peak, torch.ones_like(peak))
+    log_peak = safe.log()
+    losing = torch.where(log_peak < _LOSING * math.log(torch.finfo(peak.dtype).max), log_peak, torch.zeros_like(peak))
+    losing = torch.where(usable | (peak == 0), losing, torch.full_like(peak, -torch.inf))
+    return values / safe.reshape(-1, *[1] * (values.dim() - 1)), log_peak, losing
 
 
 def log_total(tree: Tree, run: Upward, semiring: Semiring) -> Tensor:
@@ -69,11 +86,6 @@ def log_total(tree: Tree, run: Upward, semiring: Semiring) -> Tensor:
     total = torch.where(run.doubtful | ~torch.isfinite(total), torch.zeros_like(total), total)
     safe = torch.where(total > 0, total, torch.ones_like(total))
     return torch.where(total > 0, safe.log() + run.log_scale, torch.full_like(total, -torch.inf))
-
-
-def _tiny(dtype: torch.dtype) -> float:
-    """A peak below this, after operands with peaks near one, comes from entries close to underflow."""
-    return torch.finfo(dtype).tiny ** 0.7
 
 
 def _run(step: Step, tree: Tree, tensors: list[Tensor], sizes: Sequence[int], ring: Semiring) -> Tensor:

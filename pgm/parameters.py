@@ -8,7 +8,6 @@ from operator import attrgetter, getitem, is_
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from .compiled.memory import copied_bytes, same_bytes

@@ -147,6 +147,7 @@ class _Tensor:
         left, right: operands of a step, numbered over all trees.
         base, strides: of a leaf's own axes in the flat parameters, or in a row of likelihoods when `soft`.
         seen: observed variables of a leaf with their strides.
+        evidence: whether the tensor's tree is evidence.
     """
 
     kind: int
@@ -157,6 +158,7 @@ class _Tensor:
     strides: tuple[int, ...] = ()
     seen: tuple[tuple[int, int], ...] = ()
     soft: bool = False
+    evidence: bool = True
 
 
 class _Tensors:
@@ -173,19 +175,20 @@ class _Tensors:
             self.roots.append(count - 1)
         self.tensors: list[_Tensor] = []
         for first, tree in zip(self.firsts, plan.trees, strict=True):
-            self.tensors.extend(self._leaf(leaf) for leaf in tree.leaves)
+            self.tensors.extend(self._leaf(leaf, tree.evidence) for leaf in tree.leaves)
             for step in tree.steps:
                 right = first + step.right if step.right != NONE else NONE
                 strides = (0,) * len(step.scope)
                 self.tensors.append(_Tensor(unroll.STEP, step.scope, first + step.left, right, strides=strides))
 
-    def _leaf(self, leaf: Leaf) -> _Tensor:
+    def _leaf(self, leaf: Leaf, evidence: bool) -> _Tensor:
         """A leaf's own strides and those of its observed axes, within the flat parameters."""
         sizes, terms = self.plan.sizes, len(self.layout.scopes)
         if leaf.source == NONE:
             return _Tensor(unroll.FULL, leaf.scope, base=self.layout.bases[-1], strides=(0,) * len(leaf.scope))
         if leaf.source >= terms:
-            return _Tensor(unroll.FULL, leaf.scope, base=self.layout.soft[leaf.source - terms], strides=(1,), soft=True)
+            place = self.layout.soft[leaf.source - terms]
+            return _Tensor(unroll.FULL, leaf.scope, base=place, strides=(1,), soft=True, evidence=evidence)
         stride = 1
         own: list[tuple[int, int]] = []
         seen: list[tuple[int, int]] = []
@@ -193,7 +196,8 @@ class _Tensors:
             (seen if v in self.layout.columns else own).append((v, stride))
             stride *= sizes[v]
         strides = tuple(each for _, each in reversed(own))
-        return _Tensor(unroll.TABLE, leaf.scope, base=self.layout.bases[leaf.source], strides=strides, seen=tuple(seen))
+        base = self.layout.bases[leaf.source]
+        return _Tensor(unroll.TABLE, leaf.scope, 0, 0, base, strides, tuple(seen), evidence=evidence)
 
     def arrays(self) -> tuple[Array, ...]:
         """The arguments of `unroll.unroll` up to the sizes."""
@@ -229,11 +233,11 @@ class _Tensors:
     def _leaves(self, starts: Array) -> Array:
         edges = _edges([each.seen for each in self.tensors])
         rows = [
-            (starts[t], starts[t + 1], each.base, each.soft, edges[t], edges[t + 1])
+            (starts[t], starts[t + 1], each.base, each.soft, edges[t], edges[t + 1], each.evidence)
             for t, each in enumerate(self.tensors)
             if each.kind != unroll.STEP
         ]
-        return _ints(rows).reshape(-1, 6)
+        return _ints(rows).reshape(-1, 7)
 
     def _seen(self) -> Array:
         columns = self.layout.columns

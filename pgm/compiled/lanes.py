@@ -5,43 +5,45 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .row import DOUBTFUL, LARGE, SMALL, WANT_LEFT, WANT_RIGHT
+from .row import DOUBTFUL, LARGE, SMALL, WANT_LEFT, WANT_RIGHT, lost_by
 from .simd import WIDTH, larger, load, madd, store, zeros
 
 
 @njit(cache=True, nogil=True)
-def _gather(first, last, leaves, seen, rel, values, soft, states, buf):
-    """Fill the entries of every leaf; lanes beyond the last row repeat it."""
+def _gather(first, last, leaves, seen, rel, values, soft, states, buf, totals):
+    """Fill the entries of every leaf; lanes beyond the last row repeat it. Logarithms divided out go to `totals`."""
+    peaks, scale = np.zeros((1, WIDTH)), np.zeros(WIDTH)
+    totals[:] = 0.0
     for lane in range(WIDTH):
         buf[0, lane], buf[1, lane] = 1.0, 0.0
     for k in range(leaves.shape[0]):
         low, high = leaves[k, 0], leaves[k, 1]
+        peaks[:], scale[:] = 0.0, 0.0
         for lane in range(WIDTH):
             row = min(first + lane, last - 1)
             base = leaves[k, 2]
             for x in range(leaves[k, 4], leaves[k, 5]):
                 base += states[row, seen[x, 0]] * seen[x, 1]
-            if leaves[k, 3]:
-                for i in range(low, high):
-                    buf[i, lane] = soft[row, base + rel[i]]
-            else:
-                for i in range(low, high):
-                    buf[i, lane] = values[base + rel[i]]
+            source = soft[row] if leaves[k, 3] else values
+            for i in range(low, high):
+                buf[i, lane] = source[base + rel[i]]
+                peaks[0, lane] = max(peaks[0, lane], buf[i, lane])
+        _rescale(buf, low, high, peaks, scale)
+        if leaves[k, 6]:
+            totals += scale
 
 
 @njit(cache=True, nogil=True)
 def _rescale(buf, low, high, peaks, scale):
-    """Divide lanes whose peak is far from one; add the logarithm taken out to `scale`. NaN marks a doubtful lane."""
+    """Divide lanes whose peak is far from one; add the logarithm taken out to `scale`."""
     usual = True
     for lane in range(WIDTH):
-        usual &= SMALL < peaks[0, lane] < LARGE
+        usual &= SMALL <= peaks[0, lane] <= LARGE
     if usual:
         return
     for lane in range(WIDTH):
         peak = peaks[0, lane]
-        if 0.0 < peak < DOUBTFUL:
-            scale[lane] = np.nan
-        elif peak > 0.0 and not SMALL < peak < LARGE:
+        if peak > 0.0 and not SMALL <= peak <= LARGE:
             scale[lane] += np.log(peak)
             for o in range(low, high):
                 buf[o, lane] /= peak
@@ -83,8 +85,7 @@ def _block_up(block, order, low, buf, peaks):
 @njit(cache=True, nogil=True)
 def _upward(trees, steps, ptr, left, right, blocks, order, buf, totals):
     """Run all steps; adds the logs of the roots that are evidence to `totals`, -inf when zero or in doubt."""
-    peaks, scale = np.zeros((1, WIDTH)), np.zeros(WIDTH)
-    totals[:] = 0.0
+    peaks, scale, lost = np.zeros((1, WIDTH)), np.zeros(WIDTH), np.zeros(WIDTH)
     for t in range(trees.shape[0]):
         scale[:] = 0.0
         for s in range(trees[t, 0], trees[t, 1]):
@@ -93,13 +94,15 @@ def _upward(trees, steps, ptr, left, right, blocks, order, buf, totals):
                 _block_up(blocks[steps[s, 3]], order, low, buf, peaks)
             else:
                 _list_up(low, high, ptr, left, right, buf, peaks)
+            for lane in range(WIDTH):
+                lost[lane] += lost_by(peaks[0, lane])
             _rescale(buf, low, high, peaks, scale)
         if trees[t, 4]:
             for lane in range(WIDTH):
                 root = 0.0
                 for o in range(trees[t, 2], trees[t, 3]):
                     root += buf[o, lane]
-                sure = root > 0.0 and not np.isnan(scale[lane])
+                sure = root > 0.0 and lost[lane] > DOUBTFUL
                 totals[lane] += scale[lane] + np.log(root) if sure else -np.inf
 
 
@@ -199,7 +202,7 @@ def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, 
     sums = np.empty((widest, WIDTH))
     for row in range(first, last, WIDTH):
         end = min(row + WIDTH, last)
-        _gather(row, end, leaves, seen, rel, values, soft, states, buf)
+        _gather(row, end, leaves, seen, rel, values, soft, states, buf, lanes)
         _upward(trees, steps, ptr, left, right, blocks, order, buf, lanes)
         totals[row:end] = lanes[: end - row]
         if out.shape[1]:

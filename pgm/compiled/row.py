@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-SMALL, LARGE = 1e-100, 1e100
-DOUBTFUL = 1e-220  # a peak below this, from operands with peaks above SMALL, comes from entries near underflow
+SMALL, LARGE = 1e-8, 1e8  # a tensor whose peak is outside is divided by it
+LOSING = 1e-24  # a peak below this, from operands with peaks inside, means that large entries met small ones
+DOUBTFUL = np.log(1e-200)  # so much lost in that way, in all, and what has underflowed might have mattered
 MAXIMISE, WANT_LEFT, WANT_RIGHT = 1, 2, 4  # flags of a step
 
 
@@ -19,32 +20,46 @@ def gather(leaves, seen, rel, values, soft, states, buf):
     """Fill the entries of every leaf for one row.
 
     Args:
-        leaves: [leaf, 6]: first and last entry, base, whether soft, first and last observed axis in `seen`.
+        leaves: [leaf, 7]: first and last entry, base, whether soft, first and last observed axis in `seen`, whether its
+            tree is evidence.
         seen: [observed axis, 2]: column in `states`, stride.
         rel: [entry]: place of an entry within its term's table.
         values: all parameters; soft: this row's likelihoods; states: this row's state numbers.
+
+    Returns:
+        the logarithms divided out of leaves whose peak is far from one.
     """
+    scale = 0.0
     buf[0], buf[1] = 1.0, 0.0
     for k in range(leaves.shape[0]):
         base = leaves[k, 2]
         for x in range(leaves[k, 4], leaves[k, 5]):
             base += states[seen[x, 0]] * seen[x, 1]
-        if leaves[k, 3]:
-            for i in range(leaves[k, 0], leaves[k, 1]):
-                buf[i] = soft[base + rel[i]]
-        else:
-            for i in range(leaves[k, 0], leaves[k, 1]):
-                buf[i] = values[base + rel[i]]
+        low, high, peak = leaves[k, 0], leaves[k, 1], 0.0
+        source = soft if leaves[k, 3] else values
+        for i in range(low, high):
+            buf[i] = source[base + rel[i]]
+            peak = max(peak, buf[i])
+        scale += leaves[k, 6] * _rescaled(buf, low, high, peak)
+    return scale
 
 
 @njit(cache=True, nogil=True)
 def _rescaled(buf, low, high, peak):
     """Divide a segment by its peak when that is far from one; returns the logarithm taken out."""
-    if SMALL < peak < LARGE or peak == 0.0:
+    if SMALL <= peak <= LARGE or peak == 0.0:
         return 0.0
     for o in range(low, high):
         buf[o] /= peak
     return np.log(peak)
+
+
+@njit(cache=True, nogil=True)
+def lost_by(peak):
+    """The logarithm of a peak that tells of lost entries: 0 for an ordinary one, -inf for one that is no number."""
+    if not peak < np.inf:
+        return -np.inf
+    return np.log(peak) if 0.0 < peak < LOSING else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -58,7 +73,7 @@ def upward(trees, steps, ptr, left, right, blocks, order, buf):
             buf[left[e]] * buf[right[e]].
         blocks, order: as `unroll` returns them.
     """
-    total = 0.0
+    total, lost = 0.0, 0.0
     for t in range(trees.shape[0]):
         scale = 0.0
         for s in range(trees[t, 0], trees[t, 1]):
@@ -69,7 +84,8 @@ def upward(trees, steps, ptr, left, right, blocks, order, buf):
                 peak = _list_maximum(low, high, ptr, left, right, buf)
             else:
                 peak = _list_up(low, high, ptr, left, right, buf)
-            if 0.0 < peak < DOUBTFUL:
+            lost += lost_by(peak)
+            if not lost > DOUBTFUL:
                 return -np.inf
             scale += _rescaled(buf, low, high, peak)
         if trees[t, 4]:
@@ -89,7 +105,7 @@ def _list_up(low, high, ptr, left, right, buf):
         for e in range(ptr[o], ptr[o + 1]):
             acc += buf[left[e]] * buf[right[e]]
         buf[o] = acc
-        peak = max(peak, acc)
+        peak = peak if acc <= peak else acc
     return peak
 
 
@@ -102,7 +118,7 @@ def _list_maximum(low, high, ptr, left, right, buf):
         for e in range(ptr[o], ptr[o + 1]):
             best = max(best, buf[left[e]] * buf[right[e]])
         buf[o] = best
-        peak = max(peak, best)
+        peak = peak if best <= peak else best
     return peak
 
 
@@ -127,7 +143,7 @@ def _block_up(block, order, low, high, buf):
             one_at += summed
             for j in range(columns):
                 buf[low + j] = out[j]
-                peak = max(peak, out[j])
+                peak = peak if out[j] <= peak else out[j]
             low += columns
     return peak
 
@@ -236,8 +252,8 @@ def read(reads, spots, fixed, states, buf, adj, out):
 def answer_row(leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed, values, soft,
                states, buf, adj, out):  # fmt: skip
     """One row from evidence to all answers; returns the log evidence."""
-    gather(leaves, seen, rel, values, soft, states, buf)
-    total = upward(trees, steps, ptr, left, right, blocks, order, buf)
+    scale = gather(leaves, seen, rel, values, soft, states, buf)
+    total = scale + upward(trees, steps, ptr, left, right, blocks, order, buf)
     if total > -np.inf and len(out):
         downward(trees, steps, ptr, left, right, blocks, order, buf, adj)
         read(reads, spots, fixed, states, buf, adj, out)

@@ -82,9 +82,9 @@ def madd(typing: Any, total: Any, one: Any, two: Any) -> Any:
 
 @intrinsic
 def larger(typing: Any, one: Any, two: Any) -> Any:
-    """The larger of two, lane by lane."""
+    """The larger of two, lane by lane; the second where it is not a number."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[0], args[1])
+        return builder.select(builder.fcmp_ordered("<=", args[1], args[0]), args[0], args[1])
 
     return LANES(one, two), code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .row import DOUBTFUL, LARGE, MAXIMISE, SMALL, gather, upward
+from .row import DOUBTFUL, LARGE, MAXIMISE, SMALL, gather, lost_by, upward
 
 
 @njit(cache=True, nogil=True)
@@ -20,7 +20,7 @@ def best_row(steps, ptr, left, right, buf, counts, edges, ranks, k):
     Returns:
         logarithms taken out of all trees, -inf when a result is so small that digits are in doubt.
     """
-    scale = 0.0
+    scale, lost = 0.0, 0.0
     for s in range(steps.shape[0]):
         low, high = steps[s, 0], steps[s, 1]
         peak = 0.0
@@ -30,13 +30,15 @@ def best_row(steps, ptr, left, right, buf, counts, edges, ranks, k):
             else:
                 acc = 0.0
                 for e in range(ptr[o], ptr[o + 1]):
-                    acc += buf[left[e], 0] * buf[right[e], 0]
+                    if counts[left[e]] and counts[right[e]]:
+                        acc += buf[left[e], 0] * buf[right[e], 0]
                 buf[o, 0] = acc
                 counts[o] = 1 if acc > 0.0 else 0
             peak = max(peak, buf[o, 0] if counts[o] else 0.0)
-        if 0.0 < peak < DOUBTFUL:
+        lost += lost_by(peak)
+        if not lost > DOUBTFUL:
             return -np.inf
-        if peak > 0.0 and not SMALL < peak < LARGE:
+        if peak > 0.0 and not SMALL <= peak <= LARGE:
             for o in range(low, high):
                 for j in range(counts[o]):
                     buf[o, j] /= peak
@@ -100,12 +102,12 @@ def explain_rows(first, last, k, main, leaves, seen, rel, trees, steps, links, p
     tensors = 1 + (links.max() if len(links) else 0)
     picked, rank = np.empty(tensors, np.int64), np.empty(tensors, np.int64)
     for row in range(first, last):
-        gather(leaves, seen, rel, values, soft[row], states[row], line)
+        shift = gather(leaves, seen, rel, values, soft[row], states[row], line)
         buf[:, 0] = line
         for x in range(leaves.shape[0]):
             for i in range(leaves[x, 0], leaves[x, 1]):
                 counts[i] = 1 if line[i] > 0.0 else 0
-        scale = best_row(steps, ptr, left, right, buf, counts, edges, ranks, k)
+        scale = shift + best_row(steps, ptr, left, right, buf, counts, edges, ranks, k)
         for t in range(trees.shape[0]):  # all but the main tree have one scalar root
             if t != main:
                 empty = trees[t, 2] == trees[t, 3] or counts[trees[t, 2]] == 0
@@ -150,8 +152,8 @@ def sample_rows(seed, leaves, seen, rel, trees, steps, links, ptr, left, right, 
         out: [sample, column] filled with state numbers.
     """
     buf = np.empty(len(rel))
-    gather(leaves, seen, rel, values, soft, states, buf)
-    total = upward(trees, steps, ptr, left, right, blocks, order, buf)
+    shift = gather(leaves, seen, rel, values, soft, states, buf)
+    total = shift + upward(trees, steps, ptr, left, right, blocks, order, buf)
     if total == -np.inf:
         return total
     np.random.seed(seed)
