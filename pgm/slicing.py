@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import log2
 
 from .engines.exact import OPERATIONS_AT_MOST
 from .errors import PlanError
@@ -62,10 +63,12 @@ def _cut(graph: Graph, plan: Plan, variable: int) -> Plan:
 
 
 def _beyond(plan: Plan, memory: float) -> str:
-    widest = plan.names(plan.clique)
-    exponent = plan.operations and f"{plan.operations:.3g}"
+    needed, reasons = DENSE_BYTES * plan.entries, []
+    if plan.operations > OPERATIONS_AT_MOST:
+        reasons.append(f"2^{log2(plan.operations):.0f} operations (limit 2^{log2(OPERATIONS_AT_MOST):.0f})")
+    if needed > memory:
+        reasons.append(f"{human_bytes(needed)} (limit {human_bytes(memory)})")
     return (
-        f"plan: would take {exponent} operations (limit 2^42) and {human_bytes(DENSE_BYTES * plan.entries)} "
-        f"(limit {human_bytes(memory)}): widest clique {{{quoted(widest)}}}. "
+        f"plan: would take {' and '.join(reasons)}: widest clique {{{quoted(plan.names(plan.clique))}}}. "
         f"Observe one of them, ask for fewer targets, or raise Exact(memory=...)."
     )
