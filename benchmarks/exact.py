@@ -26,7 +26,7 @@ from .measure import peak_growth, timed, timed_each
 
 ROWS = 1000
 BUDGET = 3.0  # seconds for each measurement
-FIELDS = [
+FIELDS = (
     "network",
     "peer",
     "warm_ms",
@@ -41,7 +41,7 @@ FIELDS = [
     "peak_mb",
     "predicted_peak_mb",
     "max_abs_error",
-]
+)
 
 
 def measure(name: str, peer: str, budget: float = BUDGET, rows: int = ROWS) -> dict[str, object]:
@@ -59,22 +59,22 @@ def measure(name: str, peer: str, budget: float = BUDGET, rows: int = ROWS) -> d
     peer_cold_time = timed(lambda: theirs_cold(singles[0]), budget, at_least=1)
     theirs(singles[0])
     peer_warm_time = timed_each(theirs, singles[1:], budget)  # type: ignore[arg-type]
-    return dict(
-        network=name,
-        peer=peer,
-        warm_ms=1e3 * warm,
-        peer_warm_ms=1e3 * peer_warm_time,
-        warm_ratio=peer_warm_time / warm,
-        cold_ms=1e3 * cold,
-        peer_cold_ms=1e3 * peer_cold_time,
-        cold_ratio=peer_cold_time / cold,
-        rows_per_s=rows / batch,
-        peer_rows_per_s=1 / peer_warm_time,
-        batch_ratio=rows / batch * peer_warm_time,
-        peak_mb=None if peak is None else peak / 2**20,
-        predicted_peak_mb=predicted / 2**20,
-        max_abs_error=_error(model, singles[0], theirs),
-    )
+    return {
+        "network": name,
+        "peer": peer,
+        "warm_ms": 1e3 * warm,
+        "peer_warm_ms": 1e3 * peer_warm_time,
+        "warm_ratio": peer_warm_time / warm,
+        "cold_ms": 1e3 * cold,
+        "peer_cold_ms": 1e3 * peer_cold_time,
+        "cold_ratio": peer_cold_time / cold,
+        "rows_per_s": rows / batch,
+        "peer_rows_per_s": 1 / peer_warm_time,
+        "batch_ratio": rows / batch * peer_warm_time,
+        "peak_mb": None if peak is None else peak / 2**20,
+        "predicted_peak_mb": predicted / 2**20,
+        "max_abs_error": _error(model, singles[0], theirs),
+    }
 
 
 def _cold(model: Model, row: dict[str, str], budget: float) -> float:

@@ -11,23 +11,9 @@ from pathlib import Path
 import pgm
 from pgm.model import Model
 
-NAMES = [
-    "asia",
-    "alarm",
-    "insurance",
-    "hailfinder",
-    "hepar2",
-    "win95pts",
-    "andes",
-    "pigs",
-    "water",
-    "mildew",
-    "barley",
-    "diabetes",
-    "munin",
-    "link",
-    "munin1",
-]
+SMALL = ("asia", "alarm", "insurance", "hailfinder", "hepar2", "win95pts")
+LARGE = ("andes", "pigs", "water", "mildew", "barley", "diabetes", "munin", "link", "munin1")
+NAMES = SMALL + LARGE
 OBSERVED = 5
 
 
@@ -39,9 +25,7 @@ def folder() -> Path:
     """
     found = find_spec("pgmpy")
     if found is None or found.origin is None:
-        raise FileNotFoundError(
-            "networks: the pgmpy package carries the networks and is not installed; pip install pgmpy."
-        )
+        raise FileNotFoundError("networks: the pgmpy package carries them and is not installed; pip install pgmpy.")
     return Path(found.origin).parent / "utils" / "example_models"
 
 

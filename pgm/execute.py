@@ -28,7 +28,7 @@ class Upward:
     Args:
         tensors: leaves first, then the results of the steps, `[rows or 1, *scope]`.
         log_scale: `[rows or 1]`, what has been divided out of the root.
-        doubtful: `[rows or 1]`, whether a result was so small beside its operands that digits may be lost, or too large.
+        doubtful: `[rows or 1]`, whether entries may have been lost that mattered, or a result was no number.
     """
 
     tensors: list[Tensor]

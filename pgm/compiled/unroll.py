@@ -70,6 +70,8 @@ def project(keys, scope, sizes, target, repeated):
             if scope[mine] == target[axis] and not repeated[mine]:
                 place[mine] = stride
         stride *= sizes[target[axis]]
+    if len(keys) == space_of(scope, sizes):
+        return _counted(len(keys), scope, sizes, place)
     found = np.zeros(len(keys), np.int64)
     for k in range(len(keys)):
         rest = keys[k]
@@ -77,6 +79,22 @@ def project(keys, scope, sizes, target, repeated):
             size = sizes[scope[axis]]
             found[k] += (rest % size) * place[axis]
             rest //= size
+    return found
+
+
+@njit(cache=True)
+def _counted(count, scope, sizes, place):
+    """`project` of a tensor without gaps, by counting up instead of dividing."""
+    found, state, at = np.empty(count, np.int64), np.zeros(len(scope), np.int64), 0
+    for k in range(count):
+        found[k] = at
+        for axis in range(len(scope) - 1, -1, -1):
+            state[axis] += 1
+            at += place[axis]
+            if state[axis] < sizes[scope[axis]]:
+                break
+            at -= place[axis] * state[axis]
+            state[axis] = 0
     return found
 
 
@@ -221,12 +239,16 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
             if b >= 0:
                 b_keys, b_scope = keys[entry_starts[b] : entry_starts[b + 1]], axes[axis_starts[b] : axis_starts[b + 1]]
                 b_start = entry_starts[b]
-            group, a_share, starts, members, b_share, extra = meet(a_keys, a_scope, b_keys, b_scope, scope, sizes)
             both, only_left, only_right, summed = _split(scope, a_scope, b_scope)
             space = space_of(scope, sizes)
             pairs = space * space_of(summed, sizes)
             wide = blocks_allowed and pairs >= WORTH_BLOCKING and pairs >= WIDE * space_of(both, sizes)
-            if wide and extra >= FULL_ENOUGH * pairs:
+            full = len(a_keys) == space_of(a_scope, sizes) and len(b_keys) == space_of(b_scope, sizes)
+            block = wide and full
+            if not block:
+                group, a_share, starts, members, b_share, extra = meet(a_keys, a_scope, b_keys, b_scope, scope, sizes)
+                block = wide and extra >= FULL_ENOUGH * pairs
+            if block:
                 one = arrange(a_keys, a_start, a_scope, sizes, both, only_left, summed)
                 two = np.full(space_of(summed, sizes), ONE, np.uint32)
                 if b >= 0:
