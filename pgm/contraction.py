@@ -16,6 +16,7 @@ class Contraction:
         self.sizes = sizes
         self.kept = frozenset(kept)
         self.scopes = [leaf.scope for leaf in leaves]
+        self.spaces = [prod([sizes[v] for v in scope]) for scope in self.scopes]
         self.steps: list[Step] = []
         self.live = dict.fromkeys(range(len(leaves)))
         self.holders: dict[int, set[int]] = {}
@@ -28,58 +29,51 @@ class Contraction:
 
         Others of `together` that end up in one tensor alone go in the same step.
         """
-        bucket = sorted(self.holders.get(variable, ()), key=self._size, reverse=True)
+        bucket = sorted(self.holders.get(variable, ()), key=self.spaces.__getitem__, reverse=True)
         while len(bucket) > 1:
             left, right = bucket.pop(), bucket.pop()
             result = self.multiply(left, right, together, maximise)
             if variable not in self.scopes[result]:
                 return
             bucket.append(result)
-            bucket.sort(key=self._size, reverse=True)
+            bucket.sort(key=self.spaces.__getitem__, reverse=True)
         for tensor in bucket:
-            self._step(tensor, NONE, self._alone((tensor,), together), maximise)
+            self._step(tensor, NONE, self._alone(tensor, together), maximise)
 
     def multiply(self, left: int, right: int, together: Collection[int], maximise: bool) -> int:
         """Contract two tensors; what only one of them holds, and nobody else, is removed first."""
-        left, right = (self._trimmed(each, other, together, maximise) for each, other in ((left, right), (right, left)))
-        return self._step(left, right, self._alone((left, right), together), maximise)
+        left, right = self._trimmed(left, together, maximise), self._trimmed(right, together, maximise)
+        theirs, holders = self.scopes[right], self.holders
+        gone = {v for v in self.scopes[left] if len(holders[v]) == 2 and v in theirs and v in together}
+        return self._step(left, right, gone, maximise)
 
     def finish(self) -> int:
         """Multiply whatever is left into one root and return it."""
-        root, *rest = sorted(self.live, key=self._size)
+        root, *rest = sorted(self.live, key=self.spaces.__getitem__)
         for tensor in rest:
             root = self._step(root, tensor, set(), False)
         return root
 
-    def _size(self, tensor: int) -> int:
-        return prod(self.sizes[v] for v in self.scopes[tensor])
+    def _alone(self, tensor: int, together: Collection[int]) -> set[int]:
+        """The removable variables that no other tensor holds."""
+        return {v for v in self.scopes[tensor] if len(self.holders[v]) == 1 and v in together}
 
-    def _apart(self, tensor: int, other: int) -> int:
-        """The joint states of the axes that one tensor has and another has not."""
-        return prod(self.sizes[v] for v in self.scopes[tensor] if v not in self.scopes[other])
-
-    def _alone(self, tensors: tuple[int, ...], together: Collection[int]) -> set[int]:
-        """The removable variables that no tensor but these holds."""
-        found = set()
-        for tensor in tensors:
-            for v in self.scopes[tensor]:
-                if v in together and self.holders[v].issubset(tensors):
-                    found.add(v)
-        return found
-
-    def _trimmed(self, tensor: int, other: int, together: Collection[int], maximise: bool) -> int:
-        alone = self._alone((tensor,), together)
+    def _trimmed(self, tensor: int, together: Collection[int], maximise: bool) -> int:
+        alone = self._alone(tensor, together)
         return self._step(tensor, NONE, alone, maximise) if alone else tensor
 
     def _step(self, left: int, right: int, gone: set[int], maximise: bool) -> int:
-        if right != NONE and self._apart(left, right) > self._apart(right, left):
-            left, right = right, left  # the longer of the two goes last, where it is contiguous
         mine, theirs = self.scopes[left], self.scopes[right] if right != NONE else ()
-        both = tuple(v for v in mine if v in theirs and v not in gone)
-        only_left = tuple(v for v in mine if v not in theirs and v not in gone)
-        only_right = tuple(v for v in theirs if v not in mine and v not in gone)
+        only_left = tuple([v for v in mine if v not in theirs and v not in gone])
+        only_right = tuple([v for v in theirs if v not in mine and v not in gone])
+        sizes = self.sizes
+        if right != NONE and prod([sizes[v] for v in only_left]) > prod([sizes[v] for v in only_right]):
+            # The longer of the two goes last, where it is contiguous.
+            left, right, mine, theirs, only_left, only_right = right, left, theirs, mine, only_right, only_left
+        both = tuple([v for v in mine if v in theirs and v not in gone])
         result = len(self.scopes)
         self.scopes.append(both + only_left + only_right)
+        self.spaces.append(prod([sizes[v] for v in self.scopes[result]]))
         self.steps.append(Step(left, right, self.scopes[result], maximise and bool(gone)))
         for tensor in (left, right) if right != NONE else (left,):
             del self.live[tensor]
@@ -128,7 +122,7 @@ def _reads(work: Contraction, targets: Sequence[tuple[int, tuple[int, ...]]]) ->
     for tensor, scope in enumerate(work.scopes):
         for variable in scope:
             holding.setdefault(variable, []).append(tensor)
-    rank = [(work._size(tensor), -tensor) for tensor in range(len(work.scopes))]
+    rank = [(space, -tensor) for tensor, space in enumerate(work.spaces)]
     found = []
     for number, target in targets:
         candidates = [t for t in holding[target[0]] if len(target) == 1 or set(target) <= set(work.scopes[t])]

@@ -53,7 +53,7 @@ def read_evidence(graph: Graph, given: Given | None, likelihood: Likelihood | No
         EvidenceError: on an unknown variable or state, lengths that differ, or a vector of the wrong shape.
     """
     number = {name: place for place, name in enumerate(graph.names)}
-    columns = {} if given is None else {str(name): given[name] for name in given}
+    columns = _columns(given, subject)
     vectors = dict(likelihood or {})
     for name in (*columns, *vectors):
         if name not in number:
@@ -71,6 +71,16 @@ def read_evidence(graph: Graph, given: Given | None, likelihood: Likelihood | No
         rows,
         batched,
     )
+
+
+def _columns(given: Given | None, subject: str) -> dict[str, Any]:
+    if given is None:
+        return {}
+    try:
+        return {str(name): given[name] for name in given}
+    except (TypeError, KeyError, IndexError):
+        kind = type(given).__name__
+        raise EvidenceError(f"{subject}: given is a {kind}, expected a mapping from names to labels.") from None
 
 
 def _rows(graph: Graph, hard: Mapping[int, np.ndarray], soft: Mapping[int, np.ndarray], subject: str) -> int:

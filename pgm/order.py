@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -84,5 +85,5 @@ def _temperature(trial: int) -> float:
 def flatten(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Rows of different lengths as one array with the places where rows start (one more than there are rows)."""
     starts = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum([len(row) for row in rows], out=starts[1:])
+    starts[1:] = list(accumulate(map(len, rows)))
     return starts, np.array([each for row in rows for each in row], dtype=np.int64)

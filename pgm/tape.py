@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -18,6 +20,8 @@ from .plan import NONE, Leaf, Plan
 from .relevance import structure_of
 
 INT = np.int64
+WALKED = ("maximum", "sample")  # tasks that go from multiply-add to multiply-add
+NOTHING = np.zeros((1, 0), dtype=INT)
 Array = np.ndarray
 
 
@@ -28,8 +32,7 @@ class Tape:
     Entries 0 and 1 are the constants one and zero; the entries of all tensors follow, tree by tree, leaves first.
 
     Args:
-        keys: [entry] row-major index of an entry in its tensor's own axes.
-        starts: [tensor + 1] first entry of each tensor.
+        keys: [entry] row-major index of an entry in its tensor's own axes; kept for walks only.
         leaves, seen, rel: how inputs are gathered; see `row.gather`.
         trees, steps, ptr, left, right, blocks, order: the multiply-adds; see `row.upward`.
         reads, spots, fixed: how answers are read; see `row.read`.
@@ -38,7 +41,6 @@ class Tape:
     """
 
     keys: Array
-    starts: Array
     leaves: Array
     seen: Array
     rel: Array
@@ -60,7 +62,7 @@ class Tape:
     @property
     def entries(self) -> int:
         """How many numbers one row holds."""
-        return len(self.keys)
+        return len(self.ptr) - 1
 
     @property
     def operations(self) -> int:
@@ -112,7 +114,7 @@ def _width(target: Sequence[int], sizes: Sequence[int], columns: Collection[int]
 
 def _running(lengths: Sequence[int]) -> list[int]:
     """Where each piece starts when pieces of these lengths are laid end to end, and the end."""
-    return [0, *np.cumsum(lengths, dtype=INT).tolist()]
+    return [0, *accumulate(lengths)]
 
 
 def _free(scope: Sequence[int], columns: dict[int, int]) -> tuple[int, ...]:
@@ -129,8 +131,8 @@ def make_tape(plan: Plan, layout: Layout, values: Array, limit: int) -> Tape | N
         limit: the most multiply-adds that are worth it.
     """
     tensors = _Tensors(plan, layout)
-    walked = plan.query.task in ("maximum", "sample")  # walks go from multiply-add to multiply-add
-    fits, *arrays, blocks, order = unroll.unroll(*tensors.arrays(), values, limit, not walked)
+    walked = plan.query.task in WALKED
+    fits, *arrays, blocks, order = unroll.unroll(*tensors.arrays, values, limit, not walked)
     if not fits:
         return None
     *arrays, order = unroll.prune(*arrays, blocks, order, _ints(tensors.roots))
@@ -199,14 +201,16 @@ class _Tensors:
         base = self.layout.bases[leaf.source]
         return _Tensor(unroll.TABLE, leaf.scope, 0, 0, base, strides, tuple(seen), evidence=evidence)
 
+    @cached_property
     def arrays(self) -> tuple[Array, ...]:
         """The arguments of `unroll.unroll` up to the sizes."""
         sizes, all_ = self.plan.sizes, self.tensors
         seen = [pair for each in all_ for pair in each.seen]
+        scopes = [each.scope for each in all_]
         return (
             _ints([each.kind for each in all_]),
-            _edges([each.scope for each in all_]),
-            _flat([each.scope for each in all_]),
+            _edges(scopes),
+            _flat(scopes),
             _ints([each.left for each in all_]),
             _ints([each.right for each in all_]),
             _ints([each.base for each in all_]),
@@ -221,12 +225,15 @@ class _Tensors:
         self, starts: Array, keys: Array, ptr: Array, left: Array, right: Array, blocks: Array, order: Array
     ) -> Tape:
         """The frozen tape from what unrolling gave."""
+        kinds, axis_starts, axes, _, _, _, strides, *_, sizes = self.arrays
+        rel = unroll.leaf_places(kinds, starts, axis_starts, axes, strides, sizes, keys)
         reads, spots, fixed = self._reads(starts, keys)
-        places, main = self._places()
+        walked = self.plan.query.task in WALKED
+        links, (places, main) = (self._links(), self._places()) if walked else (NOTHING, (NOTHING, NONE))
         return Tape(
-            keys=keys, starts=starts, leaves=self._leaves(starts), seen=self._seen(), rel=self._rel(starts, keys),
+            keys=keys if walked else NOTHING[0], leaves=self._leaves(starts), seen=self._seen(), rel=rel,
             trees=self._trees(starts), steps=self._steps(starts, blocks), ptr=ptr, left=left, right=right,
-            blocks=blocks, order=order, reads=reads, spots=spots, fixed=fixed, links=self._links(), places=places,
+            blocks=blocks, order=order, reads=reads, spots=spots, fixed=fixed, links=links, places=places,
             main=main, width=self.layout.answers[-1],
         )  # fmt: skip
 
@@ -242,16 +249,6 @@ class _Tensors:
     def _seen(self) -> Array:
         columns = self.layout.columns
         return _ints([(columns[v], stride) for each in self.tensors for v, stride in each.seen]).reshape(-1, 2)
-
-    def _rel(self, starts: Array, keys: Array) -> Array:
-        """Where each entry of a leaf lies within its term's table."""
-        rel = np.zeros(len(keys), dtype=INT)
-        for t, each in enumerate(self.tensors):
-            if each.kind != unroll.STEP:
-                sizes = _ints([self.plan.sizes[v] for v in each.scope])
-                low, high = starts[t], starts[t + 1]
-                rel[low:high] = unroll.leaf_places(keys[low:high], sizes, _ints(each.strides))
-        return rel
 
     def _links(self) -> Array:
         rows = [
@@ -296,28 +293,25 @@ class _Tensors:
         return _ints(rows).reshape(-1, 4)
 
     def _reads(self, starts: Array, keys: Array) -> tuple[Array, Array, Array]:
-        reads, spots = [], [np.zeros(0, dtype=INT)]
-        answers, columns, sizes = self.layout.answers, self.layout.columns, _ints(self.plan.sizes)
-        for first, tree in zip(self.firsts, self.plan.trees, strict=True):
-            for each in tree.reads:
-                t = first + each.tensor
-                target = _free(self.plan.query.targets[each.target], columns)
-                scope = _ints(self.tensors[t].scope)
-                mine = keys[starts[t] : starts[t + 1]]
-                none = np.zeros(len(scope), dtype=np.bool_)
-                spots.append(unroll.project(mine, scope, sizes, _ints(target), none))
-                reads.append((starts[t], starts[t + 1], answers[each.target], answers[each.target + 1]))
+        answers, columns = self.layout.answers, self.layout.columns
+        trees = zip(self.firsts, self.plan.trees, strict=True)
+        found = [(first + each.tensor, each.target) for first, tree in trees for each in tree.reads]
+        rows = [(starts[t], starts[t + 1], answers[target], answers[target + 1]) for t, target in found]
+        free = [_free(self.plan.query.targets[target], columns) for _, target in found]
+        tensors = _ints([t for t, _ in found])
+        _, axis_starts, axes, *_, sizes = self.arrays
+        spots = unroll.answer_places(tensors, _edges(free), _flat(free), starts, axis_starts, axes, sizes, keys)
         fixed = [
             (columns[target[0]], answers[place])
             for place, target in enumerate(self.plan.query.targets[: len(answers) - 1])
             if len(target) == 1 and target[0] in columns
         ]
-        return _ints(reads).reshape(-1, 4), np.concatenate(spots), _ints(fixed).reshape(-1, 2)
+        return _ints(rows).reshape(-1, 4), spots, _ints(fixed).reshape(-1, 2)
 
 
 def _edges(rows: Sequence[Sequence[object]]) -> Array:
     edges = np.zeros(len(rows) + 1, dtype=INT)
-    np.cumsum([len(each) for each in rows], out=edges[1:])
+    edges[1:] = list(accumulate(map(len, rows)))
     return edges
 
 

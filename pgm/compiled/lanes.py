@@ -195,7 +195,7 @@ def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, 
         states: [row, observed] state numbers; soft: [row, width] likelihoods.
         totals: [row] filled with log evidence; out: [row, width] filled with answers.
     """
-    buf, adj, lanes = np.empty((len(rel), WIDTH)), np.empty((len(rel), WIDTH)), np.empty(WIDTH)
+    buf, adj, lanes = np.empty((len(ptr) - 1, WIDTH)), np.empty((len(ptr) - 1, WIDTH)), np.empty(WIDTH)
     widest = 0
     for k in range(reads.shape[0]):
         widest = max(widest, reads[k, 3] - reads[k, 2])

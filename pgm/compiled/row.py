@@ -264,7 +264,7 @@ def answer_row(leaves, seen, rel, trees, steps, ptr, left, right, blocks, order,
 def answer_rows(first, last, leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed,
                 values, soft, states, totals, out):  # fmt: skip
     """As `answer_row` for the rows first ... last of a batch, one at a time."""
-    buf, adj = np.empty(len(rel)), np.empty(len(rel))
+    buf, adj = np.empty(len(ptr) - 1), np.empty(len(ptr) - 1)
     for row in range(first, last):
         totals[row] = answer_row(
             leaves, seen, rel, trees, steps, ptr, left, right, blocks, order, reads, spots, fixed, values, soft[row],

@@ -49,14 +49,41 @@ def leaf_keys(values, base, sizes, strides, seen_sizes, seen_strides):
 
 
 @njit(cache=True)
-def leaf_places(keys, sizes, strides):
-    """Where each key of a leaf lies in its term's table, counted from the table's start."""
-    places = np.zeros(len(keys), np.int64)
-    for k in range(len(keys)):
-        rest = keys[k]
-        for axis in range(len(sizes) - 1, -1, -1):
-            places[k] += (rest % sizes[axis]) * strides[axis]
-            rest //= sizes[axis]
+def leaf_places(kinds, entry_starts, axis_starts, axes, strides, sizes, keys):
+    """Where each entry of a leaf lies in its term's table, counted from the table's start; up to the last leaf."""
+    last = 0
+    for t in range(len(kinds)):
+        last = entry_starts[t + 1] if kinds[t] != STEP else last
+    places = np.zeros(last, np.int64)
+    for t in range(len(kinds)):
+        if kinds[t] != STEP:
+            for k in range(entry_starts[t], entry_starts[t + 1]):
+                rest = keys[k]
+                for x in range(axis_starts[t + 1] - 1, axis_starts[t] - 1, -1):
+                    size = sizes[axes[x]]
+                    places[k] += (rest % size) * strides[x]
+                    rest //= size
+    return places
+
+
+@njit(cache=True)
+def answer_places(reads, target_starts, targets, entry_starts, axis_starts, axes, sizes, keys):
+    """For each tensor that is read, entry by entry: the place within the answer.
+
+    Args:
+        reads: tensors read; the scope of read k is targets[target_starts[k]:target_starts[k + 1]].
+    """
+    total = 0
+    for t in reads:
+        total += entry_starts[t + 1] - entry_starts[t]
+    places, at = np.empty(total, np.int64), 0
+    for k in range(len(reads)):
+        t = reads[k]
+        low, high = entry_starts[t], entry_starts[t + 1]
+        scope = axes[axis_starts[t] : axis_starts[t + 1]]
+        target = targets[target_starts[k] : target_starts[k + 1]]
+        places[at : at + high - low] = project(keys[low:high], scope, sizes, target, np.zeros(len(scope), np.bool_))
+        at += high - low
     return places
 
 
@@ -318,7 +345,7 @@ def prune(entry_starts, keys, ptr, left, right, blocks, order, roots):
                 for e in range(ptr[o], ptr[o + 1]):
                     live[left[e]] = live[right[e]] = True
     if live.all():
-        return entry_starts, keys, ptr, left, right, order
+        return entry_starts, keys, ptr.astype(np.uint32), left, right, order
     number, starts = np.zeros(count, np.uint32), np.empty(len(entry_starts), np.int64)
     entries, used = 0, 0
     for o in range(count):
@@ -337,6 +364,6 @@ def prune(entry_starts, keys, ptr, left, right, blocks, order, roots):
             blocks[t, 0] = 0
     for x in range(len(order)):
         order[x] = number[order[x]]
-    shifted = np.zeros(entries + 1, np.int64)
+    shifted = np.zeros(entries + 1, np.uint32)
     shifted[1:] = ptr[:entries]
     return starts, keys[:entries], shifted, left[:used], right[:used], order

@@ -95,7 +95,7 @@ def explain_rows(first, last, k, main, leaves, seen, rel, trees, steps, links, p
         logs: [row, k] filled with log weights, -inf where there are fewer; NaN when digits are in doubt.
         out: [row, k, column] filled with state numbers, -1 where there are fewer.
     """
-    count = len(rel)
+    count = len(ptr) - 1
     buf, counts = np.zeros((count, k)), np.ones(count, np.int64)
     line = np.empty(count)
     edges, ranks = np.zeros((count, k), np.int64), np.zeros((count, k, 2), np.int64)
@@ -151,7 +151,7 @@ def sample_rows(seed, leaves, seen, rel, trees, steps, links, ptr, left, right, 
         links, places: as for `explain_rows`.
         out: [sample, column] filled with state numbers.
     """
-    buf = np.empty(len(rel))
+    buf = np.empty(len(ptr) - 1)
     shift = gather(leaves, seen, rel, values, soft, states, buf)
     total = shift + upward(trees, steps, ptr, left, right, blocks, order, buf)
     if total == -np.inf:
