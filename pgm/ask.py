@@ -6,6 +6,7 @@ Every verb compiles its question once per pattern of evidence, keeps it with the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from math import prod
 from typing import Any, Literal
@@ -104,6 +105,10 @@ class Quick:
         except (KeyError, TypeError):
             return None
         self.session.refresh()
+        if self.session.tape is None:  # it was short thanks to zeros that are none any more
+            return None
+        if self.answers.plan is not self.session.plan:
+            self.answers = replace(self.answers, plan=self.session.plan)
         total, flat = self.session.answer_row(states)
         return Posterior(self.answers, flat, total) if total > -np.inf else None
 

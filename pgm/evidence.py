@@ -105,10 +105,15 @@ def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:
 
 
 def _absent(label: Any) -> bool:
-    return label is None or label == "" or label != label  # NaN is not equal to itself
+    try:
+        return label is None or bool(label == "" or label != label)  # NaN is not equal to itself
+    except TypeError:
+        return True  # pandas' NA has no truth value
 
 
 def _number(variable: Variable, label: Any, subject: str) -> int:
+    if isinstance(label, float) and label.is_integer() and str(label) not in variable.states:
+        label = int(label)  # pandas turns whole numbers into floats beside missing ones
     try:
         return variable.number(label)
     except EvidenceError:

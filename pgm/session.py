@@ -70,7 +70,7 @@ class Session:
                 text = f"a tape of {found.operations:,} multiply-adds over {found.entries:,} entries"
                 self.plan = replace(self.plan, executor=text, bytes_planned=found.peak_bytes)
                 self.tape = TapeRunner(self.plan, found)
-                self.buffers = (np.empty(found.entries), np.empty(found.entries))
+                self.buffers = [(np.empty(found.entries), np.empty(found.entries))]
                 return
             self.plan = fitting_plan(graph, self.query, seconds, self.memory)
         self.plan = replace(self.plan, executor=f"matrix products on {self.device}")
@@ -88,13 +88,15 @@ class Session:
         """One row without likelihoods, by the shortest way; the tape must exist."""
         assert self.tape is not None
         t = self.tape.tape
-        buf, adj = self.buffers
+        buffers = self.buffers  # taken out while in use: another thread may ask at the same time
+        buf, adj = buffers.pop() if buffers else (np.empty(t.entries), np.empty(t.entries))
         out = np.empty(t.width)
         total = row.answer_row(
             t.leaves, t.seen, t.rel, t.trees, t.steps, t.ptr, t.left, t.right, t.blocks, t.order, t.reads,
             t.spots, t.fixed,
             self.snapshot.values, NO_SOFT, np.array(states, dtype=np.int64), buf, adj, out,
         )  # fmt: skip
+        buffers.append((buf, adj))
         return total, out
 
     def answers(self, states: np.ndarray, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
