@@ -128,6 +128,18 @@ def test_every_form_of_a_batch_says_the_same() -> None:
         assert torch.equal(infer(chain(), given=form)["b"], expected)
 
 
+def test_pandas_has_many_ways_to_miss() -> None:
+    """Beside a missing number pandas turns labels 1 and 2 into floats, or has its own value for what is missing."""
+    dice, coin = Variable("dice", [1, 2]), Variable("coin", ["x", "y"])
+    model = BayesianNetwork(Tabular(dice, [], [0.3, 0.7]), Tabular(coin, [dice], [[0.1, 0.9], [0.5, 0.5]]))
+    expected = [[0.1, 0.9], [0.38, 0.62]]
+    for column in (pandas.Series([1, None]), pandas.array([1, None], dtype="Int64"), pandas.Categorical([1, None])):
+        post = infer(model, ["coin"], given=pandas.DataFrame({"dice": column}))
+        np.testing.assert_allclose(post["coin"].numpy(), expected, rtol=1e-14)
+    with pytest.raises(EvidenceError, match="evidence for 'dice' is 1.5; its states are '1', '2'"):
+        infer(model, given={"dice": [1.5]})
+
+
 def test_one_observation_serves_all_rows() -> None:
     post = infer(chain(), given={"a": "yes", "c": ["no", "yes"]})
     alone = [infer(chain(), given={"a": "yes", "c": label})["b", "yes"].item() for label in ["no", "yes"]]

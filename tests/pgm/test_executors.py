@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -283,6 +284,34 @@ def test_more_patterns_than_are_kept() -> None:
             infer(model, [target], given=each)[target], brute_posterior(model, target, given=each)
         )
     assert len(model.sessions.kept) <= 64
+
+
+def test_a_tape_that_no_longer_fits() -> None:
+    """Zeros kept the tape short; once half of them are gone the same question runs as matrix products, and is right."""
+    x = [Variable(name, 128) for name in "abc"]
+    pairs = [(x[0], x[1]), (x[1], x[2]), (x[2], x[0])]
+    model, engine = MarkovNetwork(*(Table(pair, np.eye(128)) for pair in pairs)), Exact(memory=8e6, seconds=0.0)
+    assert "a tape" in infer(model, given={"a": "3"}, engine=engine).plan.executor
+    assert "a tape" in infer(model, engine=engine).plan.executor
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.rand(128, 128, generator=torch.Generator().manual_seed(1)).sub_(0.5).clamp_min_(0))
+    for seen in ({}, {"a": "3"}):
+        np.testing.assert_allclose(
+            infer(model, given=seen, engine=engine)["b"], brute_posterior(model, "b", given=seen)
+        )
+    assert "matrix products" in infer(model, engine=engine).plan.executor
+
+
+def test_threads_do_not_share_their_scratch() -> None:
+    """Many threads ask one model at once: every answer is that of asking alone."""
+    model = loop(12, 12)
+    rows = [{"x0": str(k % 12), "x6": str(k // 12 % 12)} for k in range(96)]
+    alone = [infer(model, given=row)["x3"] for row in rows]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda row: infer(model, given=row)["x3"], rows))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-13)
 
 
 @pytest.mark.gpu
