@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import gc
 import json
 import sys
 import time
@@ -93,7 +92,6 @@ def _cold(model: Model, row: dict[str, str], budget: float) -> float:
 def _peak(model: Model, row: dict[str, str]) -> tuple[float | None, float]:
     """Measured and predicted growth of memory for a first question."""
     fresh = copy.deepcopy(model)
-    gc.collect()
     peak = peak_growth(lambda: pgm.infer(fresh, given=row))
     return peak, pgm.infer(fresh, given=row).plan.peak_bytes
 

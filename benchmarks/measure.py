@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,11 +37,13 @@ def timed_each(run: Callable[[object], object], arguments: Sequence[object], sec
 def peak_growth(run: Callable[[], object]) -> float | None:
     """Bytes by which resident memory rose above its level at the start while `run` ran; None where that is unknown."""
     try:
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # hands freed memory back, so that using it again shows
         Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
         before = _status("VmRSS")
         run()
         return float(_status("VmHWM") - before)
-    except OSError:
+    except (OSError, AttributeError):
         return None
 
 

@@ -7,7 +7,7 @@ The tape depends on the plan and on which parameters are zero, never on their ot
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from math import prod
@@ -20,6 +20,8 @@ from .plan import NONE, Leaf, Plan
 from .relevance import structure_of
 
 INT = np.int64
+GROWING = 1.5  # arrays that double when full are held twice for a moment
+STEP_BYTES = 2560  # a step and its operands as Python objects
 WALKED = ("maximum", "sample")  # tasks that go from multiply-add to multiply-add
 NOTHING = np.zeros((1, 0), dtype=INT)
 Array = np.ndarray
@@ -38,6 +40,7 @@ class Tape:
         reads, spots, fixed: how answers are read; see `row.read`.
         links, places, main: how the tensors hang together; see `walks.explain_rows`.
         width: length of one row of answers.
+        unrolling: bytes taken while unrolling.
     """
 
     keys: Array
@@ -58,6 +61,7 @@ class Tape:
     places: Array
     main: int
     width: int
+    unrolling: float
 
     @property
     def entries(self) -> int:
@@ -73,8 +77,7 @@ class Tape:
     @property
     def peak_bytes(self) -> float:
         """Memory that unrolling the tape and running one row take at their peak."""
-        arrays = sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
-        return arrays + 16.0 * self.entries
+        return self.unrolling + 16.0 * self.entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +135,14 @@ def make_tape(plan: Plan, layout: Layout, values: Array, limit: int) -> Tape | N
     """
     tensors = _Tensors(plan, layout)
     walked = plan.query.task in WALKED
-    fits, *arrays, blocks, order = unroll.unroll(*tensors.arrays, values, limit, not walked)
+    fits, scratch, *arrays, blocks, order = unroll.unroll(*tensors.arrays, values, limit, not walked)
     if not fits:
         return None
+    unrolling = GROWING * (sum(array.nbytes for array in arrays) + order.nbytes) + scratch
+    unrolling += 3 * values.nbytes + STEP_BYTES * len(tensors.tensors)
     *arrays, order = unroll.prune(*arrays, blocks, order, _ints(tensors.roots))
     starts, keys, ptr, left, right = arrays
-    return tensors.tape(starts, keys, ptr, left, right, blocks, order)
+    return replace(tensors.tape(starts, keys, ptr, left, right, blocks, order), unrolling=unrolling)
 
 
 @dataclass(frozen=True)
@@ -234,7 +239,7 @@ class _Tensors:
             keys=keys if walked else NOTHING[0], leaves=self._leaves(starts), seen=self._seen(), rel=rel,
             trees=self._trees(starts), steps=self._steps(starts, blocks), ptr=ptr, left=left, right=right,
             blocks=blocks, order=order, reads=reads, spots=spots, fixed=fixed, links=links, places=places,
-            main=main, width=self.layout.answers[-1],
+            main=main, width=self.layout.answers[-1], unrolling=0.0,
         )  # fmt: skip
 
     def _leaves(self, starts: Array) -> Array:

@@ -243,7 +243,7 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
         blocks_allowed: whether steps may stay blocks.
 
     Returns:
-        whether the multiply-adds stayed within the limit;
+        whether the multiply-adds stayed within the limit; bytes of passing use at the largest step;
         entry_starts: first entry of each tensor;
         keys: of all entries; ptr: where each entry's multiply-adds start; left, right: the entries multiplied;
         blocks: [tensor, 6] sizes of the axes kept in both, from left, from right and summed, and where the entries of
@@ -253,7 +253,7 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
     entry_starts, blocks = np.full(count + 1, 2, np.int64), np.zeros((count, 6), np.int64)
     keys, ptr = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
     left, right, order = np.empty(1024, np.uint32), np.empty(1024, np.uint32), np.empty(1024, np.uint32)
-    entries, used, arranged = 2, 0, 0
+    entries, used, arranged, scratch = 2, 0, 0, 0
     lone, no_axes = np.zeros(1, np.int64), np.empty(0, np.int64)
     for t in range(count):
         scope = axes[axis_starts[t] : axis_starts[t + 1]]
@@ -272,6 +272,7 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
             wide = blocks_allowed and pairs >= WORTH_BLOCKING and pairs >= WIDE * space_of(both, sizes)
             full = len(a_keys) == space_of(a_scope, sizes) and len(b_keys) == space_of(b_scope, sizes)
             block = wide and full
+            scratch = max(scratch, 16 * len(a_keys) + 20 * len(b_keys) + (0 if block else 8 * space))
             if not block:
                 group, a_share, starts, members, b_share, extra = meet(a_keys, a_scope, b_keys, b_scope, scope, sizes)
                 block = wide and extra >= FULL_ENOUGH * pairs
@@ -290,7 +291,7 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
                 found, extra = np.arange(space), 0
             else:
                 if used + extra > limit or space > TABLE_AT_MOST:
-                    return False, entry_starts, keys, ptr, left, right, blocks, order
+                    return False, scratch, entry_starts, keys, ptr, left, right, blocks, order
                 found, begins, table = results(group, a_share, starts, members, b_share, space)
                 left, right = _roomy(left, used + extra), _roomy(right, used + extra)
                 list_pairs(group, a_share, starts, members, b_share, table, a_start, b_start, left[used:], right[used:])
@@ -308,7 +309,17 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
             ptr[entries + k + 1] = used + (begins[k + 1] if len(begins) > 1 else 0)
         entries, used = entries + more, used + extra
         entry_starts[t + 1] = entries
-    return True, entry_starts, keys[:entries], ptr[: entries + 1], left[:used], right[:used], blocks, order[:arranged]
+    return (
+        True,
+        scratch,
+        entry_starts,
+        keys[:entries],
+        ptr[: entries + 1],
+        left[:used],
+        right[:used],
+        blocks,
+        order[:arranged],
+    )
 
 
 @njit(cache=True)
