@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .contraction import contract
 from .graph import Graph
+from .compiled.elimination import WEIGHTED_MIN_FILL
 from .order import RULES, WORTH_SEARCHING, search_matrix
+from .order_cache import key_of, read_orders, write_orders
 from .plan import NONE, Leaf, Plan, Query, Tree
 from .relevance import Relevance, Structure, bits, mask_of, structure_of
 
 SECONDS_PER_ENTRY = 5e-9  # search time worth spending for each table entry that an answer will touch
 SECONDS_AT_MOST = 2.0
+WORTH_KEEPING = 0.05  # seconds of search from which its result is kept on disk
 VARIABLE_OVERHEAD = 16.0  # entries that a tree costs for each variable besides its cliques
 
 
@@ -94,22 +98,28 @@ class Planner:
         for number, scope in self.targets:
             parts.setdefault(self.relevance.part(scope), []).append((number, scope))
         everything = mask_of(v for part in (*parts, *self.relevance.components) for v in bits(part))
-        single = self._search(everything, seconds=0.0)
+        single = self._greedy(everything, rules=RULES)
         chosen = [single]
-        if single.cost > WORTH_SEARCHING and len(parts) > 1:
+        if single.cost > WORTH_SEARCHING:
+            chosen = self._kept((everything, sorted(parts)), lambda: self._cheapest(single, parts))
+        return self._reading(chosen, parts)
+
+    def _cheapest(self, single: Candidate, parts: Collection[int]) -> list[Candidate]:
+        """One tree for everything or one for each group of targets, each searched as long as it is worth."""
+        chosen = [single]
+        if len(parts) > 1:
             groups = self._groups(parts, single.cost)
             if sum(_total(group) for group in groups) < _total(single):
                 chosen = groups
-        chosen = [self._refined(candidate) for candidate in chosen]
-        return self._reading(chosen, parts)
+        return [self._searched(candidate, ()) for candidate in chosen]
 
     def _groups(self, parts: Collection[int], enough: float) -> list[Candidate]:
         """Parts no other part contains, joined with the part they overlap most wherever that is cheaper."""
         groups: list[Candidate] = []
         for part in _maximal(parts):
-            found = self._search(part, seconds=0.0)
+            found = self._greedy(part)
             near = sorted(groups, key=lambda group: -(group.part & part).bit_count())[:2]
-            joined = [(self._search(group.part | part, seconds=0.0), group) for group in near if group.part & part]
+            joined = [(self._greedy(group.part | part), group) for group in near if group.part & part]
             gains = [(_total(union) - _total(group) - _total(found), union, group) for union, group in joined]
             gain, union, group = min(gains, key=lambda each: each[0], default=(1.0, found, found))
             if gain <= 0:
@@ -139,23 +149,46 @@ class Planner:
         trees.extend(self._tree(self._search(component), frozenset(), evidence=True) for component in missing)
         return tuple(trees)
 
-    def _search(self, part: int, last: Collection[int] = (), seconds: float | None = None) -> Candidate:
-        """An elimination order of one part; `last` come last."""
-        cliques = [scope for scope in self.joints if not mask_of(scope) & ~part]
-        variables, matrix = self.relevance.matrix(part, cliques)
-        sizes, stage = self.weights[variables], np.isin(variables, list(last)).astype(np.int64)
-        order, cost = search_matrix(matrix, sizes, stage, 0.0, RULES[1:2] if seconds == 0 else RULES)
-        budget = self._budget(cost) if seconds is None else seconds
-        if budget > 0 and cost > WORTH_SEARCHING:
-            order, cost = search_matrix(matrix, sizes, stage, budget)
-        return Candidate(part, tuple(variables[order].tolist()), cost)
+    def _search(self, part: int, last: Collection[int] = ()) -> Candidate:
+        """An elimination order of one part, searched as long as it is worth; `last` come last."""
+        found = self._greedy(part, last, RULES)
+        if found.cost <= WORTH_SEARCHING:
+            return found
+        return self._kept((part, sorted(last)), lambda: [self._searched(found, last)])[0]
 
-    def _refined(self, candidate: Candidate) -> Candidate:
+    def _greedy(self, part: int, last: Collection[int] = (), rules: Sequence[int] = (WEIGHTED_MIN_FILL,)) -> Candidate:
+        """The best order that greedy rules find."""
+        return self._candidate(part, last, 0.0, rules)
+
+    def _searched(self, candidate: Candidate, last: Collection[int]) -> Candidate:
         """The same part, with a search as long as its cost is worth."""
         if candidate.cost <= WORTH_SEARCHING:
             return candidate
-        again = self._search(candidate.part)
+        again = self._candidate(candidate.part, last, self._budget(candidate.cost), RULES)
         return again if again.cost < candidate.cost else candidate
+
+    def _candidate(self, part: int, last: Collection[int], seconds: float, rules: Sequence[int]) -> Candidate:
+        cliques = [scope for scope in self.joints if not mask_of(scope) & ~part]
+        variables, matrix = self.relevance.matrix(part, cliques)
+        sizes, stage = self.weights[variables], np.isin(variables, list(last)).astype(np.int64)
+        order, cost = search_matrix(matrix, sizes, stage, seconds, rules)
+        return Candidate(part, tuple(variables[order].tolist()), cost)
+
+    def _kept(self, question: object, search: Callable[[], list[Candidate]]) -> list[Candidate]:
+        """What an earlier run found for the same structure and question, or what a search finds now."""
+        query = self.query
+        observed = (sorted(query.observed), sorted(query.soft), query.targets, query.task)
+        key = key_of(
+            self.structure.sizes, self.structure.scopes, self.structure.children, observed, question, self.seconds
+        )
+        known = read_orders(key)
+        if known:
+            return [Candidate(*each) for each in known]
+        start = time.monotonic()
+        found = search()
+        if time.monotonic() - start > WORTH_KEEPING:
+            write_orders(key, [(each.part, each.order, each.cost) for each in found])
+        return found
 
     def _budget(self, cost: float) -> float:
         return min(cost * SECONDS_PER_ENTRY, SECONDS_AT_MOST) if self.seconds is None else self.seconds

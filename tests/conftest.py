@@ -21,6 +21,7 @@ with warnings.catch_warnings(), contextlib.suppress(ImportError):
     warnings.simplefilter("ignore")  # its compiled part crashes when a warning at import is an error
     import pyagrum  # noqa: F401
 
+os.environ["PGM_CACHE"] = ""  # no orders from earlier runs
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True, database=None)
 hypothesis.settings.register_profile("random", deadline=None, print_blob=True)
