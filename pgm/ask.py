@@ -18,6 +18,7 @@ from torch import Tensor
 from .engines.exact import Exact
 from .errors import EvidenceError, GraphError
 from .evidence import Evidence, Given, Likelihood, columns_of, patterns, read_evidence
+from .gradient import differentiable
 from .model import Model
 from .plan import Plan, Query, Task
 from .posterior import Answers, Explanation, Posterior, Samples
@@ -68,14 +69,17 @@ def infer(
     quick = model.sessions.kept.get(key)
     found = quick.row(given) if quick is not None else None
     if found is not None:
+        model.sessions.kept.move_to_end(key)
         return found
+    if impossible not in ("raise", "nan"):
+        raise EvidenceError(f"infer: impossible is {impossible!r}, expected 'raise' or 'nan'.")
     evidence = read_evidence(model.graph, given, likelihood)
     scopes = _scopes(model, asked)
     if jeffrey is not None:
         from .jeffrey import with_jeffrey
 
         evidence = with_jeffrey(model, evidence, jeffrey, engine or DEFAULT)
-    if plain and not evidence.batched:
+    if plain and not evidence.batched and not any(states[0] < 0 for states in evidence.hard.values()):
         quick = model.sessions.get(key, lambda: Quick(model, scopes, evidence, engine or DEFAULT))
         found = quick.row(given)
     return found if found is not None else posterior(model, scopes, evidence, engine or DEFAULT, impossible)
@@ -143,7 +147,8 @@ def log_evidence(
 ) -> Tensor:
     """log p(evidence); without evidence log Z, the log of the partition function (0 for a Bayesian network).
 
-    Differentiable in all parameters of the model: its gradient in a table's logarithm is the expected count.
+    Differentiable in all parameters of the model: its gradient in a table's logarithm is the expected count. The
+    value takes the shortest way; a gradient, if one is asked for, is computed from all terms.
 
     Args:
         model, given, likelihood, engine: as for `infer`.
@@ -159,14 +164,23 @@ def log_evidence(
         46.0
     """
     evidence = read_evidence(model.graph, given, likelihood, "log_evidence")
-    differentiable = torch.is_grad_enabled() and any(p.requires_grad for p in model.parameters())
-    parts, places = [], []
+    chosen, everything = engine or DEFAULT, tuple(range(len(model.variables)))
+    value = torch.empty(evidence.rows, dtype=chosen.dtype)
     for rows, hard, soft in patterns(evidence, _sizes(model)):
-        asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), engine or DEFAULT)
-        columns = columns_of(hard, soft, rows)
-        parts.append(asked.log_evidence(*columns) if differentiable else torch.from_numpy(asked.answers(*columns)[0]))
-        places.append(torch.from_numpy(rows))
-    totals = torch.cat(parts)[torch.cat(places).argsort()] if parts else torch.zeros(0, dtype=torch.float64)
+        asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), chosen)
+        value[rows] = torch.from_numpy(asked.answers(*columns_of(hard, soft, rows))[0]).to(chosen.dtype)
+
+    def again(tables: Sequence[Tensor]) -> Tensor:
+        """The same from all terms, so that none is dropped and each one gets its gradient."""
+        parts, places = [], []
+        for rows, hard, soft in patterns(evidence, _sizes(model)):
+            asked = session(model, Query("log_evidence", (everything,), frozenset(hard), frozenset(soft)), chosen)
+            parts.append(asked.log_evidence(*columns_of(hard, soft, rows), tables))
+            places.append(torch.from_numpy(rows))
+        return torch.cat(parts)[torch.cat(places).argsort()].to(value)
+
+    tables = [factor.values for factor in model.factors()] if torch.is_grad_enabled() and evidence.rows else []
+    totals = differentiable(value, again, tables)
     return totals if evidence.batched else totals[0]
 
 

@@ -49,7 +49,8 @@ class Tabular(Conditional):
     Args:
         child: the variable the table is about.
         given: its parents, in the order of the table's axes; empty for a root.
-        table: shape `[*given, child]`, rows sum to 1; nested lists, an array, a tensor, or a mapping keyed by labels.
+        table: shape `[*given, child]`, rows sum to 1 (those within 1e-6 of it are rescaled); nested lists, an array, a
+            tensor, or a mapping keyed by labels.
 
     Raises:
         ShapeError: when the shape does not fit, a number is negative, or a row does not sum to 1 within 1e-6.
@@ -64,7 +65,7 @@ class Tabular(Conditional):
         super().__init__(child, given)
         values = read_table(table, self.scope, self.subject, CHILD_LAST)
         check_rows(values, self.given, self.subject)
-        self.table = nn.Parameter(values)
+        self.table = nn.Parameter(_to_one(values))
 
     def factor(self) -> Factor:
         return Factor(self.scope, self.table)
@@ -156,6 +157,13 @@ class Logistic(Conditional):
 
 def _columns(parent: Variable) -> list[str]:
     return [parent.name] if parent.size == 2 else [f"{parent.name}={state}" for state in parent.states]
+
+
+def _to_one(table: Tensor) -> Tensor:
+    """Rows off by printed digits are divided by their sum; those off by rounding alone stay as they are."""
+    total = table.double().sum(-1, keepdim=True)
+    rounding = torch.finfo(table.dtype).eps * table.shape[-1]
+    return torch.where((total - 1).abs() > rounding, (table / total).to(table.dtype), table)
 
 
 def check_rows(table: Tensor, given: Sequence[Variable], subject: str) -> None:

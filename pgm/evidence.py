@@ -100,7 +100,7 @@ def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:
     if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "iub"):
         return _numbers(variable, value, subject)
     if isinstance(value, str) or not isinstance(value, Iterable):
-        return np.array(_number(variable, value, subject))
+        return np.array(MISSING if _absent(value) else _number(variable, value, subject))
     return np.array([MISSING if _absent(each) else _number(variable, each, subject) for each in value], dtype=np.int64)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .compiled.elimination import WEIGHTED_MIN_FILL
 from .contraction import contract
 from .graph import Graph
-from .compiled.elimination import WEIGHTED_MIN_FILL
 from .order import RULES, WORTH_SEARCHING, search_matrix
 from .order_cache import key_of, read_orders, write_orders
 from .plan import NONE, Leaf, Plan, Query, Tree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -143,16 +144,15 @@ class Session:
                 break
         return float(log_total), samples.cpu().numpy()
 
-    def log_evidence(self, states: np.ndarray, soft: np.ndarray) -> Tensor:
-        """`[rows]`, differentiable in the model's parameters; -inf where it is zero."""
-        tables = [factor.values for factor in self.model.factors()]
+    def log_evidence(self, states: np.ndarray, soft: np.ndarray, tables: Sequence[Tensor]) -> Tensor:
+        """`[rows]`, differentiable in the tables, one a term; -inf where it is zero."""
         totals = self._products(False, tables).log_evidence(*self._tensors(states, soft, False))
         if not bool(torch.isneginf(totals).any()):
             return totals
         again = self._products(True, tables).log_evidence(*self._tensors(states, soft, True))
         return again.to(self.engine.dtype)
 
-    def _products(self, logs: bool, tables: list[Tensor] | None = None) -> ProductsRunner:
+    def _products(self, logs: bool, tables: Sequence[Tensor] | None = None) -> ProductsRunner:
         """The torch executor over the present tables; with `logs`, one in which nothing underflows."""
         if tables is None:
             tables = [factor.values.detach() for factor in self.model.factors()]

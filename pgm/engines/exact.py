@@ -8,6 +8,8 @@ from typing import Literal
 
 import torch
 
+from ..errors import PlanError
+
 FREE_SHARE = 0.5  # of the free memory, when no limit is given
 OPERATIONS_AT_MOST = 2.0**42
 
@@ -34,6 +36,12 @@ class Exact:
     dtype: torch.dtype = torch.float64
     device: str | torch.device | None = None
     executor: Literal["auto", "tape", "products"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.executor not in ("auto", "tape", "products"):
+            raise PlanError(f"Exact: executor is {self.executor!r}, expected 'auto', 'tape' or 'products'.")
+        if self.memory is not None and not self.memory > 0:
+            raise PlanError(f"Exact: memory is {self.memory!r} bytes, expected a positive number.")
 
     def bytes_allowed(self) -> float:
         """The memory limit in bytes."""
