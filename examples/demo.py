@@ -1,0 +1,95 @@
+"""The main job: load a network, ask it, explain it, answer a thousand rows at once, draw it.
+
+The network is ALARM: 37 variables that describe a patient under anaesthesia (Beinlich and others, 1989).
+Pictures go to demo-output/, with --smoke to a temporary folder.
+"""
+
+import sys
+import tempfile
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from rich.table import Table
+
+import pgm
+
+DATA = Path(__file__).parent / "data"
+PROBLEMS = ["HYPOVOLEMIA", "LVFAILURE", "ANAPHYLAXIS", "INSUFFANESTH", "PULMEMBOLUS", "KINKEDTUBE", "DISCONNECT"]
+SEEN = {"BP": "LOW", "CVP": "HIGH", "PCWP": "HIGH", "HRBP": "HIGH", "PRESS": "LOW", "MINVOL": "LOW"}
+
+console = Console(highlight=False)
+folder = Path(tempfile.mkdtemp(prefix="pgm-demo-") if "--smoke" in sys.argv else "demo-output")
+folder.mkdir(exist_ok=True)
+
+
+def waiting(text: str) -> AbstractContextManager[object]:
+    """A spinner in a terminal, a line of text elsewhere."""
+    return console.status(text) if console.is_terminal else nullcontext(console.print(text))
+
+
+# 1. Load. The graph follows from the tables in the file.
+console.rule("A network, loaded")
+alarm = pgm.load(DATA / "alarm.bif")
+console.print(f"{alarm.name}: {alarm.graph}")
+
+# 2. Ask. The first questions on a machine wait for the compiler; what it makes is kept on disk.
+console.rule("What is wrong with this patient?")
+with waiting("Compiling: half a minute here and some seconds below, on the first run only ..."):
+    before = pgm.infer(alarm)
+    after = pgm.infer(alarm, given=SEEN)
+console.print("Seen: " + ", ".join(f"{name} {state}" for name, state in SEEN.items()))
+table = Table("problem", "before", "after", "")
+for name in PROBLEMS:
+    p, q = float(before[name, "TRUE"]), float(after[name, "TRUE"])
+    table.add_row(name, f"{p:.1%}", f"{q:.1%}", "#" * round(30 * q))
+console.print(table)
+console.print(f"This evidence has probability {float(after.log_evidence.exp()):.2g}.")
+
+started = perf_counter()
+for _ in range(1000):
+    pgm.infer(alarm, given=SEEN)
+console.print(f"All 37 posteriors again, one row at a time: {1e3 * (perf_counter() - started):.0f} microseconds a row.")
+
+# 3. Explain: the most probable joint states of all problems, everything else summed out, which is marginal MAP.
+console.rule("The best explanations")
+with waiting("Maximising ..."):
+    best = pgm.mpe(alarm, PROBLEMS, given=SEEN, k=3)
+    whole = pgm.mpe(alarm, given=SEEN)
+for rank in range(3):
+    found = [name for name, state in best.assignment(rank).items() if state == "TRUE"]
+    share = float((best.log_prob[rank] - after.log_evidence).exp())
+    console.print(f"  {rank + 1}. {' and '.join(found) or 'none of the problems':<45} {share:.1%}")
+odd = [f"{name} {state}" for name, state in whole.assignment().items() if state not in ("NORMAL", "FALSE")]
+console.print(f"In the most probable state of all 37 variables {len(odd)} are not normal: {', '.join(odd)}.")
+
+# 4. A thousand patients, as one batch: what the monitors show, the rest asked.
+console.rule("A thousand rows")
+monitors = [name for name in alarm.graph.names if not alarm.graph.children[name]]
+with waiting("Sampling, and asking in a batch ..."):
+    patients = pgm.sample(alarm, 1000, seed=0)
+    rows = {name: patients[name] for name in monitors}
+    answers = pgm.infer(alarm, given=rows)
+started = perf_counter()
+answers = pgm.infer(alarm, given=rows)
+seconds = perf_counter() - started
+console.print(f"1,000 sampled patients, {len(monitors)} monitors and 37 posteriors each: {1e3 * seconds:.1f} ms.")
+console.print(f"That is {1000 / seconds:,.0f} rows a second.")
+ill, told = patients["HYPOVOLEMIA"] == 0, answers["HYPOVOLEMIA", "TRUE"]  # TRUE is the first state
+sure, had = told > 0.5, ill.double()
+console.print(f"HYPOVOLEMIA: {had.mean():.1%} have it, its probability is {told.mean():.1%} on average;")
+console.print(f"where it is more likely than not {had[sure].mean():.1%} have it, elsewhere {had[~sure].mean():.1%}.")
+
+# 5. Draw.
+console.rule("Pictures")
+asia = pgm.load(DATA / "asia.bif")
+pictures = {
+    "alarm": pgm.plot(alarm, given=SEEN, posterior=after, title="ALARM: evidence and posteriors"),
+    "alarm-factors": pgm.plot(alarm, given=SEEN, view="factor", title="ALARM: factor graph"),
+    "asia-moral": pgm.plot(asia, view="moral", title="ASIA: moral graph"),
+    "asia-junction-tree": pgm.plot(asia, view="junction", title="ASIA: junction tree"),
+}
+for name, picture in pictures.items():
+    for suffix in ("svg", "png"):
+        console.print(f"  {picture.save(folder / f'{name}.{suffix}')}", soft_wrap=True)
