@@ -34,6 +34,7 @@ $(VENV)/created:
 
 $(VENV)/installed: $(VENV)/created $(METADATA)
 	$(INSTALL) -e .
+	$(BIN)/python -m pgm.compiled
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

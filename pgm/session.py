@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .compiled import row
+from .compiled.first import announce
 from .engines.exact import Exact
 from .errors import PlanError
 from .parameters import Snapshot, snapshot
@@ -42,6 +43,7 @@ class Session:
         self.model, self.query, self.engine = model, query, engine
         self.device = torch.device(engine.device) if engine.device is not None else _home(model)
         self.widened = any(len(target) > 1 and query.observed.intersection(target) for target in query.targets)
+        announce()
         self.snapshot = self._snapshot()
         self._prepare()
 
