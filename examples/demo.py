@@ -42,10 +42,10 @@ with waiting("Compiling: half a minute here and some seconds below, on the first
 console.print("Seen: " + ", ".join(f"{name} {state}" for name, state in SEEN.items()))
 table = Table("problem", "before", "after", "")
 for name in PROBLEMS:
-    p, q = float(before[name, "TRUE"]), float(after[name, "TRUE"])
+    p, q = before[name, "TRUE"].item(), after[name, "TRUE"].item()
     table.add_row(name, f"{p:.1%}", f"{q:.1%}", "#" * round(30 * q))
 console.print(table)
-console.print(f"This evidence has probability {float(after.log_evidence.exp()):.2g}.")
+console.print(f"This evidence has probability {after.log_evidence.exp().item():.2g}.")
 
 started = perf_counter()
 for _ in range(1000):
@@ -59,7 +59,7 @@ with waiting("Maximising ..."):
     whole = pgm.mpe(alarm, given=SEEN)
 for rank in range(3):
     found = [name for name, state in best.assignment(rank).items() if state == "TRUE"]
-    share = float((best.log_prob[rank] - after.log_evidence).exp())
+    share = (best.log_prob[rank] - after.log_evidence).exp().item()
     console.print(f"  {rank + 1}. {' and '.join(found) or 'none of the problems':<45} {share:.1%}")
 odd = [f"{name} {state}" for name, state in whole.assignment().items() if state not in ("NORMAL", "FALSE")]
 console.print(f"In the most probable state of all 37 variables {len(odd)} are not normal: {', '.join(odd)}.")
