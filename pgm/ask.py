@@ -127,7 +127,7 @@ def posterior(
     """The posterior of targets by number given evidence in numbers."""
     width = sum(prod(model.variables[v].size for v in scope) for scope in scopes)
     totals, flat, last = np.empty(evidence.rows), np.zeros((evidence.rows, width)), None
-    for rows, hard, soft in patterns(evidence, _sizes(model)):
+    for rows, hard, soft in patterns(evidence, model.graph.sizes):
         last = session(model, Query("marginal", scopes, frozenset(hard), frozenset(soft)), engine)
         totals[rows], flat[rows] = last.answers(*columns_of(hard, soft, rows))
     _check_possible(totals, evidence, model, impossible, "infer")
@@ -166,14 +166,14 @@ def log_evidence(
     evidence = read_evidence(model.graph, given, likelihood, "log_evidence")
     chosen, everything = engine or DEFAULT, tuple(range(len(model.variables)))
     value = torch.empty(evidence.rows, dtype=chosen.dtype)
-    for rows, hard, soft in patterns(evidence, _sizes(model)):
+    for rows, hard, soft in patterns(evidence, model.graph.sizes):
         asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), chosen)
         value[rows] = torch.from_numpy(asked.answers(*columns_of(hard, soft, rows))[0]).to(chosen.dtype)
 
     def again(tables: Sequence[Tensor]) -> Tensor:
         """The same from all terms, so that none is dropped and each one gets its gradient."""
         parts, places = [], []
-        for rows, hard, soft in patterns(evidence, _sizes(model)):
+        for rows, hard, soft in patterns(evidence, model.graph.sizes):
             asked = session(model, Query("log_evidence", (everything,), frozenset(hard), frozenset(soft)), chosen)
             parts.append(asked.log_evidence(*columns_of(hard, soft, rows), tables))
             places.append(torch.from_numpy(rows))
@@ -217,11 +217,11 @@ def mpe(
         raise EvidenceError(f"mpe: k is {k}, expected 1 or more.")
     evidence = read_evidence(model.graph, given, likelihood, "mpe")
     names = model.graph.names if targets is None else model.graph.require(targets, "mpe")
-    number = {name: place for place, name in enumerate(model.graph.names)}
+    number = model.graph.numbers
     wanted = tuple(dict.fromkeys(number[name] for name in names))
     states = np.full((evidence.rows, k, len(wanted)), -1, dtype=np.int64)
     logs = np.full((evidence.rows, k), -np.inf)
-    for rows, hard, soft in patterns(evidence, _sizes(model)):
+    for rows, hard, soft in patterns(evidence, model.graph.sizes):
         asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), engine or DEFAULT)
         some, found = asked.explain(*columns_of(hard, soft, rows), k)
         for column, v in enumerate(wanted):
@@ -270,7 +270,7 @@ def sample(
     if evidence.batched:
         raise EvidenceError(f"sample: evidence has {evidence.rows} rows, expected one; call sample once a row.")
     names = model.graph.names if targets is None else model.graph.require(targets, "sample")
-    number = {name: place for place, name in enumerate(model.graph.names)}
+    number = model.graph.numbers
     wanted = tuple(dict.fromkeys(number[name] for name in names))
     query = Query("sample", (wanted,), frozenset(evidence.hard), frozenset(evidence.soft))
     if seed is None:
@@ -308,7 +308,7 @@ def plan_for(
           ...
     """
     graph = model.graph
-    number = {name: place for place, name in enumerate(graph.names)}
+    number = graph.numbers
     observed = frozenset(number[name] for name in graph.require(given, "plan_for"))
     soft = frozenset(number[name] for name in graph.require(likelihood, "plan_for"))
     scopes = _scopes(model, None if targets is None else _listed(targets))
@@ -328,7 +328,7 @@ def _scopes(model: Model, asked: tuple[Target, ...] | None) -> tuple[tuple[int, 
     """Targets as variable numbers; every variable on its own when none are named."""
     if asked is None:
         return tuple((v,) for v in range(len(model.variables)))
-    number = {name: place for place, name in enumerate(model.graph.names)}
+    number = model.graph.numbers
     scopes = []
     for target in asked:
         names = model.graph.require((target,) if isinstance(target, str) else target, "targets")
@@ -336,10 +336,6 @@ def _scopes(model: Model, asked: tuple[Target, ...] | None) -> tuple[tuple[int, 
             raise GraphError(f"targets: {target!r} is no target; give a name or several different ones.")
         scopes.append(tuple(number[name] for name in names))
     return tuple(dict.fromkeys(scopes))
-
-
-def _sizes(model: Model) -> tuple[int, ...]:
-    return tuple(variable.size for variable in model.variables)
 
 
 def _answers(model: Model, scopes: tuple[tuple[int, ...], ...], asked: Session) -> Answers:

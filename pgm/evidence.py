@@ -52,7 +52,7 @@ def read_evidence(graph: Graph, given: Given | None, likelihood: Likelihood | No
     Raises:
         EvidenceError: on an unknown variable or state, lengths that differ, or a vector of the wrong shape.
     """
-    number = {name: place for place, name in enumerate(graph.names)}
+    number = graph.numbers
     columns = _columns(given, subject)
     vectors = dict(likelihood or {})
     for name in (*columns, *vectors):

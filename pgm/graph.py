@@ -114,6 +114,21 @@ class Graph:
         return "mixed" if len(kinds) == 2 else "undirected" if True in kinds else "directed"
 
     @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of states of each variable."""
+        return tuple(len(variable.domain.states) for variable in self.variables)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The place of each variable in `variables`, by name."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
+    def scopes(self) -> tuple[tuple[int, ...], ...]:
+        """The scope of each term as places in `variables`."""
+        return tuple(tuple(self.numbers[name] for name in term.scope) for term in self.terms)
+
+    @cached_property
     def topological(self) -> tuple[str, ...]:
         """The names ordered so that parents come before children."""
         return tuple(_sorted_by_parents(self.parents))

@@ -74,7 +74,7 @@ def snapshot(model: nn.Module, factors: Sequence[Tensor], subjects: Sequence[obj
     readable = all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in held)
     places = np.array(addresses, dtype=np.int64)
     lengths = np.array([tensor.nbytes if readable else 0 for tensor in held], dtype=np.int64)
-    flat = [np.asarray(table.detach().cpu(), dtype=np.float64).reshape(-1) for table in factors]
+    flat = [table.detach().numpy(force=True).reshape(-1).astype(np.float64, copy=False) for table in factors]
     values = np.concatenate([*flat, np.ones(1)])
     if not (values.min() >= 0.0 and values.max() < np.inf):
         raise ShapeError(_not_finite(flat, subjects))

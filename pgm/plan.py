@@ -133,7 +133,7 @@ class Plan:
     sizes: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(variable.size for variable in self.graph.variables))
+        object.__setattr__(self, "sizes", self.graph.sizes)
 
     @cached_property
     def operations(self) -> float:

@@ -59,7 +59,7 @@ class Planner:
         self.sources = [*range(len(plain.scopes)), *(len(plain.scopes) + v for v in soft), *(NONE for _ in alone)]
         extra = tuple((v,) for v in (*soft, *sorted(alone)))
         self.structure = Structure(self.sizes, plain.scopes + extra, plain.children + (-1,) * len(extra))
-        number = {name: place for place, name in enumerate(graph.names)}
+        number = graph.numbers
         self.relevance = Relevance(self.structure, [number[name] for name in graph.topological], query.observed)
         self.targets = [
             (place, scope)
@@ -170,7 +170,9 @@ class Planner:
     def _candidate(self, part: int, last: Collection[int], seconds: float, rules: Sequence[int]) -> Candidate:
         cliques = [scope for scope in self.joints if not mask_of(scope) & ~part]
         variables, matrix = self.relevance.matrix(part, cliques)
-        sizes, stage = self.weights[variables], np.isin(variables, list(last)).astype(np.int64)
+        sizes, stage = self.weights[variables], np.zeros(len(variables), dtype=np.int64)
+        if last:
+            stage[np.isin(variables, list(last))] = 1
         order, cost = search_matrix(matrix, sizes, stage, seconds, rules)
         return Candidate(part, tuple(variables[order].tolist()), cost)
 

@@ -34,10 +34,8 @@ class Structure:
 
 def structure_of(graph: Graph) -> Structure:
     """The graph by numbers: variables in the graph's order, terms in the graph's order."""
-    number = {name: place for place, name in enumerate(graph.names)}
-    scopes = tuple(tuple(number[name] for name in term.scope) for term in graph.terms)
-    children = tuple(number[term.child] if term.child is not None else -1 for term in graph.terms)
-    return Structure(tuple(v.size for v in graph.variables), scopes, children)
+    children = tuple(scope[-1] if term.child else -1 for scope, term in zip(graph.scopes, graph.terms, strict=True))
+    return Structure(graph.sizes, graph.scopes, children)
 
 
 def mask_of(variables: Iterable[int]) -> int:

@@ -41,7 +41,8 @@ class Session:
 
     def __init__(self, model: Model, query: Query, engine: Exact) -> None:
         self.model, self.query, self.engine = model, query, engine
-        self.device = torch.device(engine.device) if engine.device is not None else _home(model)
+        first = next(model.parameters(), None) if engine.device is None else None
+        self.device = first.device if first is not None else torch.device(engine.device or "cpu")
         self.widened = any(len(target) > 1 and query.observed.intersection(target) for target in query.targets)
         announce()
         self.snapshot = self._snapshot()
@@ -181,12 +182,6 @@ class Session:
         wide[:, [columns.index(v) for v in known]] = states
         likelihoods = torch.from_numpy(np.ascontiguousarray(soft))
         return torch.from_numpy(wide).to(self.device), likelihoods.to(self.device, self._dtype(logs))
-
-
-def _home(model: Model) -> torch.device:
-    """Where the model's first parameter is."""
-    first = next(model.parameters(), None)
-    return first.device if first is not None else torch.device("cpu")
 
 
 def _numpy(numbers: Tensor, others: Tensor) -> tuple[np.ndarray, np.ndarray]:

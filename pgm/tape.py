@@ -17,7 +17,6 @@ import numpy as np
 
 from .compiled import row, unroll
 from .plan import NONE, Leaf, Plan
-from .relevance import structure_of
 
 INT = np.int64
 GROWING = 1.5  # arrays that double when full are held twice for a moment
@@ -101,7 +100,7 @@ class Layout:
 
 def layout_of(plan: Plan) -> Layout:
     """The layout that a plan's query and structure imply."""
-    scopes, sizes, query = structure_of(plan.graph).scopes, plan.sizes, plan.query
+    scopes, sizes, query = plan.graph.scopes, plan.sizes, plan.query
     columns = {v: place for place, v in enumerate(sorted(query.observed))}
     lengths = [prod(sizes[v] for v in scope) for scope in scopes]
     widths = [_width(target, sizes, columns) for target in query.targets] if query.task == "marginal" else []
