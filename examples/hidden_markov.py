@@ -29,7 +29,7 @@ def casino(steps: int) -> BayesianNetwork:
     rolls = [Variable(f"roll {t}", [1, 2, 3, 4, 5, 6]) for t in range(steps)]
     moves = [Tabular(after, [before], MOVE) for before, after in zip(dice, dice[1:], strict=False)]
     seen = [Tabular(roll, [die], ROLL) for die, roll in zip(dice, rolls, strict=True)]
-    return BayesianNetwork(Tabular(dice[0], [], START), *moves, *seen, name="Casino")
+    return BayesianNetwork(Tabular(dice[0], [], START), *seen, *moves, name="Casino")
 
 
 def forward_backward(rolls: Tensor) -> tuple[Tensor, float]:

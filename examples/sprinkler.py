@@ -64,4 +64,8 @@ print(pgm.plot(model).save(folder / "sprinkler.svg"))
 print(
     pgm.plot(model, given={"wet": "yes"}, posterior=seen, title="The grass is wet").save(folder / "sprinkler-wet.png")
 )
-print(pgm.plot(switched, posterior=done, title="do(sprinkler = on)").save(folder / "sprinkler-do.png"))
+print(
+    pgm.plot(switched, given={"sprinkler": "on"}, posterior=done, title="do(sprinkler = on)").save(
+        folder / "sprinkler-do.png"
+    )
+)

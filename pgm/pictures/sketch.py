@@ -11,6 +11,7 @@ from ..errors import GraphError
 from .style import FONT, INK, LINE, PAPER, QUIET, Attributes, bold, html
 
 Engine = Literal["dot", "neato", "sfdp"]
+GAP = '<BR/><FONT POINT-SIZE="6"> </FONT>'  # between the title and the drawing
 LARGE = 150  # nodes; above it the layers of a network grow too wide to read
 Plates = Mapping[str, Sequence[str]]
 NO_PLATES: Plates = MappingProxyType({})
@@ -68,7 +69,7 @@ def _frame(sketch: Sketch, title: str) -> Iterator[str]:
     """What holds for all nodes and edges, and how the layout is searched."""
     graph = {"layout": sketch.engine, "bgcolor": PAPER, "fontname": FONT, "fontcolor": INK, "pad": "0.2"}
     graph |= {"outputorder": "edgesfirst"} | _spacing(sketch)
-    heading = {"label": bold(html(title, 80)), "labelloc": "t", "fontsize": "14"} if title else {}
+    heading = {"label": bold(html(title, 80)) + GAP, "labelloc": "t", "fontsize": "14"} if title else {}
     node = {"fontname": FONT, "fontsize": "11", "fontcolor": INK, "color": LINE, "penwidth": "1"}
     edge = {"color": LINE, "penwidth": "0.7" if sketch.large else "1", "arrowsize": "0.7"}
     for kind, values in (("graph", graph | heading), ("node", node), ("edge", edge)):
@@ -79,7 +80,7 @@ def _spacing(sketch: Sketch) -> dict[str, str]:
     if sketch.engine == "dot":  # many wide names stack better from left to right
         return {"ranksep": "0.45", "nslimit": "2", "rankdir": "LR" if sketch.large else "TB"}
     if sketch.engine == "neato":
-        return {"overlap": "prism", "splines": "true", "sep": "+8"}
+        return {"overlap": "prism", "splines": "true", "sep": "+8", "normalize": "true"}
     # A spread-out start and few passes against overlaps, coarse forces and straight lines: seconds for 2,000 nodes.
     spread = f"{0.75 * len(sketch.nodes) ** 0.5:.1f}"
     return {"overlap": "prism5", "overlap_scaling": spread, "quadtree": "fast", "splines": "line", "sep": "+4"}
