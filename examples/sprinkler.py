@@ -57,15 +57,12 @@ print("In the model:        ", pgm.d_separated(model.graph, "rain", "sprinkler")
 print("Once switched:       ", pgm.d_separated(switched.graph, "rain", "sprinkler"))
 print("Switched, grass seen:", pgm.d_separated(switched.graph, "rain", "sprinkler", given="wet"))
 
-# Draw: evidence shaded, posteriors as bars.
-print()
-print("Pictures:")
-print(pgm.plot(model).save(folder / "sprinkler.svg"))
-print(
-    pgm.plot(model, given={"wet": "yes"}, posterior=seen, title="The grass is wet").save(folder / "sprinkler-wet.png")
-)
-print(
-    pgm.plot(switched, given={"sprinkler": "on"}, posterior=done, title="do(sprinkler = on)").save(
-        folder / "sprinkler-do.png"
-    )
-)
+# Draw: what is set or seen is shaded, posteriors are bars.
+pictures = {
+    "sprinkler": pgm.plot(model),
+    "sprinkler-wet": pgm.plot(model, given={"wet": "yes"}, posterior=seen, title="The grass is wet"),
+    "sprinkler-do": pgm.plot(switched, given={"sprinkler": "on"}, posterior=done, title="do(sprinkler = on)"),
+}
+print("\nPictures:")
+for name, picture in pictures.items():
+    print(picture.save(folder / f"{name}.svg"))
