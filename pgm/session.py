@@ -41,8 +41,7 @@ class Session:
 
     def __init__(self, model: Model, query: Query, engine: Exact) -> None:
         self.model, self.query, self.engine = model, query, engine
-        first = next(model.parameters(), None) if engine.device is None else None
-        self.device = first.device if first is not None else torch.device(engine.device or "cpu")
+        self.device = self._device()
         self.widened = any(len(target) > 1 and query.observed.intersection(target) for target in query.targets)
         announce()
         self.snapshot = self._snapshot()
@@ -51,10 +50,16 @@ class Session:
     def refresh(self) -> None:
         """Take up changed parameters; a change of which ones are zero unrolls the tape again."""
         if not self.snapshot.fresh():
-            zeros = self.snapshot.values == 0
-            self.snapshot = self._snapshot()
-            if self.tape is not None and not np.array_equal(zeros, self.snapshot.values == 0):
+            zeros, device = self.snapshot.values == 0, self.device
+            self.snapshot, self.device = self._snapshot(), self._device()
+            moved = self.device != device
+            if moved or (self.tape is not None and not np.array_equal(zeros, self.snapshot.values == 0)):
                 self._prepare()
+
+    def _device(self) -> torch.device:
+        """Where to compute: as the engine says, or where the model's first parameter is."""
+        first = next(self.model.parameters(), None) if self.engine.device is None else None
+        return first.device if first is not None else torch.device(self.engine.device or "cpu")
 
     @torch.no_grad()
     def _snapshot(self) -> Snapshot:
@@ -64,6 +69,7 @@ class Session:
     def _prepare(self) -> None:
         """Plan, and choose an executor: a tape where one is possible and fits, matrix products elsewhere."""
         graph, seconds = self.model.graph, self.engine.seconds
+        self.__dict__.pop("_products_plan", None)  # it belonged to the plan before
         self.tape: TapeRunner | None = None
         self.plan = fitting_plan(graph, self.query, seconds, float("inf") if self._tape_possible() else self.memory)
         if self._tape_possible():
