@@ -77,9 +77,9 @@ console.rule("Pictures")
 asia = pgm.load(DATA / "asia.bif")
 pictures = {
     "alarm": pgm.plot(alarm, given=SEEN, posterior=after, title="ALARM: evidence and posteriors"),
-    "alarm-factors": pgm.plot(alarm, given=SEEN, view="factor", title="ALARM: factor graph"),
+    "asia-factor": pgm.plot(asia, view="factor", title="ASIA: factor graph"),
     "asia-moral": pgm.plot(asia, view="moral", title="ASIA: moral graph"),
-    "asia-junction-tree": pgm.plot(asia, view="junction", title="ASIA: junction tree"),
+    "asia-junction": pgm.plot(asia, view="junction", title="ASIA: junction tree"),
 }
 for name, picture in pictures.items():
     for suffix in ("svg", "png"):
