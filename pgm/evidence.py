@@ -140,7 +140,7 @@ def _numbers(variable: Variable, value: Tensor | np.ndarray, subject: str) -> np
 
 
 def _vector(variable: Variable, value: Any, subject: str) -> np.ndarray:
-    """A likelihood vector `[states]` or `[rows, states]`, non-negative and not all zero."""
+    """A likelihood vector `[states]` or `[rows, states]`, finite and not negative."""
     if isinstance(value, Mapping):
         value = [float(value.get(label, 0.0)) for label in _known(variable, value, subject)]
     array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value, dtype=np.float64)

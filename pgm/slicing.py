@@ -70,5 +70,5 @@ def _beyond(plan: Plan, memory: float) -> str:
         reasons.append(f"{human_bytes(needed)} (limit {human_bytes(memory)})")
     return (
         f"plan: would take {' and '.join(reasons)}: widest clique {{{quoted(plan.names(plan.clique))}}}. "
-        f"Observe one of them, ask for fewer targets, or raise Exact(memory=...)."
+        f"Observe one of them, ask for fewer targets, or raise the memory limit."
     )

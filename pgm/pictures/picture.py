@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileError
+from ..io.text import write_bytes
 from .render import render
 from .sketch import LARGE
 
@@ -57,10 +58,7 @@ class Picture:
         if suffix not in TEXT + DRAWN:
             raise FileError(f"plot: {str(path)!r} ends in {suffix!r}, expected one of {', '.join(DRAWN + TEXT)}.")
         content = self.dot.encode() if suffix in TEXT else self._drawn(suffix[1:])
-        try:
-            target.write_bytes(content)
-        except OSError as error:
-            raise FileError(f"plot: {str(path)!r} cannot be written: {error.strerror}.") from None
+        write_bytes(target, content)
         return target
 
     def _drawn(self, form: str) -> bytes:
