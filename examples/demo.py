@@ -29,7 +29,7 @@ console.print(f"{alarm.name}: {alarm.graph}")
 
 # 2. Ask. The loops are machine code, compiled by `make` or else by the first question, and kept on disk.
 console.rule("What is wrong with this patient?")
-console.print("If it is quiet here for half a minute: the loops are being compiled, the first time only.")
+console.print("(The very first question compiles the loops: half a minute of silence, once.)")
 before = pgm.infer(alarm)
 after = pgm.infer(alarm, given=SEEN)
 console.print("Seen: " + ", ".join(f"{name} {state}" for name, state in SEEN.items()))

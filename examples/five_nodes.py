@@ -15,7 +15,7 @@ folder = Path(tempfile.mkdtemp(prefix="pgm-") if "--smoke" in sys.argv else "dem
 folder.mkdir(exist_ok=True)
 
 
-def rows(table):
+def rows(table: list) -> list:
     """Add p(blue) = 1 - p(red) as the last axis."""
     return [rows(each) if isinstance(each, list) else [each, 1 - each] for each in table]
 
