@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import GraphError
-from .graph import Graph, Term
+from .graph import Graph, Structured, Term
 from .order import search_order
 
 
@@ -57,11 +57,11 @@ class Treewidth:
         return f"Treewidth({self.upper})" if self.exact else f"Treewidth({self.lower}..{self.upper})"
 
 
-def triangulate(graph: Graph, order: Sequence[str] | None = None) -> Graph:
+def triangulate(model: Structured, order: Sequence[str] | None = None) -> Graph:
     """A chordal graph that contains the moral view: one potential a maximal clique.
 
     Args:
-        graph: of any kind.
+        model: a model or a graph, of any kind.
         order: names, first eliminated first; by default a search for few table entries.
 
     Raises:
@@ -71,21 +71,21 @@ def triangulate(graph: Graph, order: Sequence[str] | None = None) -> Graph:
         >>> from pgm.variable import Variable
         >>> square = tuple(Term(pair) for pair in [("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")])
         >>> graph = Graph(tuple(Variable(name) for name in "abcd"), square)
-        >>> sorted(triangulate(graph, order="abcd").neighbours["b"])
+        >>> sorted(triangulate(graph, order=list("abcd")).neighbours["b"])
         ['a', 'c', 'd']
 
     Reference: Kjaerulff (1990).
     """
-    return Graph(graph.variables, tuple(Term(clique) for clique in junction_tree(graph, order).cliques))
+    return Graph(model.graph.variables, tuple(Term(clique) for clique in junction_tree(model, order).cliques))
 
 
-def junction_tree(graph: Graph, order: Sequence[str] | None = None) -> JunctionTree:
+def junction_tree(model: Structured, order: Sequence[str] | None = None) -> JunctionTree:
     """The junction tree that an elimination order makes.
 
     Each term's scope lies within a clique; the cliques that hold a variable are connected (running intersection).
 
     Args:
-        graph: of any kind.
+        model: a model or a graph, of any kind.
         order: names, first eliminated first; by default a search for few table entries.
 
     Raises:
@@ -100,6 +100,7 @@ def junction_tree(graph: Graph, order: Sequence[str] | None = None) -> JunctionT
 
     Reference: Blair and Peyton (1993), An introduction to chordal graphs and clique trees.
     """
+    graph = model.graph
     later = _later(graph, _order(graph, order))
     place = {name: number for number, name in enumerate(graph.names)}
     rank = {name: number for number, name in enumerate(later)}
@@ -119,11 +120,11 @@ def junction_tree(graph: Graph, order: Sequence[str] | None = None) -> JunctionT
     return JunctionTree(tuple(tuple(sorted(clique, key=place.__getitem__)) for clique in cliques), tuple(edges))
 
 
-def treewidth(graph: Graph, seconds: float = 0.2) -> Treewidth:
+def treewidth(model: Structured, seconds: float = 0.2) -> Treewidth:
     """Bounds on the treewidth: from above by the best elimination order found, from below by contracting edges.
 
     Args:
-        graph: of any kind; its moral view counts.
+        model: a model or a graph of any kind; its moral view counts.
         seconds: time budget of the order search.
 
     Example:
@@ -135,6 +136,7 @@ def treewidth(graph: Graph, seconds: float = 0.2) -> Treewidth:
 
     Reference: Gogate and Dechter (2004); Bodlaender and Koster (2011), Treewidth computations II.
     """
+    graph = model.graph
     order = _searched(graph, [2] * len(graph.names), seconds)  # equal sizes: few entries is then small width
     upper = max((len(rest) for rest in _later(graph, order).values()), default=-1)
     return Treewidth(_contraction_bound(graph), upper, order)

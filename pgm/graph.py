@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from .errors import GraphError
 from .variable import Variable, by_name, quoted
@@ -133,13 +134,18 @@ class Graph:
         """The names ordered so that parents come before children."""
         return tuple(_sorted_by_parents(self.parents))
 
-    def require(self, names: Iterable[str], subject: str) -> tuple[str, ...]:
-        """The same names as a tuple, once all are known to be variables of this graph.
+    @property
+    def graph(self) -> Graph:
+        """Itself, so that whatever asks about structure takes a model or a graph."""
+        return self
+
+    def require(self, names: str | Iterable[str], subject: str) -> tuple[str, ...]:
+        """One name or several as a tuple, once all are known to be variables of this graph.
 
         Raises:
             GraphError: naming `subject` and the first name that is no variable here.
         """
-        names = tuple(names)
+        names = (names,) if isinstance(names, str) else tuple(names)
         for name in names:
             if name not in self.by_name:
                 raise GraphError(f"{subject}: {name!r} is not a variable; there are {quoted(self.names)}.")
@@ -150,6 +156,14 @@ class Graph:
         potentials = sum(term.child is None for term in self.terms)
         parts = [f"{len(self.variables)} variables", f"{directed} arrows"]
         return f"Graph({self.kind}: " + ", ".join(parts + [f"{potentials} potentials"] * bool(potentials)) + ")"
+
+
+class Structured(Protocol):
+    """A model or a graph: what questions about structure are asked of."""
+
+    @property
+    def graph(self) -> Graph:
+        """The structure."""
 
 
 def _check_term(term: Term, known: set[str]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import numpy as np
 
 from .compiled.elimination import WEIGHTED_MIN_FILL
 from .contraction import contract
 from .graph import Graph
-from .order import RULES, WORTH_SEARCHING, search_matrix
+from .order import RULES, WORTH_SEARCHING, randomised, search_matrix
 from .order_cache import key_of, read_orders, write_orders
 from .plan import NONE, Leaf, Plan, Query, Tree
 from .relevance import Relevance, Structure, bits, mask_of, structure_of
@@ -19,6 +21,7 @@ from .relevance import Relevance, Structure, bits, mask_of, structure_of
 SECONDS_PER_ENTRY = 5e-9  # search time worth spending for each table entry that an answer will touch
 SECONDS_AT_MOST = 2.0
 WORTH_KEEPING = 0.05  # seconds of search from which its result is kept on disk
+DEARER = 4.0  # how many times the dense cost of the best plan a variant may have
 VARIABLE_OVERHEAD = 16.0  # entries that a tree costs for each variable besides its cliques
 
 
@@ -30,7 +33,7 @@ def make_plan(graph: Graph, query: Query, seconds: float | None = None) -> Plan:
         query: what is asked.
         seconds: time budget of the order search; by default in proportion to the cost of an answer, at most 2 s.
     """
-    return Plan(graph, query, Planner(graph, query, seconds).trees())
+    return Planner(graph, query, seconds).plan()
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Planner:
 
     def __init__(self, graph: Graph, query: Query, seconds: float | None) -> None:
         plain = structure_of(graph)
-        self.query = query
+        self.graph, self.query = graph, query
+        self.variant = 0
+        self.known: dict[str, list[Candidate]] = {}
         self.seconds = seconds
         self.sizes = plain.sizes
         self.weights = np.asarray(self.sizes, dtype=float)
@@ -69,7 +74,15 @@ class Planner:
         several = query.task == "marginal" and len(self.targets) > 1  # a lone target is kept in the root instead
         self.joints = [scope for _, scope in self.targets if several and len(scope) > 1]
 
-    def trees(self) -> tuple[Tree, ...]:
+    def plan(self, variant: int = 0) -> Plan:
+        """The plan found best by dense cost, or (variant 1, 2, ...) another one of about that cost.
+
+        How many entries of the tables are zero decides which of them runs fastest, and structure does not tell that.
+        """
+        self.variant = variant
+        return Plan(self.graph, self.query, self._trees())
+
+    def _trees(self) -> tuple[Tree, ...]:
         """The trees of the plan, the constants of the evidence first."""
         constants = [Leaf(self.sources[number], ()) for number in self.relevance.settled()]
         first = (contract(constants, self.sizes, ()),) if constants else ()
@@ -87,7 +100,7 @@ class Planner:
             last = scope if self.query.task in ("marginal", "maximum") else frozenset()
             if self.query.task == "maximum" and mask_of(scope) == part:
                 last = frozenset()  # nothing to sum first: any order will do
-            trees.append(self._tree(self._search(part, last), scope, evidence=True))
+            trees.append(self._tree(self._varied(self._search(part, last), last), scope, evidence=True))
         if evidence & ~part:
             trees.append(self._tree(self._search(evidence & ~part), frozenset(), evidence=True))
         return tuple(trees)
@@ -97,12 +110,12 @@ class Planner:
         parts: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
         for number, scope in self.targets:
             parts.setdefault(self.relevance.part(scope), []).append((number, scope))
-        everything = mask_of(v for part in (*parts, *self.relevance.components) for v in bits(part))
+        everything = reduce(or_, (*parts, *self.relevance.components), 0)
         single = self._greedy(everything, rules=RULES)
         chosen = [single]
         if single.cost > WORTH_SEARCHING:
             chosen = self._kept((everything, sorted(parts)), lambda: self._cheapest(single, parts))
-        return self._reading(chosen, parts)
+        return self._reading([self._varied(candidate) for candidate in chosen], parts)
 
     def _cheapest(self, single: Candidate, parts: Collection[int]) -> list[Candidate]:
         """One tree for everything or one for each group of targets, each searched as long as it is worth."""
@@ -167,14 +180,31 @@ class Planner:
         again = self._candidate(candidate.part, last, self._budget(candidate.cost), RULES)
         return again if again.cost < candidate.cost else candidate
 
+    def _varied(self, candidate: Candidate, last: Collection[int] = ()) -> Candidate:
+        """Another order for the same part, as the variant says, unless it is much dearer."""
+        if self.variant == 0 or candidate.cost <= WORTH_SEARCHING:
+            return candidate
+        variables, matrix, sizes, stage = self._matrix(candidate.part, last)
+        order, cost = randomised(matrix, sizes, stage, self.variant)
+        return (
+            Candidate(candidate.part, tuple(variables[order].tolist()), cost)
+            if cost < DEARER * candidate.cost
+            else candidate
+        )
+
     def _candidate(self, part: int, last: Collection[int], seconds: float, rules: Sequence[int]) -> Candidate:
-        cliques = [scope for scope in self.joints if not mask_of(scope) & ~part]
-        variables, matrix = self.relevance.matrix(part, cliques)
-        sizes, stage = self.weights[variables], np.zeros(len(variables), dtype=np.int64)
-        if last:
-            stage[np.isin(variables, list(last))] = 1
+        variables, matrix, sizes, stage = self._matrix(part, last)
         order, cost = search_matrix(matrix, sizes, stage, seconds, rules)
         return Candidate(part, tuple(variables[order].tolist()), cost)
+
+    def _matrix(self, part: int, last: Collection[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The variables of a part, the bit matrix of its moral graph, their sizes and their stages."""
+        cliques = [scope for scope in self.joints if not mask_of(scope) & ~part]
+        variables, matrix = self.relevance.matrix(part, cliques)
+        stage = np.zeros(len(variables), dtype=np.int64)
+        if last:
+            stage[np.isin(variables, list(last))] = 1
+        return variables, matrix, self.weights[variables], stage
 
     def _kept(self, question: object, search: Callable[[], list[Candidate]]) -> list[Candidate]:
         """What an earlier run found for the same structure and question, or what a search finds now."""
@@ -183,6 +213,11 @@ class Planner:
         key = key_of(
             self.structure.sizes, self.structure.scopes, self.structure.children, observed, question, self.seconds
         )
+        if key not in self.known:
+            self.known[key] = self._looked_up(key, search)
+        return self.known[key]
+
+    def _looked_up(self, key: str, search: Callable[[], list[Candidate]]) -> list[Candidate]:
         known = read_orders(key)
         if known:
             return [Candidate(*each) for each in known]

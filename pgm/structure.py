@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .errors import GraphError
-from .graph import Graph, Term
+from .graph import Graph, Structured, Term
 
 Names = str | Iterable[str]
 Step = tuple[str, bool]  # a variable, and whether the trail arrives at it with an arrowhead
@@ -46,14 +46,14 @@ class Separation:
         return f"Separation({trail}{self.path[-1]} is active{bar})"
 
 
-def d_separated(graph: Graph, a: Names, b: Names, given: Names = ()) -> Separation:
+def d_separated(model: Structured, a: Names, b: Names, given: Names = ()) -> Separation:
     """Whether the graph alone makes a and b independent given observed variables.
 
     A path is active when each variable on it lets it through: one where two arrowheads meet (a collider) must have
     an observed variable or a potential at or below it, any other must not be observed.
 
     Args:
-        graph: of any kind; a potential acts as an observed common child of its scope.
+        model: a model or a graph of any kind; a potential acts as an observed common child of its scope.
         a: one name or several.
         b: one name or several.
         given: names of the observed variables.
@@ -73,6 +73,7 @@ def d_separated(graph: Graph, a: Names, b: Names, given: Names = ()) -> Separati
 
     Reference: Pearl (1988), section 3.3; Shachter (1998), Bayes-ball.
     """
+    graph = model.graph
     one, other, observed = (tuple(dict.fromkeys(_names(graph, side, "d_separated"))) for side in (a, b, given))
     for name in (*one, *other):
         if (name in one) + (name in other) + (name in observed) > 1:
@@ -81,11 +82,11 @@ def d_separated(graph: Graph, a: Names, b: Names, given: Names = ()) -> Separati
     return Separation(one, other, observed, path, arrows)
 
 
-def markov_blanket(graph: Graph, names: Names) -> tuple[str, ...]:
+def markov_blanket(model: Structured, names: Names) -> tuple[str, ...]:
     """The least set that separates variables from all others: those they share a term with, in the graph's order.
 
     Args:
-        graph: of any kind.
+        model: a model or a graph, of any kind.
         names: one name or several.
 
     Raises:
@@ -99,19 +100,20 @@ def markov_blanket(graph: Graph, names: Names) -> tuple[str, ...]:
 
     Reference: Pearl (1988), section 3.2.
     """
+    graph = model.graph
     inside = set(_names(graph, names, "markov_blanket"))
     around = {other for name in inside for other in graph.neighbours[name]} - inside
     return tuple(name for name in graph.names if name in around)
 
 
-def ancestral(graph: Graph, names: Names) -> Graph:
+def ancestral(model: Structured, names: Names) -> Graph:
     """The smallest sub-graph whose terms alone give the same distribution of the named variables.
 
     In a directed graph: the variables and their ancestors. A potential counts as an observed common child, so one
     that weighs on the variables or on their descendants brings in its scope and the ancestors of that.
 
     Args:
-        graph: of any kind.
+        model: a model or a graph, of any kind.
         names: one name or several.
 
     Raises:
@@ -126,6 +128,7 @@ def ancestral(graph: Graph, names: Names) -> Graph:
 
     Reference: Lauritzen (1996), Graphical Models, section 2.1.
     """
+    graph = model.graph
     waiting = list(_names(graph, names, "ancestral"))
     weighed = _weighed(graph)
     links = _links(graph)
@@ -139,7 +142,7 @@ def ancestral(graph: Graph, names: Names) -> Graph:
     return Graph(variables, tuple(term for term in graph.terms if term.scope and kept.issuperset(term.scope)))
 
 
-def moral(graph: Graph) -> Graph:
+def moral(model: Structured) -> Graph:
     """The undirected view: each conditional becomes a potential of the same scope, so that parents are married.
 
     Example:
@@ -150,11 +153,11 @@ def moral(graph: Graph) -> Graph:
 
     Reference: Lauritzen and Spiegelhalter (1988).
     """
-    return Graph(graph.variables, tuple(Term(term.scope) for term in graph.terms))
+    return Graph(model.graph.variables, tuple(Term(term.scope) for term in model.graph.terms))
 
 
 def _names(graph: Graph, names: Names, subject: str) -> tuple[str, ...]:
-    return graph.require([names] if isinstance(names, str) else names, subject)
+    return graph.require(names, subject)
 
 
 def _links(graph: Graph) -> dict[str, list[tuple[str, str]]]:

@@ -8,11 +8,11 @@ from typing import Any
 import networkx as nx
 
 from .errors import GraphError
-from .graph import Graph, Term
+from .graph import Graph, Structured, Term
 from .variable import Variable
 
 
-def to_networkx(graph: Graph, view: str = "directed") -> Any:
+def to_networkx(model: Structured, view: str = "directed") -> Any:
     """One view of the graph for networkx.
 
     Nodes of variables are their names, with attributes `kind="variable"`, `states` and `conditional` (whether the
@@ -23,7 +23,7 @@ def to_networkx(graph: Graph, view: str = "directed") -> Any:
     - `factor`: a Graph, between variables and terms; terms are numbered nodes with `kind="factor"`, `label`, `child`.
 
     Args:
-        graph: of any kind.
+        model: a model or a graph, of any kind.
         view: `directed`, `moral` or `factor`.
 
     Raises:
@@ -37,6 +37,7 @@ def to_networkx(graph: Graph, view: str = "directed") -> Any:
 
     Reference: Kschischang, Frey and Loeliger (2001), Factor graphs and the sum-product algorithm.
     """
+    graph = model.graph
     if view not in ("directed", "moral", "factor"):
         raise GraphError(f"to_networkx: view is {view!r}, expected 'directed', 'moral' or 'factor'.")
     result = nx.DiGraph() if view == "directed" else nx.Graph()

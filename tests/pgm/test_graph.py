@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgm.chordal import junction_tree, treewidth, triangulate
+from pgm.conditionals import Tabular
 from pgm.errors import GraphError
 from pgm.graph import Graph, Term
+from pgm.model import BayesianNetwork
+from pgm.structure import ancestral, d_separated, markov_blanket, moral
 from pgm.variable import Variable
+from pgm.views import to_networkx
 
 A, B, C, D = (Variable(name) for name in "abcd")
 
@@ -128,3 +133,24 @@ def test_what_is_wrong_is_said(case: str) -> None:
     with pytest.raises(GraphError) as caught:
         make()
     assert str(caught.value) == text
+
+
+def test_a_name_alone_is_one_name() -> None:
+    rain = Variable("rain")
+    assert Graph((rain, A), ()).require("rain", "mpe") == ("rain",)
+    with pytest.raises(GraphError, match=r"^mpe: 'wet' is not a variable; there are 'rain', 'a'\.$"):
+        Graph((rain, A), ()).require("wet", "mpe")
+
+
+def test_questions_about_structure_take_a_model_or_its_graph() -> None:
+    rain, wet, slip = Variable("rain"), Variable("wet"), Variable("slip")
+    even = [[0.5, 0.5], [0.5, 0.5]]
+    model = BayesianNetwork(Tabular(rain, [], [0.5, 0.5]), Tabular(wet, [rain], even), Tabular(slip, [wet], even))
+    assert d_separated(model, "rain", "slip") == d_separated(model.graph, "rain", "slip")
+    assert markov_blanket(model, "wet") == ("rain", "slip")
+    assert ancestral(model, "wet").names == ("rain", "wet")
+    assert moral(model) == moral(model.graph)
+    assert triangulate(model) == triangulate(model.graph)
+    assert junction_tree(model) == junction_tree(model.graph)
+    assert treewidth(model) == treewidth(model.graph)
+    assert dict(to_networkx(model).edges) == dict(to_networkx(model.graph).edges)
