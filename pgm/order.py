@@ -72,9 +72,17 @@ def search_matrix(
     trial = 0
     while least > WORTH_SEARCHING and time.monotonic() < deadline:
         trial += 1
-        order, cost = eliminate(matrix, sizes, stage, trial % 3, _temperature(trial), trial, least)
+        order, cost = randomised(matrix, sizes, stage, trial, least)
         best, least = (order, cost) if cost < least else (best, least)
     return best, least
+
+
+def randomised(
+    matrix: np.ndarray, sizes: np.ndarray, stage: np.ndarray, trial: int, limit: float = np.inf
+) -> tuple[np.ndarray, float]:
+    """One randomised greedy run, another one for each trial number; of infinite cost when it passes the limit."""
+    found: tuple[np.ndarray, float] = eliminate(matrix, sizes, stage, trial % 3, _temperature(trial), trial, limit)
+    return found
 
 
 def _temperature(trial: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,16 +18,21 @@ from .engines.exact import Exact
 from .errors import PlanError
 from .parameters import Snapshot, snapshot
 from .plan import DENSE_BYTES, Plan, Query
+from .planner import Planner
 from .run_products import ProductsRunner, widen
 from .run_tape import TapeRunner
 from .slicing import fitting_plan
-from .tape import layout_of, make_tape
+from .tape import Tape, layout_of, make_tape
 
 if TYPE_CHECKING:
     from .model import Model
 
 TAPE_BYTES = 24.0  # bytes a multiply-add may take while unrolling
 SMALL = 2**20
+WORTH_VARYING, TOO_LONG_TO_VARY = 3e4, 2e6  # multiply-adds of a tape between which another order may pay
+SPARSE = 0.25  # share of the dense operations that a tape has where zeros matter
+SECONDS_AN_OPERATION = 2e-7  # search time for a shorter tape, for each multiply-add of the first one
+PATIENCE, SHORTER = 10, 0.8  # other orders tried in vain before giving up; how much shorter a tape must be
 NO_SOFT = np.zeros(0)
 
 
@@ -71,19 +77,40 @@ class Session:
         graph, seconds = self.model.graph, self.engine.seconds
         self.__dict__.pop("_products_plan", None)  # it belonged to the plan before
         self.tape: TapeRunner | None = None
-        self.plan = fitting_plan(graph, self.query, seconds, float("inf") if self._tape_possible() else self.memory)
         if self._tape_possible():
+            planner = Planner(graph, self.query, seconds)
+            self.plan = fitting_plan(graph, self.query, seconds, float("inf"), planner)
             small = self.plan.operations < SMALL  # then there is no need to ask how much memory is free
-            limit = int(SMALL if small else min(self.memory / TAPE_BYTES, 2e9))
-            found = make_tape(self.plan, layout_of(self.plan), self.snapshot.values, limit)
+            found = self._unrolled(self.plan, int(SMALL if small else min(self.memory / TAPE_BYTES, 2e9)))
             if found is not None:
-                text = f"a tape of {found.operations:,} multiply-adds over {found.entries:,} entries"
-                self.plan = replace(self.plan, executor=text, bytes_planned=found.peak_bytes)
-                self.tape = TapeRunner(self.plan, found)
-                self.buffers = [(np.empty(found.entries), np.empty(found.entries))]
+                self.plan, tape = self._sparsest(planner, found)
+                self.tape = TapeRunner(self.plan, tape)
+                self.buffers = [(np.empty(tape.entries), np.empty(tape.entries))]
                 return
-            self.plan = fitting_plan(graph, self.query, seconds, self.memory)
+        self.plan = fitting_plan(graph, self.query, seconds, self.memory)
         self.plan = replace(self.plan, executor=f"matrix products on {self.device}")
+
+    def _unrolled(self, plan: Plan, limit: int) -> tuple[Plan, Tape] | None:
+        """The plan, which now says so, with its tape; None when that takes more than the limit."""
+        tape = make_tape(plan, layout_of(plan), self.snapshot.values, limit)
+        if tape is None:
+            return None
+        text = f"a tape of {tape.operations:,} multiply-adds over {tape.entries:,} entries"
+        return replace(plan, executor=text, bytes_planned=tape.peak_bytes), tape
+
+    def _sparsest(self, planner: Planner, first: tuple[Plan, Tape]) -> tuple[Plan, Tape]:
+        """The plan with the shortest tape among a few of about equal dense cost, where zeros make tapes short."""
+        best, operations = first, first[1].operations
+        if not WORTH_VARYING < operations < min(SPARSE * first[0].operations, TOO_LONG_TO_VARY):
+            return first
+        deadline = time.monotonic() + SECONDS_AN_OPERATION * operations
+        variant, last = 0, 0
+        while time.monotonic() < deadline and variant < last + PATIENCE:
+            variant += 1
+            other = self._unrolled(planner.plan(variant), int(SHORTER * best[1].operations))
+            if other is not None and other[1].operations < SHORTER * best[1].operations:
+                best, last = other, variant
+        return best
 
     @cached_property
     def memory(self) -> float:

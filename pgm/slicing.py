@@ -10,23 +10,26 @@ from .engines.exact import OPERATIONS_AT_MOST
 from .errors import PlanError
 from .graph import Graph
 from .plan import DENSE_BYTES, Plan, Query, human_bytes, space
-from .planner import make_plan
+from .planner import Planner, make_plan
 from .variable import quoted
 
 CANDIDATES = 6  # variables tried at each cut
 
 
-def fitting_plan(graph: Graph, query: Query, seconds: float | None, memory: float) -> Plan:
+def fitting_plan(
+    graph: Graph, query: Query, seconds: float | None, memory: float, planner: Planner | None = None
+) -> Plan:
     """A plan within the memory limit, sliced where needed.
 
     Args:
         graph, query, seconds: as for `make_plan`.
         memory: bytes that the dense tensors of one row may take.
+        planner: what has planned this query before, if anything has.
 
     Raises:
         PlanError: when even the sliced plan is beyond 2^42 operations.
     """
-    plan = make_plan(graph, query, seconds)
+    plan = (planner or Planner(graph, query, seconds)).plan()
     while DENSE_BYTES * plan.entries > memory and plan.operations <= OPERATIONS_AT_MOST:
         cut = _best_cut(graph, plan, memory)
         if cut is None:
