@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .errors import EvidenceError, ShapeError
 from .factor import Factor
 from .terms import Local, Numbers, TableLike, read_numbers, read_table
-from .variable import Variable, quoted
+from .variable import Variable, quoted, sequence, title
 
 ROW_TOLERANCE = 1e-6  # how far a row of probabilities may sum from 1
 CHILD_LAST = "; the child is the last axis"
@@ -21,7 +21,8 @@ class Conditional(Local):
     """p(child given the rest of the scope); abstract."""
 
     def __init__(self, child: Variable, given: Sequence[Variable]) -> None:
-        super().__init__((*given, child), f"{type(self).__name__}({child.name})")
+        subject = title(type(self).__name__, [child])
+        super().__init__((*sequence(given, subject, "given"), child), subject)
 
     @property
     def child(self) -> Variable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,11 @@ def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:
     """State numbers from one label, from labels, or from an integer array."""
     if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "iub"):
         return _numbers(variable, value, subject)
+    if isinstance(value, (Mapping, Set)):
+        raise EvidenceError(
+            f"{subject}: evidence for {variable.name!r} is {value!r}, expected a label, or a list of labels. "
+            "Weights on the states go to likelihood or jeffrey."
+        )
     if isinstance(value, str) or not isinstance(value, Iterable):
         return np.array(MISSING if _absent(value) else _number(variable, value, subject))
     return np.array([MISSING if _absent(each) else _number(variable, each, subject) for each in value], dtype=np.int64)

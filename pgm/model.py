@@ -40,7 +40,10 @@ class Model(nn.Module):
         super().__init__()
         for term in terms:
             if not isinstance(term, Local):
-                raise GraphError(f"{type(self).__name__}: {term!r} is no conditional or potential.")
+                kind = type(self).__name__
+                raise GraphError(
+                    f"{kind}: {term!r} is no conditional or potential; give them one by one, {kind}(a, b)."
+                )
         self.terms = nn.ModuleList(terms)
         self.name = name
         self.sessions = Sessions()

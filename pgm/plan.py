@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import log2, prod
-from typing import Literal
+from typing import Literal, get_args
 
+from .errors import PlanError
 from .graph import Graph
 
 Task = Literal["marginal", "log_evidence", "maximum", "sample"]
+TASKS: tuple[Task, ...] = get_args(Task)
 DENSE_BYTES = 8 * 3  # a number, and the copies that a contraction makes of its operands
 NONE = -1  # a step without a right operand; a leaf without a term
 
@@ -34,6 +36,10 @@ class Query:
     targets: tuple[tuple[int, ...], ...] = ()
     observed: frozenset[int] = frozenset()
     soft: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise PlanError(f"Query: task is {self.task!r}, expected one of {', '.join(map(repr, TASKS))}.")
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Tree:
         return (*self.scopes[step.left], *(v for v in right if v not in self.scopes[step.left]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """How a query will be answered; prints steps, operations, memory and the widest clique.
 
@@ -164,6 +170,10 @@ class Plan:
     def names(self, scope: Iterable[int]) -> tuple[str, ...]:
         """Variable numbers as names."""
         return tuple(self.graph.names[v] for v in scope)
+
+    def __repr__(self) -> str:
+        size = f"2^{log2(max(self.operations, 1)):.1f} multiply-adds, {human_bytes(self.peak_bytes)}"
+        return f"Plan({self.query.task} of {len(self.query.targets)} targets, {size})"
 
     def __str__(self) -> str:
         steps = sum(len(tree.steps) for tree in self.trees)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import GraphError
+from .errors import EvidenceError, GraphError
 from .variable import Variable, quoted
 
 if TYPE_CHECKING:
@@ -113,10 +114,16 @@ class Posterior:
             return values if len(target) == 1 else values.reshape(*self.batch, *(v.size for v in target))
         number = answers.index.get(names[:1])
         if number is None or len(names) != 2:
-            asked = quoted([" ".join(names) for names in answers.index])
-            raise GraphError(f"Posterior: {names} was not asked for; there are {asked}.")
-        place = answers.places[number] + answers.targets[number][0].number(names[1])
-        return torch.from_numpy(np.asarray(self._flat[..., place]))
+            asked = quoted([", ".join(names) for names in answers.index])
+            wanted = names[0] if len(names) == 1 else names
+            raise GraphError(f"Posterior: {wanted!r} was not asked for; there are {asked}. Name it in the targets.")
+        variable = answers.targets[number][0]
+        if str(names[1]) not in variable.domain.numbers:
+            raise EvidenceError(
+                f"Posterior: {variable.name!r} has no state {names[1]!r}; its states are {quoted(variable.states)}. "
+                "A joint has to be named in the targets."
+            )
+        return torch.from_numpy(np.asarray(self._flat[..., answers.places[number] + variable.number(names[1])]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -126,24 +133,43 @@ class Posterior:
         return {v.name: _labelled(v, self[v.name].argmax(-1)) for v in self.variables}
 
     def table(self) -> dict[str, dict[str, Any]]:
-        """Nested dicts: variable, then label, then the probability (a list of them for a batch)."""
-        return {v.name: dict(zip(v.states, self[v.name].movedim(-1, 0).tolist(), strict=True)) for v in self.variables}
+        """Nested dicts: target, then label, then the probability (a list of them for a batch).
+
+        Joint targets and their joint states are written with commas: `post.table()["rain, wet"]["no, yes"]`.
+        """
+        return {
+            name: dict(zip(labels, values.movedim(-1, 0).tolist(), strict=True))
+            for name, labels, values in self._flat_targets()
+        }
+
+    def _flat_targets(self) -> list[tuple[str, tuple[str, ...], Tensor]]:
+        """For each target its name, the labels of its joint states, and their probabilities `[*batch, labels]`."""
+        found = []
+        for number, target in enumerate(self._answers.targets):
+            low, high = self._answers.places[number : number + 2]
+            name, labels = (
+                ", ".join(v.name for v in target),
+                tuple(", ".join(row) for row in product(*(v.states for v in target))),
+            )
+            found.append((name, labels, torch.from_numpy(self._flat[..., low:high])))
+        return found
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row a row of evidence, one column a (variable, state); needs pandas."""
+        """One row a row of evidence, one column a (target, state), joints as in `table`; needs pandas."""
         import pandas
 
-        columns = pandas.MultiIndex.from_tuples([(v.name, s) for v in self.variables for s in v.states])
-        rows = [self[v.name].reshape(-1, v.size).numpy() for v in self.variables]
-        return pandas.DataFrame(np.concatenate(rows, axis=1), columns=columns)
+        names = [(name, label) for name, labels, _ in self._flat_targets() for label in labels]
+        columns = pandas.MultiIndex.from_arrays([[each[side] for each in names] for side in (0, 1)])
+        return pandas.DataFrame(np.atleast_2d(self._flat), columns=columns)
 
     def __str__(self) -> str:
         if self.batch:
             return repr(self)
-        width = max((len(name) for name in self.names), default=0)
+        targets = self._flat_targets()
+        width = max((len(name) for name, _, _ in targets), default=0)
         lines = [
-            f"{v.name:<{width}}  " + "  ".join(f"{s} {p:.4f}" for s, p in _shown(v, self[v.name]))
-            for v in self.variables
+            f"{name:<{width}}  " + "  ".join(f"{label} {p:.4f}" for label, p in _shown(labels, values))
+            for name, labels, values in targets
         ]
         return "\n".join([*lines, f"log evidence {float(self.log_evidence):.4f}"])
 
@@ -155,7 +181,7 @@ class Posterior:
         """Bars in a notebook."""
         if self.batch:
             return f"<code>{escape(repr(self))}</code>"
-        rows = "".join(_html_row(v, self[v.name]) for v in self.variables)
+        rows = "".join(_html_row(*target) for target in self._flat_targets())
         caption = f"log evidence {float(self.log_evidence):.4f}"
         return f"<table><caption>{caption}</caption>{rows}</table>"
 
@@ -165,23 +191,23 @@ def _labelled(variable: Variable, numbers: Tensor) -> str | list[str]:
     return found if numbers.dim() else found[0]
 
 
-def _shown(variable: Variable, values: Tensor, limit: int = 6) -> list[tuple[str, float]]:
+def _shown(labels: tuple[str, ...], values: Tensor, limit: int = 6) -> list[tuple[str, float]]:
     """Labels and probabilities, in order; of more than `limit` states only the most probable ones."""
-    pairs = list(zip(variable.states, values.tolist(), strict=True))
+    pairs = list(zip(labels, values.tolist(), strict=True))
     if len(pairs) <= limit:
         return pairs
     kept = {label for label, _ in sorted(pairs, key=lambda pair: -pair[1])[:limit]}
     return [pair for pair in pairs if pair[0] in kept]
 
 
-def _html_row(variable: Variable, values: Tensor) -> str:
+def _html_row(name: str, labels: tuple[str, ...], values: Tensor) -> str:
     cells = "".join(
         f"<div style='display:flex;align-items:center;gap:.5em'><span style='min-width:6em'>{escape(label)}</span>"
         f"<span style='display:inline-block;height:.8em;width:{100 * p:.1f}px;background:#4477aa'></span>"
         f"<span>{100 * p:.1f} %</span></div>"
-        for label, p in _shown(variable, values, 12)
+        for label, p in _shown(labels, values, 12)
     )
-    return f"<tr><th style='vertical-align:top;text-align:left'>{escape(variable.name)}</th><td>{cells}</td></tr>"
+    return f"<tr><th style='vertical-align:top;text-align:left'>{escape(name)}</th><td>{cells}</td></tr>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,8 +217,7 @@ class Explanation:
     Args:
         variables: what was maximised over.
         states: state numbers, `[*batch, k, variables]`, -1 where there are fewer than k with positive probability.
-        log_prob: log of each one's weight with everything else summed out, in nats, `[*batch, k]`.
-        log_evidence: `[*batch]`, or None when it was not needed; then `log_prob` is joint with the evidence.
+        log_prob: log of each one's weight, evidence included and all else summed out, in nats, `[*batch, k]`.
 
     Example:
         >>> from pgm import BayesianNetwork, Tabular, Variable, mpe

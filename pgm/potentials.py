@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .errors import ShapeError
 from .factor import Factor
 from .terms import Local, Numbers, TableLike, read_numbers, read_table
-from .variable import Variable
+from .variable import Variable, sequence, title
 
 Feature = Callable[..., float] | Sequence[Any] | np.ndarray | Tensor  # of labels, or a table over the scope
 
@@ -22,7 +22,8 @@ class Potential(Local):
     """A non-negative function of its scope; abstract."""
 
     def __init__(self, scope: Sequence[Variable]) -> None:
-        super().__init__(scope, f"{type(self).__name__}({', '.join(v.name for v in scope)})")
+        listed = sequence(scope, type(self).__name__, "scope")
+        super().__init__(listed, title(type(self).__name__, listed))
 
     @property
     def subject(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .errors import ShapeError
+from .errors import GraphError, ShapeError
 from .factor import Factor, axes
 from .variable import Variable, by_name
 
@@ -30,6 +30,9 @@ class Local(nn.Module, ABC):
 
     def __init__(self, scope: Sequence[Variable], subject: str) -> None:
         super().__init__()
+        for variable in scope:
+            if not isinstance(variable, Variable):
+                raise GraphError(f"{subject}: {variable!r} is no Variable; make one with Variable(name, states).")
         if len(by_name(scope)) < len(scope):
             raise ShapeError(f"{subject}: scope {[v.name for v in scope]} lists a variable twice.")
         self.scope = tuple(scope)

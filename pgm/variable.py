@@ -112,6 +112,8 @@ def _finite(name: str, domain: Finite | Sequence[object] | int) -> Finite:
         return domain
     if isinstance(domain, str):
         raise GraphError(f"Variable({name}): states are the text {domain!r}, expected a list of labels or a number.")
+    if not isinstance(domain, (int, Iterable)):
+        raise GraphError(f"Variable({name}): states are {domain!r}, expected a list of labels or a whole number.")
     try:
         return Finite(range(domain) if isinstance(domain, int) else domain)
     except GraphError as error:
@@ -128,6 +130,32 @@ def quoted(names: Iterable[str], limit: int = 8) -> str:
     names = list(names)
     shown = ", ".join(repr(name) for name in names[:limit])
     return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def title(kind: str, variables: Iterable[object]) -> str:
+    """How messages name a term: its kind and the names of its variables, whatever was given for them.
+
+    Example:
+        >>> title("Table", [Variable("rain"), "wet"])
+        'Table(rain, wet)'
+    """
+    names = (each.name if isinstance(each, Variable) else str(each) for each in variables)
+    return f"{kind}({', '.join(names)})"
+
+
+def sequence(variables: Sequence[Variable] | Variable, subject: str, what: str) -> tuple[Variable, ...]:
+    """Variables as a tuple.
+
+    Raises:
+        GraphError: when a lone variable or a name is given for a list of variables.
+
+    Example:
+        >>> sequence([Variable("rain", ["no", "yes"])], "Table", "scope")
+        (Variable('rain', ['no', 'yes']),)
+    """
+    if isinstance(variables, (Variable, str)):
+        raise GraphError(f"{subject}: {what} is {variables!r}, expected a list of variables.")
+    return tuple(variables)
 
 
 def by_name(variables: Iterable[Variable]) -> dict[str, Variable]:

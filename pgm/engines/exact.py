@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import torch
@@ -26,6 +27,9 @@ class Exact:
         executor: 'tape' (unrolled multiply-adds, on the CPU in float64), 'products' (batched matrix products, any
             device) or 'auto'.
 
+    Raises:
+        PlanError: when an option is not one of these.
+
     Example:
         >>> Exact(memory=2e9)
         Exact(memory=2000000000.0, seconds=None, dtype=torch.float64, device=None, executor='auto')
@@ -40,8 +44,14 @@ class Exact:
     def __post_init__(self) -> None:
         if self.executor not in ("auto", "tape", "products"):
             raise PlanError(f"Exact: executor is {self.executor!r}, expected 'auto', 'tape' or 'products'.")
-        if self.memory is not None and not self.memory > 0:
+        if self.memory is not None and not (isinstance(self.memory, Real) and self.memory > 0):
             raise PlanError(f"Exact: memory is {self.memory!r} bytes, expected a positive number.")
+        if self.seconds is not None and not (isinstance(self.seconds, Real) and self.seconds >= 0):
+            raise PlanError(f"Exact: seconds is {self.seconds!r}, expected a number that is not negative.")
+        if self.dtype not in (torch.float64, torch.float32):
+            raise PlanError(f"Exact: dtype is {self.dtype!r}, expected torch.float64 or torch.float32.")
+        if self.executor == "tape" and self.dtype != torch.float64:
+            raise PlanError(f"Exact: a tape works in torch.float64, not {self.dtype}; use executor='products'.")
 
     def bytes_allowed(self) -> float:
         """The memory limit in bytes."""

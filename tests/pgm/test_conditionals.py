@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pgm.causes import NoisyAnd, NoisyMax, NoisyOr
 from pgm.conditionals import Conditional, Deterministic, Logistic, Tabular
-from pgm.errors import ShapeError
+from pgm.errors import GraphError, ShapeError
+from pgm.potentials import Pairwise, Table
 from pgm.variable import Variable
 
 YES = ["no", "yes"]
@@ -318,3 +319,31 @@ def test_what_is_no_table_is_said() -> None:
         ShapeError, match=r"^Tabular\(wet\): table is not an array of numbers .*\(2, 2\) = \[rain, wet\]"
     ):
         Tabular(WET, [RAIN], [[0.5, 0.5], [1.0]])
+
+
+NO_VARIABLES = {
+    "name as child": (
+        lambda: Tabular("rain", [], [0.8, 0.2]),
+        "Tabular(rain): 'rain' is no Variable; make one with Variable(name, states).",
+    ),
+    "lone parent": (
+        lambda: Tabular(WET, RAIN, [[0.9, 0.1], [0.2, 0.8]]),
+        "Tabular(wet): given is Variable('rain', ['no', 'yes']), expected a list of variables.",
+    ),
+    "lone scope": (
+        lambda: Table(RAIN, [1, 2]),
+        "Table: scope is Variable('rain', ['no', 'yes']), expected a list of variables.",
+    ),
+    "name in a scope": (
+        lambda: Pairwise("rain", WET, 1.0),
+        "Pairwise(rain, wet): 'rain' is no Variable; make one with Variable(name, states).",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_VARIABLES)
+def test_what_is_no_variable_is_said(case: str) -> None:
+    make, text = NO_VARIABLES[case]
+    with pytest.raises(GraphError) as caught:
+        make()
+    assert str(caught.value) == text

@@ -334,3 +334,13 @@ def test_no_rows_are_no_answers() -> None:
     assert (post["a", "b"].shape, post["b"].shape, post.log_evidence.shape) == ((0, 2, 2), (0, 2), (0,))
     assert log_evidence(chain(), given={"c": []}).shape == (0,)
     assert mpe(chain(), given={"c": []}).states.shape == (0, 1, 3)
+
+
+@pytest.mark.parametrize("value", [{"no": 0.5, "yes": 0.5}, {"yes"}])
+def test_weights_and_sets_are_no_states(value: object) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        infer(chain(), given={"a": value})
+    assert str(caught.value) == (
+        f"infer: evidence for 'a' is {value!r}, expected a label, or a list of labels. "
+        "Weights on the states go to likelihood or jeffrey."
+    )

@@ -195,6 +195,19 @@ def test_a_data_frame_of_answers() -> None:
     assert frame["rain", "yes"][1] == pytest.approx(0.2 * 0.01 / (0.2 * 0.01 + 0.8 * 0.4))
 
 
+def test_joints_are_printed_and_tabled_too() -> None:
+    post = infer(lawn(), [("rain", "wet"), "sprinkler"], given={"sprinkler": "yes"})
+    joint, table = post["rain", "wet"], post.table()
+    assert list(table) == ["rain, wet", "sprinkler"]
+    assert table["rain, wet"]["yes, no"] == joint[1, 0].item()
+    frame = post.to_dataframe()
+    assert frame["rain, wet", "no, yes"].tolist() == [joint[0, 1].item()]
+    assert frame["rain, wet"].sum(axis=1).tolist() == pytest.approx([1])
+    assert f"no, yes {float(joint[0, 1]):.4f}" in str(post).splitlines()[0]
+    assert "rain, wet" in post._repr_html_()
+    assert infer(lawn(), []).to_dataframe().shape == (1, 0)
+
+
 def test_a_notebook_shows_bars_and_escapes_names() -> None:
     odd = Variable("<b>", ["a&b", "c"])
     html = infer(BayesianNetwork(Tabular(odd, [], [0.25, 0.75])))._repr_html_()
@@ -221,9 +234,11 @@ def test_what_cannot_be_asked_is_said() -> None:
         with pytest.raises(GraphError, match=f"^{re.escape(message)}$"):
             infer(model, asked)
     post: Posterior = infer(model, ["rain"])
-    with pytest.raises(GraphError, match=r"^Posterior: \('wet',\) was not asked for; there are 'rain'\.$"):
+    with pytest.raises(GraphError, match=r"^Posterior: 'wet' was not asked for; there are 'rain'\. Name it in the "):
         post["wet"]
-    with pytest.raises(EvidenceError, match="'rain' is 'maybe'; its states are 'no', 'yes'"):
+    with pytest.raises(
+        EvidenceError, match="^Posterior: 'rain' has no state 'maybe'; its states are 'no', 'yes'. A joint has to"
+    ):
         post["rain", "maybe"]
 
 

@@ -170,7 +170,10 @@ def other_rain() -> Tabular:
 
 
 WRONG = {
-    "no term": (lambda: Model(RAIN), "Model: Variable('rain', ['no', 'yes']) is no conditional or potential."),
+    "no term": (
+        lambda: Model(RAIN),
+        "Model: Variable('rain', ['no', 'yes']) is no conditional or potential; give them one by one, Model(a, b).",
+    ),
     "two conditionals": (
         lambda: Model(Tabular(RAIN, [], [0.8, 0.2]), Tabular(RAIN, [], [0.5, 0.5])),
         "Graph: 'rain' has two conditionals; keep one, or make the other a potential.",

@@ -269,3 +269,34 @@ def test_an_oracle_of_its_own(seed: int) -> None:
         state = dict(zip(model.graph.names, world, strict=True))
         factors = [factor.values[tuple(state[name] for name in factor.names)].item() for factor in model.factors()]
         assert joint[world].item() == pytest.approx(prod(factors), rel=1e-13)
+
+
+OPTIONS = {
+    "memory": (lambda: Exact(memory="2GB"), "Exact: memory is '2GB' bytes, expected a positive number."),
+    "seconds": (lambda: Exact(seconds=-1), "Exact: seconds is -1, expected a number that is not negative."),
+    "dtype": (
+        lambda: Exact(dtype=torch.int64),
+        "Exact: dtype is torch.int64, expected torch.float64 or torch.float32.",
+    ),
+    "tape": (
+        lambda: Exact(executor="tape", dtype=torch.float32),
+        "Exact: a tape works in torch.float64, not torch.float32; use executor='products'.",
+    ),
+    "task": (
+        lambda: plan_for(lawn(), task="mpe"),
+        "Query: task is 'mpe', expected one of 'marginal', 'log_evidence', 'maximum', 'sample'.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_options_that_are_none_are_said(case: str) -> None:
+    make, text = OPTIONS[case]
+    with pytest.raises(PlanError) as caught:
+        make()
+    assert str(caught.value) == text
+
+
+def test_a_plan_shows_itself_in_a_line() -> None:
+    plan = plan_for(lawn(), ["rain"], given=["wet"])
+    assert re.fullmatch(r"Plan\(marginal of 1 targets, 2\^\d+\.\d multiply-adds, [\d.]+ \w+\)", repr(plan))
