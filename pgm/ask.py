@@ -69,7 +69,7 @@ def infer(
     quick = model.sessions.kept.get(key)
     found = quick.row(given) if quick is not None else None
     if found is not None:
-        model.sessions.kept.move_to_end(key)
+        model.sessions.touch(key)
         return found
     if impossible not in ("raise", "nan"):
         raise EvidenceError(f"infer: impossible is {impossible!r}, expected 'raise' or 'nan'.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Any
 
 KEPT = 64
@@ -17,12 +18,18 @@ class Sessions:
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What is kept under the key; made when it is not there."""
-        if key not in self.kept:
-            self.kept[key] = make()
+        found = self.kept.get(key)
+        if found is None:
+            found = self.kept[key] = make()
             if len(self.kept) > KEPT:
                 self.kept.popitem(last=False)
-        self.kept.move_to_end(key)
-        return self.kept[key]
+        self.touch(key)
+        return found
+
+    def touch(self, key: Hashable) -> None:
+        """Count what is kept under the key as used now."""
+        with suppress(KeyError):  # another thread may have made it go meanwhile
+            self.kept.move_to_end(key)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Sessions:
         return Sessions()
