@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .engines.exact import Exact
-from .errors import EvidenceError, GraphError
+from .errors import EvidenceError, GraphError, PlanError
 from .evidence import Evidence, Given, Likelihood, columns_of, patterns, read_evidence
 from .gradient import differentiable
 from .model import Model
@@ -44,11 +44,12 @@ def infer(
     Args:
         model: any finite model.
         targets: names, and tuples of names for joints; all variables when None.
-        given: observed states: a label, a list of labels or an integer tensor (-1 is missing) for each variable, or a
-            DataFrame.
+        given: observed states: a label, a list of labels or an integer tensor or array of state numbers (-1 is missing)
+            for each variable, or a DataFrame of labels.
         likelihood: virtual evidence: for each variable a vector proportional to p(observation | state), `[states]`
             or `[rows, states]`, multiplied in.
-        jeffrey: soft evidence: for each variable the distribution that its posterior must have.
+        jeffrey: soft evidence: for each variable the distribution that its posterior must have; `log_evidence` is then
+            that of likelihoods with a largest entry of 1 which have the same effect.
         engine: options of the exact engine.
         impossible: what a row of probability 0 does: raise, or give NaN for that row.
 
@@ -87,7 +88,10 @@ def infer(
 
 def _listed(targets: Iterable[Target] | str) -> tuple[Target, ...]:
     """Targets in a form that can be compared: a lone name stands for itself."""
-    return (targets,) if isinstance(targets, str) else tuple(t if isinstance(t, str) else tuple(t) for t in targets)
+    try:
+        return (targets,) if isinstance(targets, str) else tuple(t if isinstance(t, str) else tuple(t) for t in targets)
+    except TypeError:
+        raise GraphError(f"targets: {targets!r} are no targets; give names, and tuples of names for joints.") from None
 
 
 class Quick:
@@ -99,6 +103,11 @@ class Quick:
         self.encoders = [(variables[v].name, dict(variables[v].domain.numbers)) for v in sorted(evidence.hard)]
         self.answers = _answers(model, scopes, self.session)
         self.possible = self.session.tape is not None and not self.session.widened
+
+    @property
+    def nbytes(self) -> float:
+        """Memory that is held between questions."""
+        return self.session.nbytes
 
     def row(self, given: Mapping[str, Any] | None) -> Posterior | None:
         """The posterior of one row of labels, or None when this is not such a row (or has probability 0)."""
@@ -319,6 +328,8 @@ def plan_for(
 
 def session(model: Model, query: Query, engine: Exact) -> Session:
     """The compiled question, kept with the model and up to date with its parameters."""
+    if not isinstance(engine, Exact):
+        raise PlanError(f"engine is {engine!r}, expected an engine such as Exact().")
     found: Session = model.sessions.get((query, engine), lambda: Session(model, query, engine))
     found.refresh()
     return found

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+VERSION = 1  # of the search; orders of an older one are not read
 KEPT = 1000  # files; the oldest ones go first
 Orders = list[tuple[int, tuple[int, ...], float]]  # part as a bit mask, order, cost
 
@@ -24,7 +25,7 @@ def key_of(*facts: object) -> str:
         >>> key_of((2, 2), ((0, 1),)) == key_of((2, 2), ((0, 1),)), len(key_of(1))
         (True, 32)
     """
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((VERSION, facts)).encode()).hexdigest()[:32]
 
 
 def folder() -> Path | None:
@@ -43,9 +44,9 @@ def read_orders(key: str) -> Orders | None:
     try:
         rows = json.loads((home / f"{key}.json").read_text())
         found = [(int(part, 16), tuple(int(v) for v in order), float(cost)) for part, order, cost in rows]
+        whole = all(sum(1 << v for v in set(o)) == part and len(set(o)) == len(o) for part, o, _ in found)
     except (OSError, ValueError, TypeError):
         return None
-    whole = all(sum(1 << v for v in set(order)) == part and len(set(order)) == len(order) for part, order, _ in found)
     return found if whole else None
 
 

@@ -20,6 +20,7 @@ from .relevance import Relevance, Structure, bits, mask_of, structure_of
 
 SECONDS_PER_ENTRY = 5e-9  # search time worth spending for each table entry that an answer will touch
 SECONDS_AT_MOST = 2.0
+HOPELESS = 2.0**60  # entries beyond which no search will bring an order within reach
 WORTH_KEEPING = 0.05  # seconds of search from which its result is kept on disk
 DEARER = 4.0  # how many times the dense cost of the best plan a variant may have
 VARIABLE_OVERHEAD = 16.0  # entries that a tree costs for each variable besides its cliques
@@ -228,7 +229,9 @@ class Planner:
         return found
 
     def _budget(self, cost: float) -> float:
-        return min(cost * SECONDS_PER_ENTRY, SECONDS_AT_MOST) if self.seconds is None else self.seconds
+        if self.seconds is not None:
+            return self.seconds
+        return min(cost * SECONDS_PER_ENTRY, SECONDS_AT_MOST) if cost < HOPELESS else 0.0
 
     def _tree(
         self,
@@ -241,8 +244,12 @@ class Planner:
             Leaf(self.sources[number], tuple(v for v in self.structure.scopes[number] if candidate.part >> v & 1))
             for number in self.relevance.terms(candidate.part)
         ]
-        held = {frozenset(leaf.scope) for leaf in leaves}
-        leaves += [Leaf(NONE, target) for _, target in targets if not any(held_by >= set(target) for held_by in held)]
+        held: dict[int, list[frozenset[int]]] = {}
+        for leaf in leaves:
+            for v in leaf.scope:
+                held.setdefault(v, []).append(frozenset(leaf.scope))
+        missing = [t for _, t in targets if not any(scope.issuperset(t) for scope in held.get(t[0], ()))]
+        leaves += [Leaf(NONE, target) for target in missing]
         marginal, maximum = self.query.task == "marginal" and scope, self.query.task == "maximum" and scope
         return contract(
             leaves,

@@ -17,7 +17,7 @@ from .compiled.first import announce
 from .engines.exact import Exact
 from .errors import PlanError
 from .parameters import Snapshot, snapshot
-from .plan import DENSE_BYTES, Plan, Query
+from .plan import DENSE_BYTES, Plan, Query, human_bytes
 from .planner import Planner
 from .run_products import ProductsRunner, widen
 from .run_tape import TapeRunner
@@ -87,6 +87,8 @@ class Session:
                 self.tape = TapeRunner(self.plan, tape)
                 self.buffers = [(np.empty(tape.entries), np.empty(tape.entries))]
                 return
+        if self.engine.executor == "tape":
+            raise PlanError(f"Exact: a tape does not fit into {human_bytes(self.memory)}; use executor='auto'.")
         self.plan = fitting_plan(graph, self.query, seconds, self.memory)
         self.plan = replace(self.plan, executor=f"matrix products on {self.device}")
 
@@ -116,6 +118,11 @@ class Session:
     def memory(self) -> float:
         """Bytes that may be used, as of the first time it matters."""
         return self.engine.bytes_allowed()
+
+    @property
+    def nbytes(self) -> float:
+        """Memory that is held between questions."""
+        return self.tape.tape.nbytes if self.tape is not None else 0.0
 
     def _tape_possible(self) -> bool:
         exact = self.device.type == "cpu" and self.engine.dtype == torch.float64

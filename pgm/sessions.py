@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Any
 
-KEPT = 64
+KEPT, BYTES_KEPT = 64, 2.0**30
 
 
 class Sessions:
@@ -17,14 +17,21 @@ class Sessions:
         self.kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """What is kept under the key; made when it is not there."""
+        """What is kept under the key; made when it is not there. Things kept say in `nbytes` what they weigh."""
         found = self.kept.get(key)
         if found is None:
             found = self.kept[key] = make()
-            if len(self.kept) > KEPT:
-                self.kept.popitem(last=False)
+            self._forget()
         self.touch(key)
         return found
+
+    def _forget(self) -> None:
+        """Let the oldest go until number and memory are within bounds; the newest one stays."""
+        while len(self.kept) > KEPT or (len(self.kept) > 1 and sum(self._weights()) > BYTES_KEPT):
+            self.kept.popitem(last=False)
+
+    def _weights(self) -> list[float]:
+        return [each.nbytes for each in list(self.kept.values())]
 
     def touch(self, key: Hashable) -> None:
         """Count what is kept under the key as used now."""

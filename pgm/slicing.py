@@ -71,7 +71,8 @@ def _beyond(plan: Plan, memory: float) -> str:
         reasons.append(f"2^{log2(plan.operations):.0f} operations (limit 2^{log2(OPERATIONS_AT_MOST):.0f})")
     if needed > memory:
         reasons.append(f"{human_bytes(needed)} (limit {human_bytes(memory)})")
+    more = ", or raise the memory limit" if needed > memory and len(reasons) == 1 else ""
     return (
         f"plan: would take {' and '.join(reasons)}: widest clique {{{quoted(plan.names(plan.clique))}}}. "
-        f"Observe one of them, ask for fewer targets, or raise the memory limit."
+        f"Observe some of them, or ask for fewer targets{more}."
     )

@@ -74,6 +74,11 @@ class Tape:
         return len(self.left) + int(dense)
 
     @property
+    def nbytes(self) -> float:
+        """Memory that the tape and the numbers of one row hold."""
+        return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray)) + 16.0 * self.entries
+
+    @property
     def peak_bytes(self) -> float:
         """Memory that unrolling the tape and running one row take at their peak."""
         return self.unrolling + 16.0 * self.entries

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgm import BayesianNetwork, Exact, MarkovNetwork, Model, Posterior, Table, Tabular, Variable, infer, log_evidence
-from pgm.errors import EvidenceError, GraphError
+from pgm.errors import EvidenceError, GraphError, PlanError
 from pgm.testing import KINDS, brute_log_z, brute_posterior, random_case, random_targets
 
 # Sums of products of positive numbers keep their relative precision: some thousand roundings of 1e-16 at most.
@@ -249,3 +249,14 @@ def test_asking_again_gives_an_answer_of_its_own() -> None:
     before = first["rain"].clone()
     infer(model, given={"wet": "no"})
     assert torch.equal(first["rain"], before)
+
+
+def test_what_is_no_target_or_engine_is_said() -> None:
+    coin = Variable("coin", ["heads", "tails"])
+    model = MarkovNetwork(Table([coin], [1, 3]))
+    with pytest.raises(
+        GraphError, match=r"targets: \[Variable\('coin', .*\)\] are no targets; give names, and tuples of"
+    ):
+        infer(model, [coin])
+    with pytest.raises(PlanError, match=r"engine is 'exact', expected an engine such as Exact\(\)\."):
+        infer(model, engine="exact")
