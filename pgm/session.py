@@ -31,7 +31,7 @@ TAPE_BYTES = 24.0  # bytes a multiply-add may take while unrolling
 SMALL = 2**20
 WORTH_VARYING, TOO_LONG_TO_VARY = 3e4, 2e6  # multiply-adds of a tape between which another order may pay
 SPARSE = 0.25  # share of the dense operations that a tape has where zeros matter
-SECONDS_AN_OPERATION = 2e-7  # search time for a shorter tape, for each multiply-add of the first one
+SECONDS_AN_OPERATION = 1e-7  # search time for a shorter tape, for each multiply-add of the first one
 PATIENCE, SHORTER = 10, 0.8  # other orders tried in vain before giving up; how much shorter a tape must be
 NO_SOFT = np.zeros(0)
 
@@ -112,7 +112,8 @@ class Session:
             other = self._unrolled(planner.plan(variant), int(SHORTER * best[1].operations))
             if other is not None and other[1].operations < SHORTER * best[1].operations:
                 best, last = other, variant
-        return best
+        peak = max(first[1].peak_bytes, best[1].peak_bytes)  # the first one was held too
+        return replace(best[0], bytes_planned=peak), best[1]
 
     @cached_property
     def memory(self) -> float:
