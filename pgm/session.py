@@ -47,25 +47,26 @@ class Session:
 
     def __init__(self, model: Model, query: Query, engine: Exact) -> None:
         self.model, self.query, self.engine = model, query, engine
-        self.device = self._device()
         self.widened = any(len(target) > 1 and query.observed.intersection(target) for target in query.targets)
         announce()
         self.snapshot = self._snapshot()
+        self.device = self._device()
         self._prepare()
 
     def refresh(self) -> None:
         """Take up changed parameters; a change of which ones are zero unrolls the tape again."""
         if not self.snapshot.fresh():
             zeros, device = self.snapshot.values == 0, self.device
-            self.snapshot, self.device = self._snapshot(), self._device()
+            self.snapshot = self._snapshot()
+            self.device = self._device()
             moved = self.device != device
             if moved or (self.tape is not None and not np.array_equal(zeros, self.snapshot.values == 0)):
                 self._prepare()
 
     def _device(self) -> torch.device:
         """Where to compute: as the engine says, or where the model's first parameter is."""
-        first = next(self.model.parameters(), None) if self.engine.device is None else None
-        return first.device if first is not None else torch.device(self.engine.device or "cpu")
+        watched = self.snapshot.tensors if self.engine.device is None else ()
+        return watched[0].device if watched else torch.device(self.engine.device or "cpu")
 
     @torch.no_grad()
     def _snapshot(self) -> Snapshot:
