@@ -55,6 +55,11 @@ print("Undirected:", pgm.d_separated(undirected.graph, "x2", "x3"))
 print("Markov blanket of x3, in either:", ", ".join(pgm.markov_blanket(model.graph, "x3")))
 
 # The three graphs: arrows; lines (dashed: parents that only their child joins); squares for the five tables.
+pictures = {
+    "directed": pgm.plot(model, title="Five nodes: directed"),
+    "moral": pgm.plot(model, view="moral", title="Five nodes: undirected"),
+    "factor": pgm.plot(model, view="factor", title="Five nodes: factor graph"),
+}
 print("\nPictures:")
-for view, title in {"directed": "directed", "moral": "undirected", "factor": "factor graph"}.items():
-    print(pgm.plot(model, view=view, title=f"Five nodes: {title}").save(folder / f"five-nodes-{view}.svg"))
+for view, picture in pictures.items():
+    print(picture.save(folder / f"five-nodes-{view}.svg"))

@@ -47,7 +47,7 @@ optimiser.step(loss)
 print(f"Negative log likelihood a row: {before:.4f} before, {loss().item():.4f} after.")
 
 print("\nwho              true   learned")
-for term, true in zip(model.terms, truth.terms, strict=True):
+for term, true in zip(model.potentials, truth.potentials, strict=True):
     learned, real = next(iter(term.parameters())).item(), next(iter(true.parameters())).item()
     print(f"{', '.join(v.name for v in term.scope):<14} {real:>6.2f}   {learned:>6.2f}")
 

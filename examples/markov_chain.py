@@ -17,25 +17,24 @@ folder = Path(tempfile.mkdtemp(prefix="pgm-") if "--smoke" in sys.argv else "dem
 folder.mkdir(exist_ok=True)
 
 WEATHER = ["sun", "cloud", "rain"]
-START = [1.0, 0.0, 0.0]
+START = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
 MOVE = [[0.7, 0.2, 0.1], [0.3, 0.4, 0.3], [0.2, 0.4, 0.4]]  # from a row to a column
 
 
-def chain(steps: int) -> BayesianNetwork:
+def chain(steps: int, start: torch.Tensor = START) -> BayesianNetwork:
     """Days 0 to `steps`, each given the day before."""
     days = [Variable(f"day {t}", WEATHER) for t in range(steps + 1)]
     moves = [Tabular(after, [before], MOVE) for before, after in zip(days, days[1:], strict=False)]
-    return BayesianNetwork(Tabular(days[0], [], START), *moves, name="Weather")
+    return BayesianNetwork(Tabular(days[0], [], start), *moves, name="Weather")
 
 
 # Two routes to day t: the library sums the others out, linear algebra multiplies by the matrix t times.
 model = chain(40)
 post = pgm.infer(model)
 move = torch.tensor(MOVE, dtype=torch.float64)
-start = torch.tensor(START, dtype=torch.float64)
 print("day  sun     cloud   rain    off the matrix power by")
 for t in (0, 1, 2, 5, 10, 40):
-    by_power = start @ torch.linalg.matrix_power(move, t)
+    by_power = START @ torch.linalg.matrix_power(move, t)
     answer = post[f"day {t}"]
     numbers = "  ".join(f"{p:.4f}" for p in answer.tolist())
     print(f"{t:>3}  {numbers}  {(answer - by_power).abs().max():.0e}")
@@ -60,7 +59,7 @@ print("\n" + repr(pgm.d_separated(bridge.graph, "day 0", "day 4")))
 print(pgm.d_separated(bridge.graph, "day 0", "day 4", given="day 2"))
 
 # What one day tells of a later one fades, in nats (the chain is started in its long run, so that all days look alike).
-longrun = BayesianNetwork(Tabular(model["day 0"], [], stationary), *list(model.terms)[1:11])
+longrun = chain(8, stationary)
 told = [pgm.mutual_information(longrun, "day 0", f"day {t}").item() for t in (1, 2, 4, 8)]
 print("What day 0 tells of day 1, 2, 4, 8:", ", ".join(f"{nats:.5f}" for nats in told), "nats")
 
