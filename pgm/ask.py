@@ -367,6 +367,7 @@ def _check_possible(totals: np.ndarray, evidence: Evidence, model: Model, imposs
     text = "{" + ", ".join(f"{name!r}: {label!r}" for name, label in list(shown.items())[:8]) + "}"
     text += f" and {len(shown) - 8} more" if len(shown) > 8 else ""
     text += f" with likelihoods of {quoted(names[v].name for v in evidence.soft)}" if evidence.soft else ""
-    where = f" in row {row} ({len(bad)} such rows of {evidence.rows})" if evidence.batched else ""
+    count = "one such row" if len(bad) == 1 else f"{len(bad)} such rows"
+    where = f" in row {row} ({count} of {evidence.rows})" if evidence.batched else ""
     hint = " Use impossible='nan' to answer the other rows." if evidence.batched and subject == "infer" else ""
     raise EvidenceError(f"{subject}: the evidence {text}{where} has probability 0 (checked in log arithmetic).{hint}")

@@ -171,10 +171,10 @@ class Posterior:
             f"{name:<{width}}  " + "  ".join(f"{label} {p:.4f}" for label, p in _shown(labels, values))
             for name, labels, values in targets
         ]
-        return "\n".join([*lines, f"log evidence {float(self.log_evidence):.4f}"])
+        return "\n".join([*lines, f"log evidence {float(self.log_evidence):z.4f}"])
 
     def __repr__(self) -> str:
-        rows = f"{self.batch[0]} rows" if self.batch else f"log evidence {float(self.log_evidence):.4f}"
+        rows = f"{self.batch[0]} rows" if self.batch else f"log evidence {float(self.log_evidence):z.4f}"
         return f"Posterior({len(self._answers.targets)} targets, {rows}, {self.engine})"
 
     def _repr_html_(self) -> str:
@@ -182,7 +182,7 @@ class Posterior:
         if self.batch:
             return f"<code>{escape(repr(self))}</code>"
         rows = "".join(_html_row(*target) for target in self._flat_targets())
-        caption = f"log evidence {float(self.log_evidence):.4f}"
+        caption = f"log evidence {float(self.log_evidence):z.4f}"
         return f"<table><caption>{caption}</caption>{rows}</table>"
 
 

@@ -9,6 +9,7 @@ from pgm import BayesianNetwork, Tabular, Variable, infer, mpe, sample
 
 def main() -> None:
     """Ask one question of each kind and say how long that took."""
+    print("compiling the loops, once; about half a minute", flush=True)
     start = time.perf_counter()
     rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
     model = BayesianNetwork(Tabular(rain, [], [0.8, 0.2]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))

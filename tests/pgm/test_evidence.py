@@ -265,7 +265,7 @@ def test_impossible_rows_of_a_batch() -> None:
     with pytest.raises(EvidenceError) as caught:
         infer(chain(), given=rows)
     assert str(caught.value) == (
-        "infer: the evidence {'b': 'yes', 'c': 'no'} in row 1 (1 such rows of 3) has probability 0 "
+        "infer: the evidence {'b': 'yes', 'c': 'no'} in row 1 (one such row of 3) has probability 0 "
         "(checked in log arithmetic). Use impossible='nan' to answer the other rows."
     )
     post = infer(chain(), given=rows, impossible="nan")
