@@ -115,7 +115,7 @@ def unroll(kinds, axis_starts, axes, lefts, rights, bases, own_strides, seen_sta
     entry_starts, blocks = np.full(count + 1, 2, np.int64), np.zeros((count, 6), np.int64)
     keys, ptr = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
     left, right, order = np.empty(1024, np.uint32), np.empty(1024, np.uint32), np.empty(1024, np.uint32)
-    entries, used, arranged, scratch = 2, 0, 0, 0
+    entries, used, arranged, scratch, fits = 2, 0, 0, 0, True
     for t in range(count):
         scope = axes[axis_starts[t] : axis_starts[t + 1]]
         begins, extra, fits = np.zeros(1, np.int64), 0, True
