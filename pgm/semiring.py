@@ -36,8 +36,7 @@ class Semiring:
         return self.total(pairs, (-2,))
 
 
-SUM, MAXIMUM = Semiring(), Semiring(maximise=True)
-LOG_SUM, LOG_MAXIMUM = Semiring(logs=True), Semiring(logs=True, maximise=True)
+SUM, LOG_SUM = Semiring(), Semiring(logs=True)
 
 
 def _matmul(left: Tensor, right: Tensor) -> Tensor:

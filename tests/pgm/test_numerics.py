@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from pgm import BayesianNetwork, Exact, MarkovNetwork, Table, Tabular, Variable, infer, log_evidence, mpe, sample
-from pgm.semiring import LOG_MAXIMUM, LOG_SUM, MAXIMUM, SUM
+from pgm.semiring import LOG_SUM, SUM, Semiring
 
 ENGINES = [Exact(executor="tape"), Exact(executor="products"), Exact(dtype=torch.float32)]
 IDS = ["tape", "products", "float32"]
 A, B, C = (Variable(name) for name in "abc")
+MAXIMUM, LOG_MAXIMUM = Semiring(maximise=True), Semiring(logs=True, maximise=True)
 
 
 def markov_chain(steps: int, move: np.ndarray, emit: np.ndarray) -> BayesianNetwork:
