@@ -1,0 +1,57 @@
+"""What a search for a structure found, and how it got there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..graph import Graph, Term
+from ..variable import Variable
+
+Kind = Literal["add", "remove", "reverse"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One change of a graph: an arrow added, removed or reversed, and what that gained."""
+
+    kind: Kind
+    parent: str
+    child: str
+    gain: float
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A structure found by its score.
+
+    Args:
+        graph: the best graph seen.
+        score: its score, in nats.
+        start: the score of the graph that the search began with.
+        moves: the changes that lead from there to `graph`; their gains add up to `score - start`.
+        finished: False when the search was interrupted.
+    """
+
+    graph: Graph
+    score: float
+    start: float
+    moves: tuple[Move, ...]
+    finished: bool = True
+
+    def __repr__(self) -> str:
+        arrows = sum(len(parents) for parents in self.graph.parents.values())
+        cut = "" if self.finished else ", interrupted"
+        return f"Learned({arrows} arrows, score {self.score:.2f}, {len(self.moves)} moves{cut})"
+
+
+def directed_graph(variables: Sequence[Variable], parents: Mapping[str, Sequence[str]]) -> Graph:
+    """The graph with one conditional a variable.
+
+    Example:
+        >>> directed_graph((Variable("rain"), Variable("wet")), {"wet": ["rain"]})
+        Graph(directed: 2 variables, 1 arrows)
+    """
+    names = [variable.name for variable in variables]
+    return Graph(tuple(variables), tuple(Term((*parents.get(name, ()), name), name) for name in names))
