@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,13 +11,14 @@ import numpy as np
 from ..errors import GraphError
 from ..graph import Graph, Structured
 from .columns import Columns, Data
-from .learned import Kind, Learned, Move, directed_graph
+from .learned import Learned, directed_graph
 from .scores import Score, bic
 
 Pairs = Iterable[tuple[str, str]]
-KINDS: tuple[Kind, ...] = ("add", "remove", "reverse")
 Progress = Callable[[int, float], object]
+ADD, REMOVE, REVERSE = range(3)
 GAIN = 1e-9  # what counts as better, as a share of the score: rounding is less
+DROPPED = 0.5  # share of the arrows that a fresh start leaves out
 
 
 def hill_climb(
@@ -29,13 +30,16 @@ def hill_climb(
     required: Pairs = (),
     start: Structured | None = None,
     tabu: int = 10,
+    restarts: int = 5,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Learned:
     """Climb to a graph whose score no single change of an arrow betters: argmax over additions, removals, reversals.
 
     The best change is made at each step, even one that loses; the pair of variables it touched is then left alone
-    for `tabu` steps, unless a change of it leads to the best graph so far. The search ends after `tabu` steps in a
-    row without a new best graph. Ctrl-C ends it early; the best graph so far is returned.
+    for `tabu` steps, unless a change of it leads to the best graph of this climb. A climb ends after `tabu` steps in
+    a row without a new best graph; then half of the arrows of the best graph of all, drawn at random, are left out
+    and the next climb begins there. Ctrl-C ends the search early; the best graph so far is returned.
 
     Args:
         data: see `Columns.of`.
@@ -44,8 +48,10 @@ def hill_climb(
         forbidden: arrows (parent, child) that must not be in the graph.
         required: arrows (parent, child) that must be.
         start: the graph to begin with; by default the required arrows alone.
-        tabu: see above; 0 stops at the first graph that cannot be bettered.
-        progress: called after each step with the number of steps made and the best score so far.
+        tabu: see above; with 0 a climb ends at the first graph that cannot be bettered.
+        restarts: how many climbs follow the first.
+        seed: of the arrows left out.
+        progress: called after each step with the number of steps and the best score so far.
 
     Raises:
         GraphError: on an unknown name, arrows both required and forbidden, or a start that breaks a rule.
@@ -54,7 +60,7 @@ def hill_climb(
         >>> wet = {"rain": [0, 0, 1, 1] * 9, "wet": [0, 0, 1, 1] * 9, "day": [0, 1] * 18}
         >>> learned = hill_climb(wet)
         >>> learned, learned.graph.parents["wet"]
-        (Learned(1 arrows, score -57.07, 1 moves), ('rain',))
+        (Learned(1 arrows, score -57.07, 18 steps), ('rain',))
 
     Reference: Heckerman, Geiger and Chickering (1995), Learning Bayesian networks; Bouckaert (1995) for the tabu list.
     """
@@ -65,7 +71,8 @@ def hill_climb(
     arrows = _arrows(columns, begin, "start")
     _graph(columns, arrows)  # raises on a cycle
     _check(columns.names, rules, arrows)
-    return _climb(_begin(score(columns), rules, arrows), columns, tabu, progress)
+    search = _begin(score(columns), rules, arrows)
+    return _best(search, columns, tabu, restarts, np.random.default_rng(seed), progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +88,7 @@ class _Rules:
 class _Step:
     """A change of the arrow from `parent` to `child`, by place."""
 
-    kind: Kind
+    kind: int  # ADD, REMOVE or REVERSE
     parent: int
     child: int
     gain: float
@@ -121,10 +128,10 @@ class _Search:
         """The step that gains most; where `tabu` holds only if it gains more than is `missing` to a new best graph."""
         full = self.arrows.sum(0) >= self.rules.limit
         adds = np.where(self.reach.T | full, -np.inf, self.adds)
-        gains = np.stack([adds, self.removes, self._reverses(full)])  # in the order of KINDS
+        gains = np.stack([adds, self.removes, self._reverses(full)])  # in the order of the kinds
         gains[:, tabu] = np.where(gains[:, tabu] > missing, gains[:, tabu], -np.inf)
         kind, parent, child = np.unravel_index(gains.argmax(), gains.shape)
-        return _Step(KINDS[kind], int(parent), int(child), float(gains[kind, parent, child]))
+        return _Step(int(kind), int(parent), int(child), float(gains[kind, parent, child]))
 
     def _reverses(self, full: np.ndarray) -> np.ndarray:
         """What a reversal gains; -inf where there is no arrow, or where it would close a cycle."""
@@ -138,14 +145,24 @@ class _Search:
     def make(self, step: _Step) -> None:
         """Change the graph and all that depends on it."""
         parent, child = step.parent, step.child
-        if step.kind == "add":
+        if step.kind == ADD:
             self._connect(parent, child)
         else:
             self._disconnect(parent, child)
-        if step.kind == "reverse":
+        if step.kind == REVERSE:
             self._connect(child, parent)
             self.refresh(parent)
         self.refresh(child)
+
+    def become(self, arrows: np.ndarray) -> None:
+        """Go over to another graph."""
+        changed = np.flatnonzero((self.arrows != arrows).any(0))
+        for parent, child in np.argwhere(self.arrows & ~arrows):
+            self._disconnect(parent, child)
+        for parent, child in np.argwhere(arrows & ~self.arrows):
+            self._connect(parent, child)
+        for child in changed.tolist():
+            self.refresh(child)
 
     def _connect(self, parent: int, child: int) -> None:
         self.arrows[parent, child] = True
@@ -188,36 +205,53 @@ def _begin(score: Score, rules: _Rules, arrows: np.ndarray) -> _Search:
 
     empty = np.full((count, count), -np.inf)
     search = _Search(rules, family, families, np.zeros_like(arrows), np.eye(count, dtype=bool), empty, empty.copy())
-    for parent, child in np.argwhere(arrows):
-        search._connect(parent, child)
     for child in range(count):
         search.refresh(child)
+    search.become(arrows)
     return search
 
 
-def _climb(search: _Search, columns: Columns, tabu: int, progress: Progress | None) -> Learned:
-    names = columns.names
-    start = score = best = search.score()
-    moves: list[Move] = []
-    kept, graph, finished = 0, search.arrows.copy(), True
-    touched = np.full(graph.shape, -np.inf)  # the step at which each pair was changed last
+def _best(
+    search: _Search,
+    columns: Columns,
+    tabu: int,
+    restarts: int,
+    generator: np.random.Generator,
+    progress: Progress | None,
+) -> Learned:
+    """The best graph of all climbs."""
+    best, graph, trace, finished = search.score(), search.arrows.copy(), [], True
     try:
-        while True:
-            step = search.best_step(touched >= len(moves) - tabu, best - score + GAIN * abs(best))
-            better = score + step.gain > best + GAIN * abs(best)
-            if step.gain == -np.inf or (not better and len(moves) - kept >= tabu):
-                break
-            touched[[step.parent, step.child], [step.child, step.parent]] = len(moves)
-            search.make(step)
-            score += step.gain
-            moves.append(Move(step.kind, names[step.parent], names[step.child], step.gain))
-            if better:
-                best, kept, graph = score, len(moves), search.arrows.copy()
-            if progress is not None:
-                progress(len(moves), best)
+        for climb in range(1 + restarts):
+            if climb:
+                search.become(graph & (search.rules.kept | (generator.random(graph.shape) >= DROPPED)))
+            for score in _climb(search, tabu):
+                trace.append(score)
+                if score > best + GAIN * abs(best):
+                    best, graph = score, search.arrows.copy()
+                if progress is not None:
+                    progress(len(trace), best)
     except KeyboardInterrupt:
         finished = False
-    return Learned(_graph(columns, graph), best, start, tuple(moves[:kept]), finished)
+    return Learned(_graph(columns, graph), best, tuple(trace), finished)
+
+
+def _climb(search: _Search, tabu: int) -> Iterator[float]:
+    """Steps until the best graph is `tabu` steps ago; yields the score after each."""
+    score = best = search.score()
+    touched = np.full(search.arrows.shape, -np.inf)  # the step at which each pair was changed last
+    made = made_at_best = 0
+    while True:
+        missing = best - score + GAIN * abs(best)
+        step = search.best_step(touched >= made - tabu, missing)
+        if step.gain == -np.inf or (step.gain <= missing and made - made_at_best >= tabu):
+            return
+        touched[[step.parent, step.child], [step.child, step.parent]] = made
+        search.make(step)
+        score, made = score + step.gain, made + 1
+        if step.gain > missing:
+            best, made_at_best = score, made
+        yield score
 
 
 def _pairs(graph: Structured) -> Pairs:

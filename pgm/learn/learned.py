@@ -4,22 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from ..graph import Graph, Term
 from ..variable import Variable
-
-Kind = Literal["add", "remove", "reverse"]
-
-
-@dataclass(frozen=True)
-class Move:
-    """One change of a graph: an arrow added, removed or reversed, and what that gained."""
-
-    kind: Kind
-    parent: str
-    child: str
-    gain: float
 
 
 @dataclass(frozen=True)
@@ -29,21 +16,19 @@ class Learned:
     Args:
         graph: the best graph seen.
         score: its score, in nats.
-        start: the score of the graph that the search began with.
-        moves: the changes that lead from there to `graph`; their gains add up to `score - start`.
+        trace: the score after each step of the search; it falls where the search makes a fresh start.
         finished: False when the search was interrupted.
     """
 
     graph: Graph
     score: float
-    start: float
-    moves: tuple[Move, ...]
+    trace: tuple[float, ...]
     finished: bool = True
 
     def __repr__(self) -> str:
         arrows = sum(len(parents) for parents in self.graph.parents.values())
         cut = "" if self.finished else ", interrupted"
-        return f"Learned({arrows} arrows, score {self.score:.2f}, {len(self.moves)} moves{cut})"
+        return f"Learned({arrows} arrows, score {self.score:.2f}, {len(self.trace)} steps{cut})"
 
 
 def directed_graph(variables: Sequence[Variable], parents: Mapping[str, Sequence[str]]) -> Graph:

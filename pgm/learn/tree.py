@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .columns import Columns, Data
-from .learned import Learned, Move, directed_graph
+from .learned import Learned, directed_graph
 from .scores import Score, log_likelihood
 
 NOTHING = np.array([-1])
@@ -65,14 +65,13 @@ def chow_liu(data: Data, root: str | None = None, score: Callable[[Data], Score]
     columns = Columns.of(data)
     first = 0 if root is None else int(columns.places(root, "chow_liu: root")[0])
     gains = _gains(score(columns), ())
-    start = -float(np.trace(gains))
+    alone = -float(np.trace(gains))
     np.fill_diagonal(gains, -np.inf)
-    moves = tuple(
-        Move("add", columns.names[parent], columns.names[child], float(gains[parent, child]))
-        for parent, child in _spanning_tree(gains, first)
-    )
-    graph = directed_graph(columns.variables, {move.child: [move.parent] for move in moves})
-    return Learned(graph, start + sum(move.gain for move in moves), start, moves)
+    tree = _spanning_tree(gains, first)
+    trace = alone + np.cumsum([gains[arrow] for arrow in tree])
+    parents = {columns.names[child]: [columns.names[parent]] for parent, child in tree}
+    score_of_tree = float(trace[-1]) if tree else alone
+    return Learned(directed_graph(columns.variables, parents), score_of_tree, tuple(trace.tolist()))
 
 
 def _gains(score: Score, given: tuple[int, ...]) -> np.ndarray:
