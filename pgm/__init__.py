@@ -24,15 +24,25 @@ if TYPE_CHECKING:
     from .chordal import triangulate as triangulate
     from .conditionals import Conditional as Conditional
     from .conditionals import Deterministic as Deterministic
-    from .conditionals import Logistic as Logistic
     from .conditionals import Tabular as Tabular
+    from .domains import Binary as Binary
+    from .domains import Count as Count
+    from .domains import Finite as Finite
+    from .domains import Real as Real
+    from .energies import Energy as Energy
+    from .energies import Quadratic as Quadratic
     from .engines.exact import Exact as Exact
     from .errors import EvidenceError as EvidenceError
     from .errors import FileError as FileError
     from .errors import GraphError as GraphError
     from .errors import PlanError as PlanError
     from .errors import ShapeError as ShapeError
+    from .explanation import Explanation as Explanation
     from .factor import Factor as Factor
+    from .gaussians import ConditionalLinearGaussian as ConditionalLinearGaussian
+    from .gaussians import Gaussian as Gaussian
+    from .gaussians import LinearGaussian as LinearGaussian
+    from .gaussians import Regression as Regression
     from .graph import Graph as Graph
     from .graph import Term as Term
     from .information import entropy as entropy
@@ -40,16 +50,25 @@ if TYPE_CHECKING:
     from .information import mutual_information as mutual_information
     from .io import load as load
     from .io import save as save
+    from .logistic import Logistic as Logistic
+    from .logistic import Softmax as Softmax
     from .model import BayesianNetwork as BayesianNetwork
     from .model import MarkovNetwork as MarkovNetwork
     from .model import Model as Model
+    from .moments import Moments as Moments
+    from .neural import Implicit as Implicit
+    from .neural import Joined as Joined
+    from .neural import Neural as Neural
+    from .neural import bernoulli as bernoulli
+    from .neural import categorical as categorical
+    from .neural import normal as normal
     from .pictures import Picture as Picture
     from .pictures import plot as plot
     from .plan import Plan as Plan
     from .plan import Query as Query
-    from .posterior import Explanation as Explanation
+    from .plates import Plate as Plate
+    from .point import Point as Point
     from .posterior import Posterior as Posterior
-    from .posterior import Samples as Samples
     from .potentials import LogLinear as LogLinear
     from .potentials import Pairwise as Pairwise
     from .potentials import Potential as Potential
@@ -57,12 +76,13 @@ if TYPE_CHECKING:
     from .potentials import agree as agree
     from .potentials import product as product
     from .potentials import spin as spin
+    from .samples import Samples as Samples
     from .structure import Separation as Separation
     from .structure import ancestral as ancestral
     from .structure import d_separated as d_separated
     from .structure import markov_blanket as markov_blanket
     from .structure import moral as moral
-    from .variable import Finite as Finite
+    from .terms import Capabilities as Capabilities
     from .variable import Variable as Variable
     from .views import from_networkx as from_networkx
     from .views import to_networkx as to_networkx
@@ -71,20 +91,31 @@ _HOME = {
     "ask": "infer log_evidence mpe plan_for sample",
     "causes": "NoisyAnd NoisyMax NoisyOr",
     "chordal": "JunctionTree Treewidth junction_tree treewidth triangulate",
-    "conditionals": "Conditional Deterministic Logistic Tabular",
+    "conditionals": "Conditional Deterministic Tabular",
+    "domains": "Binary Count Finite Real",
+    "energies": "Energy Quadratic",
     "engines.exact": "Exact",
     "errors": "EvidenceError FileError GraphError PlanError ShapeError",
+    "explanation": "Explanation",
     "factor": "Factor",
+    "gaussians": "ConditionalLinearGaussian Gaussian LinearGaussian Regression",
     "graph": "Graph Term",
     "information": "entropy kl_divergence mutual_information",
     "io": "load save",
+    "logistic": "Logistic Softmax",
+    "moments": "Moments",
     "model": "BayesianNetwork MarkovNetwork Model",
+    "neural": "Implicit Joined Neural bernoulli categorical normal",
     "pictures": "Picture plot",
     "plan": "Plan Query",
-    "posterior": "Explanation Posterior Samples",
+    "plates": "Plate",
+    "point": "Point",
+    "posterior": "Posterior",
     "potentials": "LogLinear Pairwise Potential Table agree product spin",
+    "samples": "Samples",
     "structure": "Separation ancestral d_separated markov_blanket moral",
-    "variable": "Finite Variable",
+    "terms": "Capabilities",
+    "variable": "Variable",
     "views": "from_networkx to_networkx",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

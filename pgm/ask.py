@@ -15,13 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .engines.engine import Engine
 from .engines.exact import Exact
 from .errors import EvidenceError, GraphError, PlanError
 from .evidence import Evidence, Given, Likelihood, columns_of, patterns, read_evidence
+from .explanation import Explanation
 from .gradient import differentiable
 from .model import Model
 from .plan import Plan, Query, Task
-from .posterior import Answers, Explanation, Posterior, Samples
+from .posterior import Answers, Posterior
+from .samples import Samples
 from .session import Session
 from .variable import quoted
 
@@ -36,21 +39,22 @@ def infer(
     given: Given | None = None,
     likelihood: Likelihood | None = None,
     jeffrey: Likelihood | None = None,
-    engine: Exact | None = None,
+    engine: Engine | None = None,
     impossible: Literal["raise", "nan"] = "raise",
 ) -> Posterior:
     """Posterior probabilities p(target | evidence), for one row of evidence or many.
 
     Args:
-        model: any finite model.
+        model: any model; those with numeric variables are answered exactly where they are linear and Gaussian once
+            what is observed is known, and refused with a reason elsewhere.
         targets: names, and tuples of names for joints; all variables when None.
         given: observed states: a label, a list of labels or an integer tensor or array of state numbers (-1 is missing)
-            for each variable, or a DataFrame of labels.
+            for each variable, numbers (NaN is missing) for each numeric one, or a DataFrame of those.
         likelihood: virtual evidence: for each variable a vector proportional to p(observation | state), `[states]`
             or `[rows, states]`, multiplied in.
         jeffrey: soft evidence: for each variable the distribution that its posterior must have; `log_evidence` is then
             that of likelihoods with a largest entry of 1 which have the same effect.
-        engine: options of the exact engine.
+        engine: how to answer, `Exact()` by default.
         impossible: what a row of probability 0 does: raise, or give NaN for that row.
 
     Raises:
@@ -75,15 +79,16 @@ def infer(
     if impossible not in ("raise", "nan"):
         raise EvidenceError(f"infer: impossible is {impossible!r}, expected 'raise' or 'nan'.")
     evidence = read_evidence(model.graph, given, likelihood)
-    scopes = _scopes(model, asked)
+    scopes, chosen = _scopes(model, asked), _engine(engine)
     if jeffrey is not None:
         from .jeffrey import with_jeffrey
 
-        evidence = with_jeffrey(model, evidence, jeffrey, engine or DEFAULT)
-    if plain and not evidence.batched and not any(states[0] < 0 for states in evidence.hard.values()):
-        quick = model.sessions.get(key, lambda: Quick(model, scopes, evidence, engine or DEFAULT))
+        evidence = with_jeffrey(model, evidence, jeffrey, _exact(engine))
+    tables = model.finite and isinstance(chosen, Exact)
+    if tables and plain and not evidence.batched and not any(states[0] < 0 for states in evidence.hard.values()):
+        quick = model.sessions.get(key, lambda: Quick(model, scopes, evidence, _exact(engine)))
         found = quick.row(given)
-    return found if found is not None else posterior(model, scopes, evidence, engine or DEFAULT, impossible)
+    return found if found is not None else chosen.answer(model, scopes, evidence, impossible)
 
 
 def _listed(targets: Iterable[Target] | str) -> tuple[Target, ...]:
@@ -100,7 +105,7 @@ class Quick:
     def __init__(self, model: Model, scopes: tuple[tuple[int, ...], ...], evidence: Evidence, engine: Exact) -> None:
         variables = model.graph.variables
         self.session = session(model, Query("marginal", scopes, frozenset(evidence.hard)), engine)
-        self.encoders = [(variables[v].name, dict(variables[v].domain.numbers)) for v in sorted(evidence.hard)]
+        self.encoders = [(variables[v].name, dict(variables[v].numbers)) for v in sorted(evidence.hard)]
         self.answers = _answers(model, scopes, self.session)
         self.possible = self.session.tape is not None and not self.session.widened
 
@@ -152,7 +157,7 @@ def log_evidence(
     *,
     given: Given | None = None,
     likelihood: Likelihood | None = None,
-    engine: Exact | None = None,
+    engine: Engine | None = None,
 ) -> Tensor:
     """log p(evidence); without evidence log Z, the log of the partition function (0 for a Bayesian network).
 
@@ -173,7 +178,13 @@ def log_evidence(
         46.0
     """
     evidence = read_evidence(model.graph, given, likelihood, "log_evidence")
-    chosen, everything = engine or DEFAULT, tuple(range(len(model.variables)))
+    chosen, everything = _engine(engine), tuple(range(len(model.variables)))
+    if not isinstance(chosen, Exact):
+        return chosen.answer(model, (), evidence, "nan").log_evidence
+    if not model.finite:
+        from .hybrid import evidence_of
+
+        return evidence_of(model, evidence, chosen)
     value = torch.empty(evidence.rows, dtype=chosen.dtype)
     for rows, hard, soft in patterns(evidence, model.graph.sizes):
         asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), chosen)
@@ -200,7 +211,7 @@ def mpe(
     given: Given | None = None,
     likelihood: Likelihood | None = None,
     k: int = 1,
-    engine: Exact | None = None,
+    engine: Engine | None = None,
 ) -> Explanation:
     """The k most probable joint states: argmax_x max over targets of the sum over all else of p(x, evidence).
 
@@ -228,10 +239,14 @@ def mpe(
     names = model.graph.names if targets is None else model.graph.require(targets, "mpe")
     number = model.graph.numbers
     wanted = tuple(dict.fromkeys(number[name] for name in names))
+    if not model.finite:
+        from .hybrid import explain
+
+        return explain(model, wanted, evidence, k, _exact(engine))
     states = np.full((evidence.rows, k, len(wanted)), -1, dtype=np.int64)
     logs = np.full((evidence.rows, k), -np.inf)
     for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), engine or DEFAULT)
+        asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), _exact(engine))
         some, found = asked.explain(*columns_of(hard, soft, rows), k)
         for column, v in enumerate(wanted):
             if v in hard:
@@ -253,7 +268,7 @@ def sample(
     likelihood: Likelihood | None = None,
     seed: int | None = None,
     generator: torch.Generator | None = None,
-    engine: Exact | None = None,
+    engine: Engine | None = None,
 ) -> Samples:
     """n exact, independent samples of p(targets | evidence); no burn-in, no rejection.
 
@@ -281,16 +296,20 @@ def sample(
     names = model.graph.names if targets is None else model.graph.require(targets, "sample")
     number = model.graph.numbers
     wanted = tuple(dict.fromkeys(number[name] for name in names))
+    if not model.finite:
+        from .hybrid import draw
+
+        return draw(model, n, wanted, evidence, seed, generator, _exact(engine))
     query = Query("sample", (wanted,), frozenset(evidence.hard), frozenset(evidence.soft))
     if seed is None:
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
     columns = columns_of(evidence.hard, evidence.soft, np.arange(1))
-    total, states = session(model, query, engine or DEFAULT).draw(*columns, n, seed)
+    total, states = session(model, query, _exact(engine)).draw(*columns, n, seed)
     _check_possible(np.array([total]), evidence, model, "raise", "sample")
     for column, v in enumerate(wanted):
         if v in evidence.hard:
             states[:, column] = evidence.hard[v][0]
-    return Samples(tuple(model.graph.variables[v] for v in wanted), torch.from_numpy(states))
+    return Samples(tuple(model.graph.variables[v] for v in wanted), torch.from_numpy(states).unbind(1), n)
 
 
 def plan_for(
@@ -300,7 +319,7 @@ def plan_for(
     given: Iterable[str] = (),
     likelihood: Iterable[str] = (),
     task: Task = "marginal",
-    engine: Exact | None = None,
+    engine: Engine | None = None,
 ) -> Plan:
     """The plan that a question would use; print it before anything runs.
 
@@ -323,13 +342,27 @@ def plan_for(
     scopes = _scopes(model, None if targets is None else _listed(targets))
     if task != "marginal":
         scopes = (tuple(dict.fromkeys(v for scope in scopes for v in scope)),) if task != "log_evidence" else ()
-    return session(model, Query(task, scopes, observed, soft), engine or DEFAULT).plan
+    return session(model, Query(task, scopes, observed, soft), _exact(engine)).plan
+
+
+def _engine(engine: Engine | None) -> Engine:
+    """The engine asked for, exact inference by default."""
+    chosen = DEFAULT if engine is None else engine
+    if not isinstance(chosen, Engine):
+        raise PlanError(f"engine is {engine!r}, expected an engine such as Exact().")
+    return chosen
+
+
+def _exact(engine: Engine | None) -> Exact:
+    """The options of exact inference, where no other engine can answer."""
+    chosen = _engine(engine)
+    if not isinstance(chosen, Exact):
+        raise PlanError(f"engine is {engine!r}, expected an engine such as Exact(); others answer infer only.")
+    return chosen
 
 
 def session(model: Model, query: Query, engine: Exact) -> Session:
     """The compiled question, kept with the model and up to date with its parameters."""
-    if not isinstance(engine, Exact):
-        raise PlanError(f"engine is {engine!r}, expected an engine such as Exact().")
     found: Session = model.sessions.get((query, engine), lambda: Session(model, query, engine))
     found.refresh()
     return found

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .conditionals import CHILD_LAST, Conditional, check_rows
+from .conditionals import CHILD_LAST, TableConditional, check_rows
 from .errors import ShapeError
 from .factor import Factor
 from .terms import Numbers, TableLike, read_numbers, read_table
 from .variable import Variable
 
 
-class NoisyOr(Conditional):
+class NoisyOr(TableConditional):
     """Each parent that is on turns the child on by itself: p(on | x) = 1 - (1 - leak) prod_i (1 - strength_i)^x_i.
 
     Args:
@@ -43,7 +43,7 @@ class NoisyOr(Conditional):
         return Factor(self.scope, noisy_or(self.strengths, self.leak))
 
 
-class NoisyAnd(Conditional):
+class NoisyAnd(TableConditional):
     """Each parent that is off turns the child off by itself: p(on | x) = (1 - leak) prod_i (1 - strength_i)^(1 - x_i).
 
     A `NoisyOr` with all states exchanged; strengths 1 and leak 0 make the logical and.
@@ -75,7 +75,7 @@ class NoisyAnd(Conditional):
         return Factor(self.scope, exchanged.flip(list(range(exchanged.dim()))))
 
 
-class NoisyMax(Conditional):
+class NoisyMax(TableConditional):
     """The child is the greatest of independent effects: P(Y <= y | x) = P(leak <= y) prod_i P(effect_i <= y | x_i).
 
     The order of the child's states, from none to most, is their order in the variable.
@@ -145,7 +145,7 @@ def greatest(first: Tensor, second: Tensor) -> Tensor:
     return first * second.cumsum(-1) + below * second
 
 
-def _binary_parameters(term: Conditional, strengths: Numbers, leak: Numbers) -> tuple[nn.Parameter, nn.Parameter]:
+def _binary_parameters(term: TableConditional, strengths: Numbers, leak: Numbers) -> tuple[nn.Parameter, nn.Parameter]:
     for variable in term.scope:
         if variable.size != 2:
             raise ShapeError(

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution
 
 from .errors import EvidenceError, ShapeError
 from .factor import Factor
-from .terms import Local, Numbers, TableLike, read_numbers, read_table
+from .point import Point
+from .terms import Capabilities, Local, TableLike, read_table, require_finite
 from .variable import Variable, quoted, sequence, title
 
 ROW_TOLERANCE = 1e-6  # how far a row of probabilities may sum from 1
 CHILD_LAST = "; the child is the last axis"
+
+
+def categorical(table: Tensor) -> Categorical:
+    """The distribution with these probabilities along the last axis; exact zeros stay impossible."""
+    logits = torch.where(table > 0, table, 1.0).log().masked_fill(table == 0, -torch.inf)
+    return Categorical(logits=logits, validate_args=False)
 
 
 class Conditional(Local):
@@ -39,12 +49,49 @@ class Conditional(Local):
         """How messages about this conditional begin."""
         return f"{type(self).__name__}({self.child.name})"
 
+    @abstractmethod
+    def distribution(self, *given: Tensor) -> Distribution:
+        """p(child | given): batch shape that of the parents' values, event shape that of the child."""
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        *given, child = values
+        found: Tensor = self.distribution(*given).log_prob(child)
+        return found
+
+    def draw(self, *given: Tensor, shape: Sequence[int] = ()) -> Tensor:
+        """A sample of the child for each row of the parents' values, `[*shape, *batch, *event]`.
+
+        It is differentiable where the conditional is reparameterised; torch's own randomness is used.
+        """
+        made = self.distribution(*given)
+        found: Tensor = made.rsample(torch.Size(shape)) if made.has_rsample else made.sample(torch.Size(shape))
+        return found
+
     def __repr__(self) -> str:
         bar = f" | {', '.join(v.name for v in self.given)}" if self.given else ""
         return f"{type(self).__name__}({self.child.name}{bar})"
 
 
-class Tabular(Conditional):
+class TableConditional(Conditional):
+    """A conditional between finite variables whose subclasses make its whole table; abstract."""
+
+    def __init__(self, child: Variable, given: Sequence[Variable]) -> None:
+        super().__init__(child, given)
+        require_finite(self.scope, self.subject)
+
+    @abstractmethod
+    def factor(self) -> Factor:
+        """The table `[*given, child]`, differentiable in the parameters."""
+
+    def distribution(self, *given: Tensor) -> Distribution:
+        table = self.factor().ordered(self.scope)
+        return categorical(table[given] if given else table)
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        return self.factor().ordered(self.scope)[values].log()
+
+
+class Tabular(TableConditional):
     """A table of probabilities, p(child | given) = table[*given, child].
 
     Args:
@@ -75,10 +122,14 @@ class Tabular(Conditional):
 class Deterministic(Conditional):
     """A function of the parents, p(child | given) = 1 where child = function(given), else 0.
 
+    Between finite variables the function speaks in labels and is called once for each row of parents, then let go. With
+    a numeric variable in the scope it is a torch function (or module) of values, called whenever they are known.
+
     Args:
         child: the variable that is computed.
         given: its parents, in the order of the function's arguments.
-        function: takes one label (text) a parent and returns a label of the child; called once a row, then let go.
+        function: takes one label (text) a parent and returns a label of the child; or takes one tensor a parent, state
+            numbers `[*batch]` or numbers `[*batch, *event]`, and returns the child's.
 
     Raises:
         ShapeError: when what the function returns is not a state of the child.
@@ -88,19 +139,37 @@ class Deterministic(Conditional):
         >>> Deterministic(either, [tub, lung], max).factor().values[0]  # "yes" sorts after "no"
         tensor([[1., 0.],
                 [0., 1.]], dtype=torch.float64)
+        >>> from pgm import Real
+        >>> x, y = Variable("x", Real()), Variable("y", Real())
+        >>> Deterministic(y, [x], torch.exp).draw(torch.zeros(2))
+        tensor([1., 1.])
     """
 
     table: Tensor
 
-    def __init__(self, child: Variable, given: Sequence[Variable], function: Callable[..., object]) -> None:
+    def __init__(self, child: Variable, given: Sequence[Variable], function: Callable[..., Any]) -> None:
         super().__init__(child, given)
+        self.function = None if self.enumerable else function
+        if self.enumerable:
+            self.register_buffer("table", self._tabulated(function))
+
+    def _tabulated(self, function: Callable[..., object]) -> Tensor:
         rows = list(product(*(parent.states for parent in self.given)))
         numbers = torch.tensor([self._number(row, function(*row)) for row in rows])
-        points = torch.eye(child.size, dtype=torch.float64)[numbers]
-        self.register_buffer("table", points.reshape([v.size for v in self.scope]))
+        points = torch.eye(self.child.size, dtype=torch.float64)[numbers]
+        return points.reshape([v.size for v in self.scope])
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(self.enumerable, reparameterised=not self.child.finite, has_log_prob=True)
 
     def factor(self) -> Factor:
-        return Factor(self.scope, self.table)
+        return Factor(self.scope, self.table) if self.enumerable else Local.factor(self)
+
+    def distribution(self, *given: Tensor) -> Distribution:
+        if self.function is None:
+            return categorical(self.table[given] if given else self.table)
+        return Point(self.function(*given), len(self.child.shape))
 
     def _number(self, row: tuple[str, ...], label: object) -> int:
         try:
@@ -111,53 +180,6 @@ class Deterministic(Conditional):
                 f"{self.subject}: the function returned {label!r} for ({at}); "
                 f"the states of {self.child.name!r} are {quoted(self.child.states)}."
             ) from None
-
-
-class Logistic(Conditional):
-    """Logistic regression on finite parents, p(child | given) = softmax(x(given) @ weights + bias).
-
-    A parent with two states is one column of x, its state number 0 or 1; any other parent is one column a state,
-    1 where the parent is in that state. A child with two states takes one logit, that of its second state (sigmoid).
-
-    Args:
-        child: the variable this is a distribution of.
-        given: its parents, in the order of the columns.
-        weights: shape `[columns, child]`, or `[columns]` when the child has two states; in nats.
-        bias: shape `[child]`, or one number when the child has two states; in nats.
-
-    Raises:
-        ShapeError: naming each column when a shape does not fit, or when a number is not finite.
-
-    Example:
-        >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
-        >>> Logistic(wet, [rain], [3.0], -1.0).factor().values.detach()
-        tensor([[0.7311, 0.2689],
-                [0.1192, 0.8808]], dtype=torch.float64)
-
-    Reference: Neal (1992), Connectionist learning of belief networks.
-    """
-
-    def __init__(self, child: Variable, given: Sequence[Variable], weights: Numbers, bias: Numbers) -> None:
-        super().__init__(child, given)
-        columns = [name for parent in self.given for name in _columns(parent)]
-        outputs = [] if child.size == 2 else [child.states]
-        self.weights = nn.Parameter(read_numbers(weights, [columns, *outputs], f"{self.subject}: weights"))
-        self.bias = nn.Parameter(read_numbers(bias, outputs, f"{self.subject}: bias"))
-
-    def factor(self) -> Factor:
-        logits = self.bias.reshape(-1)  # [child]; [1] when the child has two states
-        weights = self.weights.reshape(-1, len(logits))  # [columns, child]
-        blocks = weights.split([len(_columns(parent)) for parent in self.given])
-        for parent, block in zip(self.given, blocks, strict=True):
-            effect = torch.cat([torch.zeros_like(block), block]) if parent.size == 2 else block  # [states, child]
-            logits = logits.unsqueeze(-2) + effect  # [*given so far, child]
-        if self.child.size == 2:
-            return Factor(self.scope, torch.cat([-logits, logits], -1).sigmoid())
-        return Factor(self.scope, logits.softmax(-1))
-
-
-def _columns(parent: Variable) -> list[str]:
-    return [parent.name] if parent.size == 2 else [f"{parent.name}={state}" for state in parent.states]
 
 
 def _to_one(table: Tensor) -> Tensor:

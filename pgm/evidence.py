@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .errors import EvidenceError
 from .graph import Graph
+from .values import read_value
 from .variable import Variable, quoted
 
 MISSING = -1
@@ -27,12 +28,14 @@ class Evidence:
         soft: likelihood vectors by variable number, `[rows, states]`.
         rows: how many rows; 1 for a single question.
         batched: whether rows were given as a batch.
+        real: values of numeric variables by variable number, `[rows, *event]`, NaN where missing.
     """
 
     hard: dict[int, np.ndarray]
     soft: dict[int, np.ndarray]
     rows: int
     batched: bool
+    real: dict[int, Tensor] = field(default_factory=dict)
 
 
 Given = Mapping[str, Any] | Any  # a mapping of labels, of lists of labels or of integer tensors; or a DataFrame
@@ -45,7 +48,8 @@ def read_evidence(graph: Graph, given: Given | None, likelihood: Likelihood | No
     Args:
         graph: the structure that names the variables.
         given: for each observed variable a label; or a list of labels, or an integer tensor of state numbers with -1
-            for missing, one a row (labels None, NaN and '' are missing too); or a DataFrame of labels.
+            for missing, one a row (labels None, NaN and '' are missing too); for each numeric one a value of its event
+            shape, or one a row, NaN where missing; or a DataFrame of those.
         likelihood: for each variable a vector proportional to p(observation | state), `[states]` or `[rows, states]`.
         subject: how error messages begin.
 
@@ -61,15 +65,19 @@ def read_evidence(graph: Graph, given: Given | None, likelihood: Likelihood | No
     for name in vectors:
         if name in columns:
             raise EvidenceError(f"{subject}: {name!r} has both a state and a likelihood; give one of them.")
-    hard = {number[name]: _states(graph.by_name[name], value, subject) for name, value in columns.items()}
+    known, real = graph.by_name, {}
+    for name in [name for name in columns if not known[name].finite]:
+        real[number[name]] = _numbers_of(known[name], columns.pop(name), subject)
+    hard = {number[name]: _states(known[name], value, subject) for name, value in columns.items()}
     soft = {number[name]: _vector(graph.by_name[name], value, subject) for name, value in vectors.items()}
-    batched = any(array.ndim > 0 for array in hard.values()) or any(array.ndim > 1 for array in soft.values())
-    rows = _rows(graph, hard, soft, subject)
+    shapes = _batches(graph, hard, soft, real)
+    batched, rows = any(shapes.values()), _rows(graph, shapes, subject)
     return Evidence(
         {v: np.broadcast_to(array, (rows,)) for v, array in hard.items()},
         {v: np.broadcast_to(array, (rows, array.shape[-1])) for v, array in soft.items()},
         rows,
         batched,
+        {v: value.expand(rows, *graph.variables[v].shape) for v, value in real.items()},
     )
 
 
@@ -83,9 +91,16 @@ def _columns(given: Given | None, subject: str) -> dict[str, Any]:
         raise EvidenceError(f"{subject}: given is a {kind}, expected a mapping from names to labels.") from None
 
 
-def _rows(graph: Graph, hard: Mapping[int, np.ndarray], soft: Mapping[int, np.ndarray], subject: str) -> int:
-    lengths = {v: len(array) for v, array in hard.items() if array.ndim == 1}
-    lengths |= {v: len(array) for v, array in soft.items() if array.ndim == 2}
+def _batches(
+    graph: Graph, hard: Mapping[int, np.ndarray], soft: Mapping[int, np.ndarray], real: Mapping[int, Tensor]
+) -> dict[int, tuple[int, ...]]:
+    """The batch shape of the evidence on each variable: () for one row, (rows,) for many."""
+    shapes = {v: array.shape for v, array in hard.items()} | {v: array.shape[:-1] for v, array in soft.items()}
+    return shapes | {v: tuple(x.shape[: x.dim() - len(graph.variables[v].shape)]) for v, x in real.items()}
+
+
+def _rows(graph: Graph, shapes: Mapping[int, tuple[int, ...]], subject: str) -> int:
+    lengths = {v: shape[0] for v, shape in shapes.items() if shape}
     if len(set(lengths.values())) > 1:
         (v, one), (w, two) = min(lengths.items(), key=lambda x: x[1]), max(lengths.items(), key=lambda x: x[1])
         names = graph.names
@@ -93,6 +108,24 @@ def _rows(graph: Graph, hard: Mapping[int, np.ndarray], soft: Mapping[int, np.nd
             f"{subject}: evidence for {names[v]!r} has {one} rows and for {names[w]!r} {two}; make them equal."
         )
     return next(iter(lengths.values()), 1)
+
+
+def _numbers_of(variable: Variable, value: Any, subject: str) -> Tensor:
+    """Numbers of a numeric variable, `[*event]` or `[rows, *event]`."""
+    numbers = read_value(variable, _without_none(value), subject)
+    if numbers.dim() > len(variable.shape) + 1:
+        raise EvidenceError(
+            f"{subject}: evidence for {variable.name!r} has shape {tuple(numbers.shape)}, expected "
+            f"{variable.shape} for one row, or one axis more for many."
+        )
+    return numbers
+
+
+def _without_none(value: Any) -> Any:
+    """A list with NaN in place of None."""
+    if value is None:
+        return np.nan
+    return [np.nan if each is None else each for each in value] if isinstance(value, list) else value
 
 
 def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:

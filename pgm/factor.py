@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -40,6 +41,10 @@ class Factor:
     def names(self) -> tuple[str, ...]:
         """The names of the axes, in order."""
         return tuple(variable.name for variable in self.scope)
+
+    def ordered(self, scope: Sequence[Variable]) -> Tensor:
+        """The values with their axes in the order of a scope of the same variables."""
+        return self.values.permute([self.names.index(variable.name) for variable in scope])
 
     def __repr__(self) -> str:
         return "Factor[" + ", ".join(f"{v.name}: {v.size}" for v in self.scope) + "]"

@@ -116,8 +116,8 @@ class Graph:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """The number of states of each variable."""
-        return tuple(len(variable.domain.states) for variable in self.variables)
+        """The number of states of each variable; 1 for those that have none."""
+        return tuple(variable.size if variable.finite else 1 for variable in self.variables)
 
     @cached_property
     def numbers(self) -> dict[str, int]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .conditionals import Conditional, Tabular
-from .errors import EvidenceError, GraphError
+from .errors import GraphError
 from .factor import Factor
 from .graph import Graph, Term
+from .plates import Piece, Plate, ground, originals
 from .potentials import Potential
 from .sessions import Sessions
 from .terms import Local
+from .values import read_value
 from .variable import Variable, by_name
 
 
@@ -22,9 +25,14 @@ class Model(nn.Module):
     """p(x) proportional to the product of all conditionals and potentials.
 
     Args:
-        terms: conditionals and potentials, in any order.
+        terms: conditionals, potentials and plates of them, in any order.
         variables: the order in which answers list the variables; by default the order of first appearance.
         name: a title for files and pictures.
+
+    Attributes:
+        terms: all conditionals and potentials, those in plates once a copy.
+        pieces: what was given: each conditional and potential once, and the plates.
+        graph: the structure, derived from the scopes.
 
     Raises:
         GraphError: on two conditionals of one child, a directed cycle, or two variables of one name.
@@ -36,19 +44,21 @@ class Model(nn.Module):
         Model(2 variables: rain, wet; 1 conditional, 1 potential)
     """
 
-    def __init__(self, *terms: Local, variables: Sequence[Variable] = (), name: str = "") -> None:
+    def __init__(self, *terms: Piece, variables: Sequence[Variable] = (), name: str = "") -> None:
         super().__init__()
-        for term in terms:
-            if not isinstance(term, Local):
+        for piece in terms:
+            if not isinstance(piece, (Local, Plate)):
                 kind = type(self).__name__
                 raise GraphError(
-                    f"{kind}: {term!r} is no conditional or potential; give them one by one, {kind}(a, b)."
+                    f"{kind}: {piece!r} is no conditional or potential; give them one by one, {kind}(a, b)."
                 )
-        self.terms = nn.ModuleList(terms)
+        self.pieces = terms
+        self.shared = nn.ModuleList(originals(terms))
+        self.terms = tuple(ground(terms))
         self.name = name
         self.sessions = Sessions()
-        found = by_name([*variables, *(v for term in terms for v in term.scope)])
-        self.graph = Graph(tuple(found.values()), tuple(_term(term) for term in terms))
+        found = by_name([*variables, *(v for term in self.terms for v in term.scope)])
+        self.graph = Graph(tuple(found.values()), tuple(_term(term) for term in self.terms))
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -72,20 +82,31 @@ class Model(nn.Module):
 
     def factors(self) -> tuple[Factor, ...]:
         """One factor a term, in the order of the terms, differentiable in the parameters."""
-        return tuple(term.factor() for term in self._locals)
+        return tuple(term.factor() for term in self.terms)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether every variable has states, so that every term is a table."""
+        return all(variable.finite for variable in self.variables)
 
     @property
-    def _locals(self) -> tuple[Local, ...]:
-        return tuple(term for term in self.terms if isinstance(term, Local))
+    def plates(self) -> tuple[Plate, ...]:
+        """The outermost plates."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Plate))
 
-    def log_prob(self, assignment: Mapping[str, Tensor | str]) -> Tensor:
+    def log_prob(self, assignment: Mapping[str, Any]) -> Tensor:
         """The log of the product of all terms at full assignments; log p(x) when the model is a Bayesian network.
 
         Args:
-            assignment: for each variable a label, or an integer tensor of state numbers of shape `[*batch]`.
+            assignment: for each finite variable a label, or an integer tensor of state numbers of shape `[*batch]`;
+                for each numeric one a tensor `[*batch, *event]` or what makes one.
 
         Returns:
-            Tensor of shape `[*batch]`, in nats, not normalised when there are potentials.
+            Tensor of shape `[*batch]`, in nats, not normalised when there are potentials; -inf where impossible.
+
+        Raises:
+            GraphError: when a variable has no value.
+            PlanError: when a conditional has no density (`Implicit`).
 
         Example:
             >>> coin = Variable("coin", ["heads", "tails"])
@@ -96,10 +117,10 @@ class Model(nn.Module):
         if missing:
             raise GraphError(f"log_prob: no value for {missing[0]!r}; every variable needs one.")
         self.graph.require(assignment, "log_prob")
-        numbers = {name: _numbers(self.graph.by_name[name], value) for name, value in assignment.items()}
+        values = {name: read_value(self.graph.by_name[name], value, "log_prob") for name, value in assignment.items()}
         total = torch.zeros((), dtype=torch.float64)
-        for factor in self.factors():
-            total = total + factor.values[tuple(numbers[name] for name in factor.names)].log()
+        for term in self.terms:
+            total = total + term.log_prob(*(values[variable.name] for variable in term.scope))
         return total
 
     def do(self, actions: Mapping[str, object]) -> Model:
@@ -124,7 +145,7 @@ class Model(nn.Module):
         for name in actions:
             if any(name in (v.name for v in potential.scope) for potential in self.potentials):
                 raise GraphError(f"do: {name!r} is in a potential; actions are defined on conditionals only.")
-        kept = [t for t in self._locals if not (isinstance(t, Conditional) and t.child.name in actions)]
+        kept = [t for t in self.terms if not (isinstance(t, Conditional) and t.child.name in actions)]
         points = [_point(self[name], label) for name, label in actions.items()]
         return type(self)(*kept, *points, variables=self.variables, name=self.name)
 
@@ -152,7 +173,7 @@ class BayesianNetwork(Model):
         BayesianNetwork(1 variables: rain; 1 conditional)
     """
 
-    def __init__(self, *terms: Local, variables: Sequence[Variable] = (), name: str = "") -> None:
+    def __init__(self, *terms: Piece, variables: Sequence[Variable] = (), name: str = "") -> None:
         super().__init__(*terms, variables=variables, name=name)
         if self.potentials:
             raise GraphError(f"BayesianNetwork: {self.potentials[0]!r} is a potential; use Model or MarkovNetwork.")
@@ -179,7 +200,7 @@ class MarkovNetwork(Model):
         MarkovNetwork(2 variables: a, b; 1 potential)
     """
 
-    def __init__(self, *terms: Local, variables: Sequence[Variable] = (), name: str = "") -> None:
+    def __init__(self, *terms: Piece, variables: Sequence[Variable] = (), name: str = "") -> None:
         super().__init__(*terms, variables=variables, name=name)
         if self.conditionals:
             first = next(iter(self.conditionals.values()))
@@ -189,17 +210,6 @@ class MarkovNetwork(Model):
 def _term(term: Local) -> Term:
     child = term.child.name if isinstance(term, Conditional) else None
     return Term(tuple(variable.name for variable in term.scope), child)
-
-
-def _numbers(variable: Variable, value: Tensor | str | Iterable[str]) -> Tensor:
-    if not isinstance(value, Tensor):
-        return torch.tensor(variable.number(value))
-    if value.numel() and not 0 <= int(value.min()) <= int(value.max()) < variable.size:
-        raise EvidenceError(
-            f"log_prob: {variable.name!r} has state numbers {int(value.min())} to {int(value.max())}, "
-            f"expected 0 to {variable.size - 1}; every variable needs a value."
-        )
-    return value.long()
 
 
 def _point(variable: Variable, label: object) -> Tabular:

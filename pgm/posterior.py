@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from itertools import product
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from .errors import EvidenceError, GraphError
+from .moments import Moments
+from .samples import Samples
 from .variable import Variable, quoted
 
 if TYPE_CHECKING:
@@ -44,15 +46,34 @@ class Answers:
         return {tuple(v.name for v in target): number for number, target in enumerate(self.targets)}
 
 
+@dataclass(frozen=True, eq=False)
+class Beyond:
+    """What a posterior holds besides tables of probabilities.
+
+    Args:
+        moments: means and covariances of numeric targets, by the names in their scopes.
+        samples: the draws behind the answers, where an engine draws any.
+        diagnostics: what the engine says about how far to trust it, by name.
+    """
+
+    moments: Mapping[tuple[str, ...], Moments] = field(default_factory=dict)
+    samples: Samples | None = None
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOTHING = Beyond()
+
+
 class Posterior:
-    """Probabilities given evidence, by name and label.
+    """What is known given evidence, by name and label.
 
     `post["rain"]` is a tensor `[*batch, states]`, `post["rain", "yes"]` one of shape `[*batch]`, and for a joint
-    target `post["rain", "wet"]` is `[*batch, states of rain, states of wet]`.
+    target `post["rain", "wet"]` is `[*batch, states of rain, states of wet]`. For a numeric variable `post["height"]`
+    is its `Moments`: `.mean`, `.variance`, `.std`; and for several, asked as a joint target, those of all.
 
     Attributes:
-        log_evidence: the logarithm of p(evidence) (of the partition function where potentials are not normalised),
-            in nats, `[*batch]`.
+        log_evidence: the logarithm of p(evidence) (of the partition function where potentials are not normalised; a
+            density where numeric variables are observed), in nats, `[*batch]`.
 
     Example:
         >>> from pgm import BayesianNetwork, Tabular, Variable, infer
@@ -67,12 +88,15 @@ class Posterior:
         0.666667
     """
 
-    __slots__ = ("_answers", "_flat", "_log_evidence")
+    __slots__ = ("_answers", "_beyond", "_flat", "_log_evidence")
 
-    def __init__(self, answers: Answers, flat: np.ndarray, log_evidence: float | np.ndarray) -> None:
+    def __init__(
+        self, answers: Answers, flat: np.ndarray, log_evidence: float | np.ndarray, beyond: Beyond = NOTHING
+    ) -> None:
         self._answers = answers
         self._flat = flat
         self._log_evidence = log_evidence
+        self._beyond = beyond
 
     @property
     def log_evidence(self) -> Tensor:
@@ -80,12 +104,13 @@ class Posterior:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the single-variable targets."""
-        return tuple(variable.name for variable in self.variables)
+        """The names of the single-variable targets, the finite ones first."""
+        numeric = tuple(names[0] for names in self._beyond.moments if len(names) == 1)
+        return tuple(variable.name for variable in self.variables) + numeric
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """The single-variable targets."""
+        """The single-variable targets that are finite."""
         return tuple(target[0] for target in self._answers.targets if len(target) == 1)
 
     @property
@@ -99,13 +124,25 @@ class Posterior:
         return self._answers.engine
 
     @property
+    def samples(self) -> Samples | None:
+        """The draws behind the answers, where the engine draws any."""
+        return self._beyond.samples
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """What the engine says about how far to trust it, by name."""
+        return self._beyond.diagnostics
+
+    @property
     def batch(self) -> tuple[int, ...]:
         """The shape of the batch: () for one row, (rows,) for many."""
         return self._flat.shape[:-1]
 
-    def __getitem__(self, key: str | tuple[str, ...]) -> Tensor:
+    def __getitem__(self, key: str | tuple[str, ...]) -> Any:
         answers = self._answers
         names = (key,) if isinstance(key, str) else key
+        if names in self._beyond.moments:
+            return self._beyond.moments[names]
         number = answers.index.get(names)
         if number is not None:
             low, high = answers.places[number], answers.places[number + 1]
@@ -114,11 +151,11 @@ class Posterior:
             return values if len(target) == 1 else values.reshape(*self.batch, *(v.size for v in target))
         number = answers.index.get(names[:1])
         if number is None or len(names) != 2:
-            asked = quoted([", ".join(names) for names in answers.index])
+            asked = quoted([", ".join(names) for names in (*answers.index, *self._beyond.moments)])
             wanted = names[0] if len(names) == 1 else names
             raise GraphError(f"Posterior: {wanted!r} was not asked for; there are {asked}. Name it in the targets.")
         variable = answers.targets[number][0]
-        if str(names[1]) not in variable.domain.numbers:
+        if str(names[1]) not in variable.numbers:
             raise EvidenceError(
                 f"Posterior: {variable.name!r} has no state {names[1]!r}; its states are {quoted(variable.states)}. "
                 "A joint has to be named in the targets."
@@ -171,17 +208,21 @@ class Posterior:
             f"{name:<{width}}  " + "  ".join(f"{label} {p:.4f}" for label, p in _shown(labels, values))
             for name, labels, values in targets
         ]
+        lines += [str(moments) for moments in self._beyond.moments.values()]
         return "\n".join([*lines, f"log evidence {float(self.log_evidence):z.4f}"])
 
     def __repr__(self) -> str:
         rows = f"{self.batch[0]} rows" if self.batch else f"log evidence {float(self.log_evidence):z.4f}"
-        return f"Posterior({len(self._answers.targets)} targets, {rows}, {self.engine})"
+        count = len(self._answers.targets) + len(self._beyond.moments)
+        return f"Posterior({count} targets, {rows}, {self.engine})"
 
     def _repr_html_(self) -> str:
         """Bars in a notebook."""
         if self.batch:
             return f"<code>{escape(repr(self))}</code>"
         rows = "".join(_html_row(*target) for target in self._flat_targets())
+        numeric = map(str, self._beyond.moments.values())
+        rows += "".join(f"<tr><td colspan='2'><pre>{escape(text)}</pre></td></tr>" for text in numeric)
         caption = f"log evidence {float(self.log_evidence):z.4f}"
         return f"<table><caption>{caption}</caption>{rows}</table>"
 
@@ -208,94 +249,3 @@ def _html_row(name: str, labels: tuple[str, ...], values: Tensor) -> str:
         for label, p in _shown(labels, values, 12)
     )
     return f"<tr><th style='vertical-align:top;text-align:left'>{escape(name)}</th><td>{cells}</td></tr>"
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """Most probable joint states, best first.
-
-    Args:
-        variables: what was maximised over.
-        states: state numbers, `[*batch, k, variables]`, -1 where there are fewer than k with positive probability.
-        log_prob: log of each one's weight, evidence included and all else summed out, in nats, `[*batch, k]`.
-
-    Example:
-        >>> from pgm import BayesianNetwork, Tabular, Variable, mpe
-        >>> coin = Variable("coin", ["heads", "tails"])
-        >>> best = mpe(BayesianNetwork(Tabular(coin, [], [0.4, 0.6])))
-        >>> best.assignment(), round(float(best.log_prob[0].exp()), 3)
-        ({'coin': 'tails'}, 0.6)
-    """
-
-    variables: tuple[Variable, ...]
-    states: Tensor
-    log_prob: Tensor
-
-    def assignment(self, rank: int = 0, row: int | None = None) -> dict[str, str]:
-        """The labels of the explanation of that rank (0 is the best), of that row when there is a batch."""
-        numbers = self.states[rank] if row is None else self.states[row, rank]
-        if bool((numbers < 0).any()):
-            raise GraphError(f"Explanation: there is no explanation of rank {rank} with positive probability.")
-        return {v.name: v.states[int(n)] for v, n in zip(self.variables, numbers, strict=True)}
-
-    def __len__(self) -> int:
-        return int(self.states.shape[-2])
-
-    def __str__(self) -> str:
-        if self.states.dim() == 3:
-            return repr(self)
-        ranks = [k for k in range(len(self)) if bool((self.states[k] >= 0).all())]
-        lines = [f"#{k + 1} log p {float(self.log_prob[k]):.4f}: " + _joined(self.assignment(k)) for k in ranks]
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        rows = f", {self.states.shape[0]} rows" if self.states.dim() == 3 else ""
-        return f"Explanation(best {len(self)} over {len(self.variables)} variables{rows})"
-
-
-def _joined(assignment: dict[str, str]) -> str:
-    return ", ".join(f"{name}={label}" for name, label in assignment.items())
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Exact joint samples.
-
-    Args:
-        variables: the columns.
-        states: state numbers, `[n, variables]`.
-
-    Example:
-        >>> from pgm import BayesianNetwork, Tabular, Variable, sample
-        >>> coin = Variable("coin", ["heads", "tails"])
-        >>> sample(BayesianNetwork(Tabular(coin, [], [0.0, 1.0])), 2, seed=0).labels("coin")
-        ['tails', 'tails']
-    """
-
-    variables: tuple[Variable, ...]
-    states: Tensor
-
-    def __getitem__(self, name: str) -> Tensor:
-        """The state numbers of one variable, `[n]`."""
-        names = [v.name for v in self.variables]
-        if name not in names:
-            raise GraphError(f"Samples: {name!r} was not sampled; there are {quoted(names)}.")
-        return self.states[:, names.index(name)]
-
-    def labels(self, name: str) -> list[str]:
-        """The labels of one variable, one a sample."""
-        numbers = self[name].tolist()
-        states = next(v for v in self.variables if v.name == name).states
-        return [states[number] for number in numbers]
-
-    def to_dataframe(self) -> pandas.DataFrame:
-        """One row a sample, one column of labels a variable; needs pandas."""
-        import pandas
-
-        return pandas.DataFrame({v.name: self.labels(v.name) for v in self.variables})
-
-    def __len__(self) -> int:
-        return len(self.states)
-
-    def __repr__(self) -> str:
-        return f"Samples({len(self)} of {len(self.variables)} variables)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import product as cartesian
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from .errors import ShapeError
 from .factor import Factor
-from .terms import Local, Numbers, TableLike, read_numbers, read_table
+from .terms import Local, Numbers, TableLike, read_numbers, read_table, require_finite
 from .variable import Variable, sequence, title
 
 Feature = Callable[..., float] | Sequence[Any] | np.ndarray | Tensor  # of labels, or a table over the scope
@@ -34,7 +35,22 @@ class Potential(Local):
         return f"{type(self).__name__}({', '.join(v.name for v in self.scope)})"
 
 
-class Table(Potential):
+class TablePotential(Potential):
+    """A potential of finite variables whose subclasses make its whole table; abstract."""
+
+    def __init__(self, scope: Sequence[Variable]) -> None:
+        super().__init__(scope)
+        require_finite(self.scope, self.subject)
+
+    @abstractmethod
+    def factor(self) -> Factor:
+        """The table over the scope, differentiable in the parameters."""
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        return self.factor().ordered(self.scope)[values].log()
+
+
+class Table(TablePotential):
     """A table of non-negative numbers, one axis a variable.
 
     Args:
@@ -58,7 +74,7 @@ class Table(Potential):
         return Factor(self.scope, self.table)
 
 
-class LogLinear(Potential):
+class LogLinear(TablePotential):
     """A log-linear potential, f(x) = exp(sum_k weight_k feature_k(x)).
 
     Args:
@@ -95,7 +111,7 @@ class LogLinear(Potential):
         return Factor(self.scope, torch.tensordot(self.weights, self.features.to(self.weights), 1).exp())
 
 
-class Pairwise(Potential):
+class Pairwise(TablePotential):
     """A coupling of two variables, f(a, b) = exp(coupling * interaction(a, b)).
 
     The interaction takes two state numbers: `agree` (1 when they are equal: the Potts model), `spin` (two states count

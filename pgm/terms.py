@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,10 +22,32 @@ TableLike = Sequence[Any] | np.ndarray | Tensor | Mapping[Any, Any] | float
 Numbers = Sequence[Any] | np.ndarray | Tensor | float
 
 
+@dataclass(frozen=True)
+class Capabilities:
+    """What can be done with a conditional or potential.
+
+    Args:
+        enumerable: its scope is finite, so that it is a table, whatever computes its numbers.
+        reparameterised: its samples are differentiable in the parameters and the parents.
+        has_log_prob: its logarithm can be computed at given values.
+
+    Example:
+        >>> from pgm import Gaussian, Real
+        >>> Gaussian(Variable("x", Real()), 0.0, 1.0).capabilities
+        Capabilities(enumerable=False, reparameterised=True, has_log_prob=True)
+    """
+
+    enumerable: bool
+    reparameterised: bool
+    has_log_prob: bool
+
+
 class Local(nn.Module, ABC):
     """One local piece of a model: a non-negative function of the variables in its scope.
 
-    A subclass keeps its numbers as module parameters or buffers and says in `factor` what tensor they make.
+    A subclass keeps its numbers as module parameters or buffers, and refers to variables by their place in the scope
+    only, so that the same piece can be used over other variables (see `renamed`). Values are given in the order of the
+    scope: state numbers `[*batch]` for a finite variable, `[*batch, *event]` for a numeric one.
     """
 
     scope: tuple[Variable, ...]
@@ -37,9 +61,56 @@ class Local(nn.Module, ABC):
             raise ShapeError(f"{subject}: scope {[v.name for v in scope]} lists a variable twice.")
         self.scope = tuple(scope)
 
+    @property
     @abstractmethod
+    def subject(self) -> str:
+        """How messages about this piece begin."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What can be done with it."""
+        return Capabilities(self.enumerable, reparameterised=False, has_log_prob=True)
+
+    @property
+    def enumerable(self) -> bool:
+        """Whether the whole scope is finite."""
+        return all(variable.finite for variable in self.scope)
+
+    @abstractmethod
+    def log_prob(self, *values: Tensor) -> Tensor:
+        """The logarithm at values in the order of the scope, in nats, `[*batch]`."""
+
     def factor(self) -> Factor:
-        """The tensor that exact inference multiplies, differentiable in the parameters."""
+        """The tensor that exact inference multiplies, differentiable in the parameters; by enumeration of all values.
+
+        Raises:
+            GraphError: when a variable of the scope has no states.
+        """
+        numeric = next((variable for variable in self.scope if not variable.finite), None)
+        if numeric is not None:
+            raise GraphError(f"{self.subject}: {numeric.name!r} is {numeric.domain!r}, so there is no table of it.")
+        grid = torch.meshgrid(*(torch.arange(variable.size) for variable in self.scope), indexing="ij")
+        return Factor(self.scope, self.log_prob(*grid).exp())
+
+    def renamed(self, names: Mapping[str, Variable]) -> Self:
+        """The same piece over other variables: its parameters are shared, not copied.
+
+        Args:
+            names: for each name in the scope the variable that takes its place; the others stay.
+        """
+        twin = copy(self)  # its dictionaries of parameters, buffers and modules are the same objects
+        twin.scope = tuple(names.get(variable.name, variable) for variable in self.scope)
+        return twin
+
+
+def require_finite(scope: Sequence[Variable], subject: str) -> None:
+    """Raise a `GraphError` that names the first variable without states."""
+    for variable in scope:
+        if not variable.finite:
+            raise GraphError(
+                f"{subject}: {variable.name!r} is {variable.domain!r}, expected a variable with states; for numeric "
+                "ones use Gaussian, LinearGaussian, Logistic, Neural and the like."
+            )
 
 
 def read_table(values: TableLike, scope: Sequence[Variable], subject: str, note: str = "") -> Tensor:
@@ -106,6 +177,36 @@ def read_numbers(
         entry = f" for ({', '.join(axis[i] for axis, i in zip(names, where, strict=True))})" if names else ""
         bounds = "" if (low, high) == (-inf, inf) else f" from {low:g} to {high:g}"
         raise ShapeError(f"{what}: {numbers[where].item():g}{entry}, expected finite numbers{bounds}.")
+    return numbers
+
+
+def read_array(values: Numbers, sizes: Sequence[tuple[int, str]], shared: int, what: str) -> Tensor:
+    """A float64 tensor of finite numbers of the given shape; the first `shared` axes may have length 1 instead.
+
+    Args:
+        values: nested lists, an array or a tensor (which keeps its precision).
+        sizes: the length of each axis, and what it is called.
+        shared: how many axes may have length 1, for numbers that all of their entries share.
+        what: how error messages begin, such as `Gaussian(x): mean`.
+
+    Raises:
+        ShapeError: when the shape does not fit, or a number is not finite.
+
+    Example:
+        >>> read_array([[1.0, 2.0]], [(3, "sky"), (2, "wind")], 1, "ConditionalLinearGaussian(wind): mean").shape
+        torch.Size([1, 2])
+    """
+    expected = f"{tuple(n for n, _ in sizes)}" + (f" = [{', '.join(name for _, name in sizes)}]" if sizes else "")
+    numbers = _floats(values, what, expected)
+    fits = len(sizes) == numbers.dim() and all(
+        length == n or (axis < shared and length == 1)
+        for axis, (length, (n, _)) in enumerate(zip(numbers.shape, sizes, strict=True))
+    )
+    if not fits:
+        raise ShapeError(f"{what}: shape {tuple(numbers.shape)}, expected {expected}.")
+    wrong = ~torch.isfinite(numbers)
+    if bool(wrong.any()):
+        raise ShapeError(f"{what}: {numbers[_first_index(wrong)].item():g}, expected finite numbers.")
     return numbers
 
 

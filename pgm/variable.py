@@ -4,64 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
+from .domains import Domain, Finite, Numeric
 from .errors import EvidenceError, GraphError
 
 
 @dataclass(frozen=True)
-class Finite:
-    """A domain of finitely many labelled states.
-
-    Args:
-        states: the labels, in order; each is turned into text, and no label may occur twice.
-
-    Raises:
-        GraphError: when there is no state or a label is repeated.
-
-    Example:
-        >>> Finite(("no", "yes")).size
-        2
-    """
-
-    states: tuple[str, ...]
-    numbers: Mapping[str, int]
-
-    def __init__(self, states: Iterable[object]) -> None:
-        labels = tuple(str(label) for label in states)
-        numbers = {label: number for number, label in enumerate(labels)}
-        if not labels:
-            raise GraphError("Finite: a variable needs at least one state; none was given.")
-        if len(numbers) < len(labels):
-            twice = next(label for label in labels if labels.count(label) > 1)
-            raise GraphError(f"Finite: state {twice!r} occurs twice in {labels}; labels must differ.")
-        object.__setattr__(self, "states", labels)
-        object.__setattr__(self, "numbers", MappingProxyType(numbers))
-
-    @property
-    def size(self) -> int:
-        return len(self.states)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Finite) and self.states == other.states
-
-    def __hash__(self) -> int:
-        return hash(self.states)
-
-    def __reduce__(self) -> tuple[type[Finite], tuple[tuple[str, ...]]]:
-        return Finite, (self.states,)
-
-    def __repr__(self) -> str:
-        return f"Finite({self.states!r})"
-
-
-@dataclass(frozen=True)
 class Variable:
-    """A named random variable with labelled states.
+    """A named random variable: with labelled states, or numeric.
 
     Args:
         name: any non-empty text; it is used in every message, answer and picture.
-        domain: the labels, or their number n (then they are '0' ... 'n-1'), or a `Finite`.
+        domain: the labels, or their number n (then they are '0' ... 'n-1'), or a `Finite`; or `Real`, `Binary` or
+            `Count` with an event shape.
 
     Raises:
         GraphError: when the name is empty, or the labels are none or repeated.
@@ -70,32 +25,57 @@ class Variable:
         >>> rain = Variable("rain", ["no", "yes"])
         >>> rain.states, rain.size, rain.number("yes")
         (('no', 'yes'), 2, 1)
+        >>> from pgm import Real
+        >>> Variable("position", Real(2)).shape
+        (2,)
     """
 
     name: str
-    domain: Finite
+    domain: Domain
 
-    def __init__(self, name: str, domain: Finite | Sequence[object] | int = 2) -> None:
+    def __init__(self, name: str, domain: Domain | Sequence[object] | int = 2) -> None:
         if not isinstance(name, str) or not name:
             raise GraphError(f"Variable: the name is {name!r}, expected non-empty text.")
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "domain", _finite(name, domain))
+        object.__setattr__(self, "domain", _domain(name, domain))
+
+    @property
+    def finite(self) -> bool:
+        """Whether the variable has labelled states."""
+        return isinstance(self.domain, Finite)
 
     @property
     def states(self) -> tuple[str, ...]:
         """The labels, in order."""
-        return self.domain.states
+        return self._labelled.states
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The place of each label among the states."""
+        return self._labelled.numbers
 
     @property
     def size(self) -> int:
         """The number of states."""
-        return self.domain.size
+        return len(self._labelled.states)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The event shape of a value; () for a single number and for a state number."""
+        return self.domain.shape
+
+    @property
+    def _labelled(self) -> Finite:
+        if not isinstance(self.domain, Finite):
+            raise GraphError(f"{self.name!r} is {self.domain!r}: it has numbers, not states.")
+        return self.domain
 
     def number(self, label: object) -> int:
         """The place of a label among the states, counted from 0; labels are compared as text."""
-        found = self.domain.numbers.get(label) if isinstance(label, str) else None
+        numbers = self.numbers
+        found = numbers.get(label) if isinstance(label, str) else None
         if found is None:
-            found = self.domain.numbers.get(str(label))
+            found = numbers.get(str(label))
         if found is None:
             raise EvidenceError(f"{self.name!r} is {label!r}; its states are {quoted(self.states)}.")
         return found
@@ -104,11 +84,11 @@ class Variable:
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return f"Variable({self.name!r}, {list(self.states)!r})"
+        return f"Variable({self.name!r}, {list(self.states) if self.finite else self.domain!r})"
 
 
-def _finite(name: str, domain: Finite | Sequence[object] | int) -> Finite:
-    if isinstance(domain, Finite):
+def _domain(name: str, domain: Domain | Sequence[object] | int) -> Domain:
+    if isinstance(domain, (Finite, Numeric)):
         return domain
     if isinstance(domain, str):
         raise GraphError(f"Variable({name}): states are the text {domain!r}, expected a list of labels or a number.")
@@ -169,7 +149,11 @@ def by_name(variables: Iterable[Variable]) -> dict[str, Variable]:
         known = found.setdefault(variable.name, variable)
         if known != variable:
             raise GraphError(
-                f"variable {variable.name!r} is given with states {quoted(known.states)} and with states "
-                f"{quoted(variable.states)}; use one Variable object for both."
+                f"variable {variable.name!r} is given with {_described(known)} and with {_described(variable)}; "
+                "use one Variable object for both."
             )
     return found
+
+
+def _described(variable: Variable) -> str:
+    return f"states {quoted(variable.states)}" if variable.finite else f"domain {variable.domain!r}"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from .. import ask
 from ..pictures import plot as picture_of
-from ..posterior import Samples
+from ..samples import Samples
 from .files import load_model, text_out
 from .options import engine, known
 from .show import count, print_json

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import ask
-from ..posterior import Explanation
+from ..explanation import Explanation
 from .files import load_model
 from .options import engine, known, names_in
 from .show import console, count, decimals, print_json, table

@@ -95,7 +95,7 @@ def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool) -
 
 
 def _numbers(path: Path, variable: Variable, cells: Sequence[str], lines: Sequence[int]) -> np.ndarray:
-    numbers = {"": MISSING} | dict(variable.domain.numbers)
+    numbers = {"": MISSING} | dict(variable.numbers)
     try:
         return np.fromiter(map(numbers.__getitem__, cells), dtype=np.int64, count=len(cells))
     except KeyError:  # spaces around a label, or an unknown one

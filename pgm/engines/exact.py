@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from ..errors import PlanError
+
+if TYPE_CHECKING:
+    from ..evidence import Evidence
+    from ..model import Model
+    from ..posterior import Posterior
 
 FREE_SHARE = 0.5  # of the free memory, when no limit is given
 OPERATIONS_AT_MOST = 2.0**42
@@ -52,6 +57,18 @@ class Exact:
             raise PlanError(f"Exact: dtype is {self.dtype!r}, expected torch.float64 or torch.float32.")
         if self.executor == "tape" and self.dtype != torch.float64:
             raise PlanError(f"Exact: a tape works in torch.float64, not {self.dtype}; use executor='products'.")
+
+    def answer(
+        self, model: Model, targets: tuple[tuple[int, ...], ...], evidence: Evidence, impossible: str
+    ) -> Posterior:
+        """The posterior of targets by variable number; what rows of probability 0 do is as in `infer`."""
+        if model.finite:
+            from ..ask import posterior
+
+            return posterior(model, targets, evidence, self, impossible)
+        from ..hybrid import answer
+
+        return answer(model, targets, evidence, self, impossible)
 
     def bytes_allowed(self) -> float:
         """The memory limit in bytes."""

@@ -233,7 +233,7 @@ def _row_number(source: Source, given: list[Variable], labels: str, place: int, 
         )
     row = 0
     for variable, name in zip(given, names, strict=True):
-        number = variable.domain.numbers.get(name)
+        number = variable.numbers.get(name)
         if number is None:
             raise source.error(
                 place,

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgm.causes import NoisyAnd, NoisyMax, NoisyOr
-from pgm.conditionals import Conditional, Deterministic, Logistic, Tabular
+from pgm.conditionals import Conditional, Deterministic, Tabular
 from pgm.errors import GraphError, ShapeError
+from pgm.logistic import Logistic, Softmax
 from pgm.potentials import Pairwise, Table
 from pgm.variable import Variable
 
@@ -51,7 +52,7 @@ def examples() -> list[Conditional]:
         NoisyAnd(WET, [RAIN, WIND], [0.9, 0.3], leak=0.2),
         NoisyMax(MOOD, [SKY, RAIN], [[[0.2, 0.3, 0.5]] * 3, [[0.5, 0.25, 0.25], [1, 0, 0]]], leak=[0.5, 0.4, 0.1]),
         Logistic(WET, [RAIN, SKY], [1.0, -2.0, 0.5, 0.25], 0.1),
-        Logistic(MOOD, [RAIN, SKY], [[1.0, 0.0, -1.0]] * 4, [0.1, 0.2, 0.3]),
+        Softmax(MOOD, [RAIN, SKY], [[1.0, 0.0, -1.0]] * 4, [0.1, 0.2, 0.3]),
         Deterministic(WET, [RAIN, WIND], max),
     ]
 
@@ -177,12 +178,22 @@ def test_logistic_is_the_softmax_of_a_design_row(data: st.DataObject, sizes: lis
     bias = np.array(data.draw(st.lists(weight, min_size=states - 1, max_size=states - 1)))
     weights = np.concatenate([np.zeros((columns, 1)), weights.reshape(columns, states - 1)], 1)  # first state: logit 0
     bias = np.concatenate([[0.0], bias])
-    full = states > 2
-    term = Logistic(Variable("y", states), parents, weights if full else weights[:, 1], bias if full else bias[1])
+    child = Variable("y", states)
+    term = Softmax(child, parents, weights, bias)
     for x in rows(parents):
         design = np.concatenate([[n] if size == 2 else np.eye(size)[n] for n, size in zip(x, sizes, strict=True)])
         odds = np.exp(design @ weights + bias)
         assert term.factor().values[x].tolist() == pytest.approx(odds / odds.sum(), rel=1e-12)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=25)
+def test_logistic_is_the_softmax_of_two_states(sizes: list[int], seed: int) -> None:
+    parents, generator = [Variable(f"x{i}", size) for i, size in enumerate(sizes)], np.random.default_rng(seed)
+    weights, bias = generator.normal(size=sum(1 if size == 2 else size for size in sizes)), generator.normal()
+    one = Logistic(WET, parents, weights, bias).factor().values
+    both = Softmax(WET, parents, np.stack([0 * weights, weights], 1), [0.0, bias]).factor().values
+    torch.testing.assert_close(one, both, rtol=1e-12, atol=0)
 
 
 def test_logistic_without_parents_is_its_bias() -> None:
@@ -295,8 +306,8 @@ WRONG = {
         "Deterministic(wet): the function returned 'maybe' for (rain=yes); the states of 'wet' are 'no', 'yes'.",
     ),
     "columns": (
-        lambda: Logistic(MOOD, [RAIN, SKY], [1.0, 2.0], [0, 0, 0]),
-        "Logistic(mood): weights: shape (2,), expected (4, 3) = "
+        lambda: Softmax(MOOD, [RAIN, SKY], [1.0, 2.0], [0, 0, 0]),
+        "Softmax(mood): weights: shape (2,), expected (4, 3) = "
         "[rain, sky=clear, sky=grey, sky=black] x [bad, fair, good].",
     ),
     "infinite": (

@@ -256,7 +256,7 @@ def test_copies_of_a_model_that_has_answered() -> None:
 def test_the_state_of_a_model_is_its_tables_alone() -> None:
     model = pair()
     infer(model)
-    assert list(model.state_dict()) == ["terms.0.table", "terms.1.table"]
+    assert list(model.state_dict()) == ["shared.0.table", "shared.1.table"]
 
 
 def test_patterns_of_evidence_do_not_mix() -> None:

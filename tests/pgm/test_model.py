@@ -144,9 +144,9 @@ def test_log_prob_reaches_all_parameters() -> None:
     value.backward()
     assert value.item() == pytest.approx(math.log(0.2 * (1 - 0.75 * 0.5)))
     grads = {name: parameter.grad.tolist() for name, parameter in model.named_parameters()}
-    assert grads["terms.0.table"] == pytest.approx([0, 1 / 0.2])
-    assert grads["terms.1.strengths"] == pytest.approx([0.75 / 0.625])
-    assert grads["terms.1.leak"] == pytest.approx(0.5 / 0.625)
+    assert grads["shared.0.table"] == pytest.approx([0, 1 / 0.2])
+    assert grads["shared.1.strengths"] == pytest.approx([0.75 / 0.625])
+    assert grads["shared.1.leak"] == pytest.approx(0.5 / 0.625)
 
 
 def test_a_copy_stands_alone() -> None:

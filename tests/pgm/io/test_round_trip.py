@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgm.conditionals import Conditional, Tabular
+from pgm.conditionals import TableConditional, Tabular
 from pgm.factor import Factor
 from pgm.io import load, save
 from pgm.model import BayesianNetwork, MarkovNetwork, Model
@@ -148,7 +148,7 @@ def test_rows_within_1e_6_are_rescaled_once(suffix: str) -> None:
 def test_a_conditional_that_is_no_table_is_written_as_one(suffix: str) -> None:
     a, b = Variable("a"), Variable("b")
 
-    class Copy(Conditional):
+    class Copy(TableConditional):
         """b is a, with the axes of its factor in another order."""
 
         def factor(self) -> Factor:
