@@ -50,6 +50,20 @@ if TYPE_CHECKING:
     from .information import mutual_information as mutual_information
     from .io import load as load
     from .io import save as save
+    from .learn.climb import hill_climb as hill_climb
+    from .learn.columns import Columns as Columns
+    from .learn.cpdag import CPDAG as CPDAG
+    from .learn.cpdag import structural_hamming_distance as structural_hamming_distance
+    from .learn.independence import chi_squared as chi_squared
+    from .learn.independence import g_squared as g_squared
+    from .learn.independence import partial_correlation as partial_correlation
+    from .learn.learned import Learned as Learned
+    from .learn.pc import pc as pc
+    from .learn.scores import Score as Score
+    from .learn.scores import bdeu as bdeu
+    from .learn.scores import bic as bic
+    from .learn.tree import chow_liu as chow_liu
+    from .learn.tree import pairwise_information as pairwise_information
     from .logistic import Logistic as Logistic
     from .logistic import Softmax as Softmax
     from .model import BayesianNetwork as BayesianNetwork
@@ -102,9 +116,17 @@ _HOME = {
     "graph": "Graph Term",
     "information": "entropy kl_divergence mutual_information",
     "io": "load save",
+    "learn.climb": "hill_climb",
+    "learn.columns": "Columns",
+    "learn.cpdag": "CPDAG structural_hamming_distance",
+    "learn.independence": "chi_squared g_squared partial_correlation",
+    "learn.learned": "Learned",
+    "learn.pc": "pc",
+    "learn.scores": "Score bdeu bic",
+    "learn.tree": "chow_liu pairwise_information",
     "logistic": "Logistic Softmax",
-    "moments": "Moments",
     "model": "BayesianNetwork MarkovNetwork Model",
+    "moments": "Moments",
     "neural": "Implicit Joined Neural bernoulli categorical normal",
     "pictures": "Picture plot",
     "plan": "Plan Query",

@@ -28,7 +28,7 @@ def pc(
 
     Two variables are linked when no set of neighbours makes them independent (p-value above `alpha`); of two that are
     not linked, a common neighbour that is not in the set which separated them is a collider, and Meek's rules direct
-    what then follows. The result does not depend on the order of the columns.
+    what then follows. Who is linked does not depend on the order of the columns.
 
     Args:
         data: see `Columns.of`.
@@ -48,7 +48,7 @@ def pc(
         CPDAG(3 variables: a -> c, b -> c)
 
     Reference: Spirtes, Glymour and Scheines (2000), Causation, Prediction, and Search, section 5.4.2; Colombo and
-    Maathuis (2014) for independence of the order; Meek (1995).
+    Maathuis (2014) for the rounds; Meek (1995).
     """
     if not 0 < alpha < 1:
         raise GraphError(f"pc: alpha is {alpha!r}, expected a number between 0 and 1, such as 0.01.")
@@ -90,10 +90,8 @@ def explain(
     kept, banned = set(required), set(forbidden)
     fixed = {frozenset(pair) for pair in kept}
     names = [variable.name for variable in variables]
-    near = {
-        name: [other for other in names if other != name and not banned >= {(name, other), (other, name)}]
-        for name in names
-    }
+    never = {pair for pair in banned if pair[::-1] in banned}
+    near = {name: [other for other in names if other != name and (name, other) not in never] for name in names}
     apart = _skeleton(near, independent, fixed, len(names) if max_condition is None else max_condition, progress)
     linked = [(a, b) for a, b in combinations(names, 2) if b in near[a]]
     known = kept | {(b, a) for a, b in banned if b in near[a] and (a, b) not in kept}

@@ -76,14 +76,14 @@ def bic(data: Data) -> Score:
     return _tables(columns, PENALISED, penalty) if columns.finite else _regressions(columns, penalty)
 
 
-def log_likelihood(data: Data) -> Score:
+def maximum_log_likelihood(data: Data) -> Score:
     """The greatest log-likelihood that a structure can reach; it never falls when an arrow is added.
 
     Args:
         data: see `Columns.of`.
 
     Example:
-        >>> round(log_likelihood({"coin": ["heads", "tails"]})("coin"), 4)
+        >>> round(maximum_log_likelihood({"coin": ["heads", "tails"]})("coin"), 4)
         -1.3863
     """
     columns = Columns.of(data)

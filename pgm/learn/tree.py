@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .columns import Columns, Data
 from .learned import Learned, directed_graph
-from .scores import Score, log_likelihood
+from .scores import Score, maximum_log_likelihood
 
 NOTHING = np.array([-1])
 
@@ -40,16 +40,16 @@ def pairwise_information(data: Data, given: str | Iterable[str] = ()) -> Tensor:
     """
     columns = Columns.of(data)
     condition = tuple(columns.places(given, "pairwise_information").tolist())
-    return torch.from_numpy(_gains(log_likelihood(columns), condition) / columns.rows)
+    return torch.from_numpy(_gains(maximum_log_likelihood(columns), condition) / columns.rows)
 
 
-def chow_liu(data: Data, root: str | None = None, score: Callable[[Data], Score] = log_likelihood) -> Learned:
+def chow_liu(data: Data, root: str | None = None, score: Callable[[Data], Score] = maximum_log_likelihood) -> Learned:
     """The best of all trees: the spanning tree of greatest sum of mutual information, arrows away from the root.
 
     Args:
         data: see `Columns.of`.
         root: name of the variable without a parent; by default the first. It makes no difference to the likelihood.
-        score: one that does not depend on which way an arrow points, such as `log_likelihood`, `bic` or `bdeu`;
+        score: one that does not depend on which way an arrow points, such as `maximum_log_likelihood`, `bic` or `bdeu`;
             arrows that gain nothing are left out, so that `bic` finds the best forest.
 
     Raises:
