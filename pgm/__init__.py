@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .conditionals import Conditional as Conditional
     from .conditionals import Deterministic as Deterministic
     from .conditionals import Tabular as Tabular
+    from .counts import IndependentBernoulli as IndependentBernoulli
+    from .counts import Multinomial as Multinomial
     from .domains import Binary as Binary
     from .domains import Count as Count
     from .domains import Finite as Finite
@@ -106,6 +108,7 @@ _HOME = {
     "causes": "NoisyAnd NoisyMax NoisyOr",
     "chordal": "JunctionTree Treewidth junction_tree treewidth triangulate",
     "conditionals": "Conditional Deterministic Tabular",
+    "counts": "IndependentBernoulli Multinomial",
     "domains": "Binary Count Finite Real",
     "energies": "Energy Quadratic",
     "engines.exact": "Exact",

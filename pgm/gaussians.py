@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import log, pi, prod
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from .columns import column_names, columns
 from .conditionals import Conditional
 from .domains import Real
 from .errors import GraphError, ShapeError
+from .inner import squared_distance
 from .square_root import square_root
 from .terms import Capabilities, Numbers, read_array
 from .variable import Variable
@@ -100,13 +101,7 @@ class GaussianConditional(Conditional):
         length = prod(self.child.shape)
         bias = self.bias.expand([*chosen, *self.child.shape]).reshape([*chosen, length])
         weights = self.weights.flatten(len(chosen) + 1) if self.child.shape else self.weights.unsqueeze(-1)
-        if self._full:
-            scale: Tensor = self.scale
-        else:
-            event = (1,) * len(self.child.shape) if self.scale.dim() == len(chosen) else self.child.shape
-            diagonal = self.scale.reshape([*self.scale.shape[: len(chosen)], *event])
-            diagonal = diagonal.expand([*diagonal.shape[: len(chosen)], *self.child.shape])
-            scale = torch.diag_embed(diagonal.reshape([*diagonal.shape[: len(chosen)], length]))
+        scale = self.scale if self._full else torch.diag_embed(self._deviations())
         return Regression(
             self.finite,
             self.real,
@@ -116,21 +111,48 @@ class GaussianConditional(Conditional):
         )
 
     def distribution(self, *given: Tensor) -> Distribution:
-        made = self.regression()
-        pairs = list(zip(self.given, given, strict=True))
-        chosen = tuple(value for parent, value in pairs if parent.finite)
-        x = columns(made.real, [value for parent, value in pairs if not parent.finite], self.bias.dtype)
-        mean = made.bias[chosen]
-        if made.real:
-            mean = mean + (x.unsqueeze(-2) @ made.weights[chosen]).squeeze(-2)
-        scale = made.scale[chosen]  # [*batch, length, length]
+        mean, scale = self._mean(given), self._chosen(self.scale if self._full else self._deviations(), given)
         if self._full:
             upright = torch.where(scale.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).unsqueeze(-2)
             return MultivariateNormal(mean, scale_tril=scale * upright, validate_args=False)
-        mean, std = torch.broadcast_tensors(mean, scale.diagonal(dim1=-2, dim2=-1).abs())
+        mean, std = torch.broadcast_tensors(mean, scale.abs())
         shape, event = (*mean.shape[:-1], *self.child.shape), len(self.child.shape)
         normal = Normal(mean.reshape(shape), std.reshape(shape), validate_args=False)
         return Independent(normal, event, validate_args=False) if event else normal
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        *given, child = values
+        if self._full:
+            return Conditional.log_prob(self, *values)
+        event = len(self.child.shape)
+        x = child.flatten(-event) if event else child.unsqueeze(-1)
+        scale = self._deviations().abs()
+        scale = scale.reshape(-1) if scale.numel() == x.shape[-1] else self._chosen(scale, given)
+        distance = squared_distance(x, self._mean(given), scale)
+        return -0.5 * (distance + x.shape[-1] * log(2 * pi)) - scale.log().sum(-1)
+
+    def _mean(self, given: Sequence[Tensor]) -> Tensor:
+        """The means `[*batch, length]`, `[*batch, 1]` for a child that is a single number."""
+        mean = self._chosen(self.bias.reshape([*self.bias.shape[: len(self.finite)], -1]), given)
+        if not self.real:
+            return mean
+        numbers = [value for parent, value in zip(self.given, given, strict=True) if not parent.finite]
+        weights = self.weights.reshape([*self.weights.shape[: len(self.finite) + 1], -1])
+        x = columns(self.real, numbers, self.bias.dtype)
+        return mean + (x.unsqueeze(-2) @ self._chosen(weights, given)).squeeze(-2)
+
+    def _deviations(self) -> Tensor:
+        """Square roots of a diagonal, `[*finite, length]`; an axis of length 1 where all states share the numbers."""
+        chosen, event = len(self.finite), self.child.shape
+        one = self.scale.dim() == chosen  # one variance for every number of the child
+        shape = [*self.scale.shape[:chosen], *((1,) * len(event) if one else self.scale.shape[chosen:])]
+        return self.scale.reshape(shape).expand([*shape[:chosen], *event]).reshape([*shape[:chosen], prod(event)])
+
+    def _chosen(self, numbers: Tensor, given: Sequence[Tensor]) -> Tensor:
+        """The entries of `[*finite, ...]` for the states of the finite parents; an axis of length 1 serves them all."""
+        states = [value for parent, value in zip(self.given, given, strict=True) if parent.finite]
+        places = tuple(state.clamp(max=n - 1) for state, n in zip(states, numbers.shape, strict=False))
+        return numbers[places] if places else numbers
 
 
 class Gaussian(GaussianConditional):

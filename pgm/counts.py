@@ -1,0 +1,142 @@
+"""Vectors of zeros and ones, or of counts, given finite parents: the pixels or the words of one class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Distribution, Independent
+from torch.distributions import Multinomial as Draws
+
+from .conditionals import Conditional, check_rows
+from .domains import Binary, Count, Numeric
+from .errors import GraphError, PlanError, ShapeError
+from .inner import inner
+from .terms import Numbers, read_array
+from .variable import Variable
+
+
+class IndependentBernoulli(Conditional):
+    """Zeros and ones, independent given the finite parents: p(child | k) = prod_i p[k, i]^x_i (1 - p[k, i])^(1 - x_i).
+
+    Args:
+        child: a `Binary` variable.
+        given: finite parents; none for independent coins.
+        probabilities: of a 1, shape `[*given, *child]`, from 0 to 1; an axis of length 1 in place of a parent's shares
+            the numbers among its states.
+
+    Raises:
+        GraphError: when the child is not `Binary` or a parent has no states.
+        ShapeError: when the shape does not fit or a number is not a probability.
+
+    Example:
+        >>> from pgm import Binary
+        >>> digit, pixels = Variable("digit", ["one", "seven"]), Variable("pixels", Binary(3))
+        >>> ink = IndependentBernoulli(pixels, [digit], [[0.1, 0.9, 0.1], [0.8, 0.8, 0.2]])
+        >>> ink.log_prob(torch.tensor([0, 1]), torch.tensor([0.0, 1.0, 0.0])).exp().detach()
+        tensor([0.7290, 0.1280], dtype=torch.float64)
+
+    Reference: Lewis (1998), Naive (Bayes) at forty.
+    """
+
+    def __init__(self, child: Variable, given: Sequence[Variable], probabilities: Numbers) -> None:
+        super().__init__(child, given)
+        self.probabilities = nn.Parameter(_probabilities(self, Binary, probabilities))
+
+    def distribution(self, *given: Tensor) -> Distribution:
+        made = Bernoulli(_rows(self.probabilities, given), validate_args=False)
+        return Independent(made, len(self.child.shape), validate_args=False)
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        *given, child = values
+        ones, x = _flat(self, _rows(self.probabilities, given)), _flat(self, child)
+        return _weighted_logs(x, ones) + _weighted_logs(1 - x, 1 - ones)
+
+
+class Multinomial(Conditional):
+    """How often each of several things was drawn: p(child | k, total) = total! prod_i p[k, i]^x_i / x_i!.
+
+    The total number of draws, the sum of the child, is taken as known: it is not part of the model.
+
+    Args:
+        child: a `Count` variable, one number a thing.
+        given: finite parents; may be none.
+        probabilities: shape `[*given, *child]`, rows (over the whole child) sum to 1; an axis of length 1 in place of a
+            parent's shares the numbers among its states.
+        total: how many draws a sample makes; without it there are no samples, only probabilities.
+
+    Raises:
+        GraphError: when the child is not `Count` or a parent has no states.
+        ShapeError: when the shape does not fit, a number is not a probability, or a row does not sum to 1.
+
+    Example:
+        >>> from pgm import Count
+        >>> topic, words = Variable("topic", ["sport", "law"]), Variable("words", Count(2))
+        >>> bag = Multinomial(words, [topic], [[0.5, 0.5], [0.1, 0.9]])
+        >>> bag.log_prob(torch.tensor([0, 1]), torch.tensor([1.0, 2.0])).exp().detach()
+        tensor([0.3750, 0.2430], dtype=torch.float64)
+
+    Reference: McCallum and Nigam (1998), A comparison of event models for naive Bayes text classification.
+    """
+
+    def __init__(
+        self, child: Variable, given: Sequence[Variable], probabilities: Numbers, total: int | None = None
+    ) -> None:
+        super().__init__(child, given)
+        self.total = total
+        self.probabilities = nn.Parameter(_probabilities(self, Count, probabilities))
+        flat = _flat(self, self.probabilities.detach())
+        check_rows(flat.expand(*(parent.size for parent in self.given), -1), self.given, self.subject)
+
+    def distribution(self, *given: Tensor) -> Distribution:
+        if self.total is None:
+            raise PlanError(f"{self.subject}: how many draws a sample makes is not known; give total=.")
+        if len(self.child.shape) != 1:
+            raise PlanError(f"{self.subject}: samples have one axis, {self.child.name!r} is {self.child.domain!r}.")
+        return Draws(self.total, _rows(self.probabilities, given), validate_args=False)
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        *given, child = values
+        x = _flat(self, child)
+        orders = torch.lgamma(x.sum(-1) + 1) - torch.lgamma(x + 1).sum(-1)
+        return orders + _weighted_logs(x, _flat(self, _rows(self.probabilities, given)))
+
+
+def _probabilities(term: Conditional, domain: type[Numeric], values: Numbers) -> Tensor:
+    """Checked, `[*given, *child]`."""
+    child = term.child
+    if not isinstance(child.domain, domain):
+        raise GraphError(f"{term.subject}: {child.name!r} is {child.domain!r}, expected {domain.__name__}.")
+    for parent in term.given:
+        if not parent.finite:
+            raise GraphError(f"{term.subject}: parent {parent.name!r} is {parent.domain!r}; use Neural.")
+    sizes = [*((parent.size, parent.name) for parent in term.given), *((n, child.name) for n in child.shape)]
+    found = read_array(values, sizes, len(term.given), f"{term.subject}: probabilities")
+    if bool(((found < 0) | (found > 1)).any()):
+        raise ShapeError(
+            f"{term.subject}: probabilities are {found.min():g} to {found.max():g}, expected numbers from 0 to 1."
+        )
+    return found
+
+
+def _rows(table: Tensor, states: Sequence[Tensor]) -> Tensor:
+    """The rows of the parents' states, `[*batch, *child]`; an axis of length 1 serves all states."""
+    places = tuple(state.clamp(max=length - 1) for state, length in zip(states, table.shape, strict=False))
+    return table[places] if places else table
+
+
+def _flat(term: Conditional, numbers: Tensor) -> Tensor:
+    """The numbers of the child side by side, `[*batch, length]`."""
+    event = len(term.child.shape)
+    return numbers.flatten(-event) if event else numbers.unsqueeze(-1)
+
+
+def _weighted_logs(x: Tensor, probabilities: Tensor) -> Tensor:
+    """Sums over the last axis of x log p, where 0 log 0 is 0."""
+    x = x.to(probabilities.dtype)
+    never = probabilities == 0
+    logs = inner(x, torch.where(never, 1.0, probabilities).log())
+    if not bool(never.any()):
+        return logs
+    return logs.masked_fill(inner(x, never.to(x.dtype)) > 0, -torch.inf)
