@@ -53,6 +53,7 @@ def squared_distance(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     if prod(torch.broadcast_shapes(x.shape, mean.shape, scale.shape)) <= PAIRS:
         return ((x - mean) / scale).square().sum(-1)
     centre = mean.reshape(-1, mean.shape[-1]).mean(0)
-    x, mean, precision = x - centre, mean - centre, scale.square().reciprocal()
+    x, mean = x - centre, mean - centre
+    precision = scale.square().reciprocal().to(x.dtype)
     squares = inner(x.square(), precision) + (mean.square() * precision).sum(-1)
     return (squares - 2 * inner(x, mean * precision)).clamp(min=0)
