@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import GraphError
 from .columns import Columns, Data
 from .learned import Learned, directed_graph
 from .scores import Score, maximum_log_likelihood
@@ -43,7 +44,12 @@ def pairwise_information(data: Data, given: str | Iterable[str] = ()) -> Tensor:
     return torch.from_numpy(_gains(maximum_log_likelihood(columns), condition) / columns.rows)
 
 
-def chow_liu(data: Data, root: str | None = None, score: Callable[[Data], Score] = maximum_log_likelihood) -> Learned:
+def chow_liu(
+    data: Data,
+    root: str | None = None,
+    score: Callable[[Data], Score] = maximum_log_likelihood,
+    given: str | Iterable[str] = (),
+) -> Learned:
     """The best of all trees: the spanning tree of greatest sum of mutual information, arrows away from the root.
 
     Args:
@@ -51,27 +57,37 @@ def chow_liu(data: Data, root: str | None = None, score: Callable[[Data], Score]
         root: name of the variable without a parent; by default the first. It makes no difference to the likelihood.
         score: one that does not depend on which way an arrow points, such as `maximum_log_likelihood`, `bic` or `bdeu`;
             arrows that gain nothing are left out, so that `bic` finds the best forest.
+        given: names of columns, such as a class, that are parents of all columns of the tree: the best such tree
+            augments a naive Bayes network.
 
     Raises:
-        GraphError: when the root is no column.
+        GraphError: when the root is no column or is given.
 
     Example:
         >>> rows = {"a": [0, 0, 1, 1, 0, 1], "b": [0, 0, 1, 1, 0, 0], "c": [0, 0, 1, 0, 0, 0]}
         >>> chow_liu(rows, root="b").graph.parents
         {'a': ('b',), 'b': (), 'c': ('b',)}
 
-    Reference: Chow and Liu (1968), Approximating discrete probability distributions with dependence trees.
+    Reference: Chow and Liu (1968), Approximating discrete probability distributions with dependence trees; with a class
+    given, Friedman, Geiger and Goldszmidt (1997), Bayesian network classifiers.
     """
     columns = Columns.of(data)
-    first = 0 if root is None else int(columns.places(root, "chow_liu: root")[0])
-    gains = _gains(score(columns), ())
-    alone = -float(np.trace(gains))
+    condition = tuple(columns.places(given, "chow_liu: given").tolist())
+    inside = [place for place in range(len(columns.names)) if place not in condition]
+    first = inside[0] if root is None else int(columns.places(root, "chow_liu: root")[0])
+    if first in condition:
+        raise GraphError(f"chow_liu: root {root!r} is given; the tree is over the other columns.")
+    scored = score(columns)
+    gains = _gains(scored, condition)
+    alone = sum(scored.families(place, (), NOTHING)[0] for place in condition) - float(np.trace(gains))
     np.fill_diagonal(gains, -np.inf)
     tree = _spanning_tree(gains, first)
     trace = alone + np.cumsum([gains[arrow] for arrow in tree])
-    parents = {columns.names[child]: [columns.names[parent]] for parent, child in tree}
-    score_of_tree = float(trace[-1]) if tree else alone
-    return Learned(directed_graph(columns.variables, parents), score_of_tree, tuple(trace.tolist()))
+    above: dict[str, list[str]] = {columns.names[place]: [columns.names[c] for c in condition] for place in inside}
+    for parent, child in tree:
+        above[columns.names[child]].append(columns.names[parent])
+    score_of_tree = float(trace[-1]) if tree else float(alone)
+    return Learned(directed_graph(columns.variables, above), score_of_tree, tuple(trace.tolist()))
 
 
 def _gains(score: Score, given: tuple[int, ...]) -> np.ndarray:
