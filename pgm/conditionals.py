@@ -15,6 +15,7 @@ from .errors import EvidenceError, ShapeError
 from .factor import Factor
 from .point import Point
 from .terms import Capabilities, Local, TableLike, read_table, require_finite
+from .values import placed
 from .variable import Variable, quoted, sequence, title
 
 ROW_TOLERANCE = 1e-6  # how far a row of probabilities may sum from 1
@@ -54,7 +55,7 @@ class Conditional(Local):
         """p(child | given): batch shape that of the parents' values, event shape that of the child."""
 
     def log_prob(self, *values: Tensor) -> Tensor:
-        *given, child = values
+        *given, child = placed(self, values)
         found: Tensor = self.distribution(*given).log_prob(child)
         return found
 
@@ -169,7 +170,13 @@ class Deterministic(Conditional):
     def distribution(self, *given: Tensor) -> Distribution:
         if self.function is None:
             return categorical(self.table[given] if given else self.table)
-        return Point(self.function(*given), len(self.child.shape))
+        value, event = self.function(*given), self.child.shape
+        if value.shape[value.dim() - len(event) :] != event:
+            expected = ", ".join(map(str, ("*batch", *event)))
+            raise ShapeError(
+                f"{self.subject}: the function returned shape {tuple(value.shape)}, expected [{expected}]."
+            )
+        return Point(value, len(event))
 
     def _number(self, row: tuple[str, ...], label: object) -> int:
         try:

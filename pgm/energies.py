@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .columns import column_names, columns
 from .errors import GraphError, ShapeError
 from .potentials import Potential
-from .terms import Numbers, read_array
+from .square_root import SYMMETRIC
+from .terms import Numbers, parameters, read_array
+from .values import placed
 from .variable import Variable
 
 
@@ -43,14 +45,13 @@ class Quadratic(Potential):
         names = [name for variable in self.scope for name in column_names(variable)]
         axis = (len(names), ", ".join(names))
         matrix = read_array(precision, [axis, axis], 0, f"{self.subject}: precision")
-        if not torch.allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12):
+        if bool(((matrix - matrix.T).abs() > SYMMETRIC * matrix.abs().amax()).any()):
             raise ShapeError(f"{self.subject}: precision is not symmetric; expected [i, j] = [j, i].")
         vector = torch.zeros(len(names), dtype=matrix.dtype) if shift is None else shift
-        self.precision = nn.Parameter(matrix)
-        self.shift = nn.Parameter(read_array(vector, [axis], 0, f"{self.subject}: shift"))
+        self.precision, self.shift = parameters(matrix, read_array(vector, [axis], 0, f"{self.subject}: shift"))
 
     def log_prob(self, *values: Tensor) -> Tensor:
-        x = columns(self.scope, values, self.precision.dtype)
+        x = columns(self.scope, placed(self, values), self.precision.dtype)
         return x @ self.shift - 0.5 * ((x @ self.precision) * x).sum(-1)
 
 
@@ -61,6 +62,9 @@ class Energy(Potential):
         scope: variables of any kind.
         net: takes one tensor a variable, state numbers `[*batch]` or numbers `[*batch, *event]`, and returns the energy
             `[*batch]`, in nats.
+
+    Raises:
+        ShapeError: when the energy, once computed, has more axes than the batch.
 
     Example:
         >>> from pgm import Real
@@ -76,4 +80,8 @@ class Energy(Potential):
         self.net = net
 
     def log_prob(self, *values: Tensor) -> Tensor:
-        return -self.net(*values)
+        energy = self.net(*placed(self, values))
+        axes = max(value.dim() - len(v.shape) for v, value in zip(self.scope, values, strict=True))
+        if energy.dim() > axes:  # [rows, 1] would broadcast with [rows] to a table of all pairs
+            raise ShapeError(f"{self.subject}: energy has shape {tuple(energy.shape)}, expected [*batch], {axes} axes.")
+        return -energy

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log, pi, prod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from .columns import column_names, columns
@@ -15,8 +15,10 @@ from .conditionals import Conditional
 from .domains import Real
 from .errors import GraphError, ShapeError
 from .inner import squared_distance
+from .singular import diagonal_log_density, triangular_log_density
 from .square_root import square_root
-from .terms import Capabilities, Numbers, read_array
+from .terms import Capabilities, Numbers, parameters, read_array, read_floats
+from .values import placed
 from .variable import Variable
 
 
@@ -40,7 +42,11 @@ class Regression:
 
 
 class GaussianConditional(Conditional):
-    """p(child | given) = N(x @ weights + bias, covariance), all three chosen by the finite parents; abstract."""
+    """p(child | given) = N(x @ weights + bias, covariance), all three chosen by the finite parents; abstract.
+
+    Where a variance is 0 the child is a function of its parents: `log_prob` is then 0 or minus infinity, and the density
+    of the `distribution` is not defined, though it can be sampled.
+    """
 
     def __init__(
         self, child: Variable, given: Sequence[Variable], weights: Numbers | None, bias: Numbers, covariance: Numbers
@@ -54,23 +60,24 @@ class GaussianConditional(Conditional):
         sizes = [*chosen, (len(names), f"columns {', '.join(names) or 'none'}"), *event]
         if weights is None:
             weights = torch.zeros([1] * len(chosen) + [n for n, _ in sizes[len(chosen) :]], dtype=torch.float64)
-        self.weights = nn.Parameter(read_array(weights, sizes, len(chosen), f"{self.subject}: weights"))
-        self.bias = nn.Parameter(read_array(bias, [*chosen, *event], len(chosen), f"{self.subject}: mean"))
-        self.scale = nn.Parameter(self._root(covariance, chosen, event))
+        self.weights, self.bias, self.scale = parameters(
+            read_array(weights, sizes, len(chosen), f"{self.subject}: weights"),
+            read_array(bias, [*chosen, *event], len(chosen), f"{self.subject}: mean"),
+            self._root(covariance, chosen, event),
+        )
 
     def _root(self, covariance: Numbers, chosen: list[tuple[int, str]], event: list[tuple[int, str]]) -> Tensor:
         """A square root of the covariance, in the form that was given: one number, a diagonal, or a matrix."""
-        rank = torch.as_tensor(covariance).dim() - len(chosen)
-        forms = [[], event, [*event, *event]] if len(event) == 1 else [[], event]
-        form = next((form for form in forms if len(form) == rank), None)
-        if form is None:
-            expected = ", or ".join(str(tuple(n for n, _ in [*chosen, *form])) for form in forms)
-            raise ShapeError(
-                f"{self.subject}: covariance has shape {tuple(torch.as_tensor(covariance).shape)}, expected {expected} "
-                "= [*finite parents, *event]: one variance, a diagonal, or a matrix."
-            )
         what = f"{self.subject}: covariance"
-        return square_root(read_array(covariance, [*chosen, *form], len(chosen), what), len(form) == 2, what)
+        forms = [[], event, [*event, *event]] if len(event) == 1 else [[], event]
+        expected = ", or ".join(str(tuple(n for n, _ in [*chosen, *form])) for form in forms)
+        expected += " = [*finite parents, *event]: one variance, a diagonal, or a matrix"
+        numbers = read_floats(covariance, what, expected)
+        form = next((form for form in forms if len(form) == numbers.dim() - len(chosen)), None)
+        if form is None:
+            raise ShapeError(f"{what} has shape {tuple(numbers.shape)}, expected {expected}.")
+        numbers = read_array(numbers, [*chosen, *form], len(chosen), what)
+        return square_root(numbers, len(event) == 1 and len(form) == 2, what)
 
     @property
     def finite(self) -> tuple[Variable, ...]:
@@ -89,7 +96,8 @@ class GaussianConditional(Conditional):
     @property
     def covariance(self) -> Tensor:
         """The covariance of the noise, `[*finite, *form]`: a variance, a diagonal or a matrix, as it was given."""
-        return self.scale @ self.scale.mT if self._full else self.scale.square()
+        root = self.scale.tril() if self._full else self.scale
+        return root @ root.mT if self._full else root.square()
 
     @property
     def _full(self) -> bool:
@@ -97,62 +105,53 @@ class GaussianConditional(Conditional):
 
     def regression(self) -> Regression:
         """The weights, biases and noise in the one form that exact inference takes."""
-        chosen = [parent.size for parent in self.finite]
-        length = prod(self.child.shape)
-        bias = self.bias.expand([*chosen, *self.child.shape]).reshape([*chosen, length])
-        weights = self.weights.flatten(len(chosen) + 1) if self.child.shape else self.weights.unsqueeze(-1)
-        scale = self.scale if self._full else torch.diag_embed(self._deviations())
-        return Regression(
-            self.finite,
-            self.real,
-            weights.expand([*chosen, *weights.shape[-2:]]),
-            bias,
-            scale.expand([*chosen, length, length]),
+        weights, bias, root = self._flat()
+        scale = root if self._full else torch.diag_embed(root)
+        return Regression(self.finite, self.real, weights, bias, scale)
+
+    def _flat(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights `[*finite, columns, length]`, bias and standard deviations `[*finite, length]`, or matrices."""
+        chosen, event = [parent.size for parent in self.finite], self.child.shape
+        places, length = len(chosen), prod(event)
+        weights = self.weights.reshape([*self.weights.shape[: places + 1], length])
+        if self._full:
+            root = self.scale.tril().expand([*chosen, length, length])
+        else:
+            form = self.scale.shape[places:] or (1,) * len(event)
+            root = self.scale.reshape([*self.scale.shape[:places], *form])
+            root = root.expand([*chosen, *event]).reshape([*chosen, length])
+        return (
+            weights.expand([*chosen, *weights.shape[places:]]),
+            self.bias.expand([*chosen, *event]).reshape([*chosen, length]),
+            root,
         )
 
+    def _at(self, given: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The mean `[*batch, length]` and the root of the covariance at values of the parents."""
+        weights, mean, root = self._flat()
+        pairs = list(zip(self.given, given, strict=True))
+        chosen = tuple(value for parent, value in pairs if parent.finite)
+        if self.real:
+            x = columns(self.real, [value for parent, value in pairs if not parent.finite], mean.dtype)
+            return mean[chosen] + (x.unsqueeze(-2) @ weights[chosen]).squeeze(-2), root[chosen]
+        return mean[chosen], root[chosen]
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        *given, child = placed(self, values)
+        event = len(self.child.shape)
+        mean, root = self._at(given)
+        value = child.flatten(-event) if event else child.unsqueeze(-1)
+        return (triangular_log_density if self._full else diagonal_log_density)(value, mean, root)
+
     def distribution(self, *given: Tensor) -> Distribution:
-        mean, scale = self._mean(given), self._chosen(self.scale if self._full else self._deviations(), given)
+        mean, root = self._at(given)
         if self._full:
-            upright = torch.where(scale.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).unsqueeze(-2)
-            return MultivariateNormal(mean, scale_tril=scale * upright, validate_args=False)
-        mean, std = torch.broadcast_tensors(mean, scale.abs())
+            upright = torch.where(root.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).to(root).unsqueeze(-2)
+            return MultivariateNormal(mean, scale_tril=root * upright, validate_args=False)
+        mean, std = torch.broadcast_tensors(mean, root.abs())
         shape, event = (*mean.shape[:-1], *self.child.shape), len(self.child.shape)
         normal = Normal(mean.reshape(shape), std.reshape(shape), validate_args=False)
         return Independent(normal, event, validate_args=False) if event else normal
-
-    def log_prob(self, *values: Tensor) -> Tensor:
-        *given, child = values
-        if self._full:
-            return Conditional.log_prob(self, *values)
-        event = len(self.child.shape)
-        x = child.flatten(-event) if event else child.unsqueeze(-1)
-        scale = self._deviations().abs()
-        scale = scale.reshape(-1) if scale.numel() == x.shape[-1] else self._chosen(scale, given)
-        distance = squared_distance(x, self._mean(given), scale)
-        return -0.5 * (distance + x.shape[-1] * log(2 * pi)) - scale.log().sum(-1)
-
-    def _mean(self, given: Sequence[Tensor]) -> Tensor:
-        """The means `[*batch, length]`, `[*batch, 1]` for a child that is a single number."""
-        mean = self._chosen(self.bias.reshape([*self.bias.shape[: len(self.finite)], -1]), given)
-        if not self.real:
-            return mean
-        numbers = [value for parent, value in zip(self.given, given, strict=True) if not parent.finite]
-        weights = self.weights.reshape([*self.weights.shape[: len(self.finite) + 1], -1])
-        x = columns(self.real, numbers, self.bias.dtype)
-        return mean + (x.unsqueeze(-2) @ self._chosen(weights, given)).squeeze(-2)
-
-    def _deviations(self) -> Tensor:
-        """Square roots of a diagonal, `[*finite, length]`; an axis of length 1 where all states share the numbers."""
-        chosen, event = len(self.finite), self.child.shape
-        one = self.scale.dim() == chosen  # one variance for every number of the child
-        shape = [*self.scale.shape[:chosen], *((1,) * len(event) if one else self.scale.shape[chosen:])]
-        return self.scale.reshape(shape).expand([*shape[:chosen], *event]).reshape([*shape[:chosen], prod(event)])
-
-    def _chosen(self, numbers: Tensor, given: Sequence[Tensor]) -> Tensor:
-        """The entries of `[*finite, ...]` for the states of the finite parents; an axis of length 1 serves them all."""
-        states = [value for parent, value in zip(self.given, given, strict=True) if parent.finite]
-        places = tuple(state.clamp(max=n - 1) for state, n in zip(states, numbers.shape, strict=False))
-        return numbers[places] if places else numbers
 
 
 class Gaussian(GaussianConditional):

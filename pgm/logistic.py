@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from .columns import column_names, columns
 from .conditionals import Conditional
 from .errors import ShapeError
-from .terms import Numbers, read_numbers, require_finite
+from .terms import Numbers, parameters, read_numbers, require_finite
 from .variable import Variable
 
 
@@ -45,8 +45,9 @@ class Logistic(Conditional):
         if child.size != 2:
             raise ShapeError(f"{self.subject}: {child.name!r} has {child.size} states, expected 2; use Softmax.")
         names = [name for parent in self.given for name in column_names(parent)]
-        self.weights = nn.Parameter(read_numbers(weights, [names], f"{self.subject}: weights"))
-        self.bias = nn.Parameter(read_numbers(bias, [], f"{self.subject}: bias"))
+        self.weights, self.bias = parameters(
+            read_numbers(weights, [names], f"{self.subject}: weights"), read_numbers(bias, [], f"{self.subject}: bias")
+        )
 
     def distribution(self, *given: Tensor) -> Distribution:
         logit = columns(self.given, given, self.weights.dtype) @ self.weights + self.bias
@@ -77,8 +78,10 @@ class Softmax(Conditional):
         super().__init__(child, given)
         require_finite([child], self.subject)
         names = [name for parent in self.given for name in column_names(parent)]
-        self.weights = nn.Parameter(read_numbers(weights, [names, child.states], f"{self.subject}: weights"))
-        self.bias = nn.Parameter(read_numbers(bias, [child.states], f"{self.subject}: bias"))
+        self.weights, self.bias = parameters(
+            read_numbers(weights, [names, child.states], f"{self.subject}: weights"),
+            read_numbers(bias, [child.states], f"{self.subject}: bias"),
+        )
 
     def distribution(self, *given: Tensor) -> Distribution:
         logits = columns(self.given, given, self.weights.dtype) @ self.weights + self.bias

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .conditionals import Conditional, Tabular
+from .certain import certain
+from .conditionals import Conditional
 from .errors import GraphError
 from .factor import Factor
 from .graph import Graph, Term
@@ -17,7 +18,7 @@ from .plates import Piece, Plate, ground, originals
 from .potentials import Potential
 from .sessions import Sessions
 from .terms import Local
-from .values import read_value
+from .values import read_all
 from .variable import Variable, by_name
 
 
@@ -38,7 +39,7 @@ class Model(nn.Module):
         GraphError: on two conditionals of one child, a directed cycle, or two variables of one name.
 
     Example:
-        >>> from pgm import Table
+        >>> from pgm import Table, Tabular
         >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
         >>> Model(Tabular(rain, [], [0.8, 0.2]), Table([rain, wet], [[9, 1], [1, 9]]))
         Model(2 variables: rain, wet; 1 conditional, 1 potential)
@@ -98,42 +99,42 @@ class Model(nn.Module):
         """The log of the product of all terms at full assignments; log p(x) when the model is a Bayesian network.
 
         Args:
-            assignment: for each finite variable a label, or an integer tensor of state numbers of shape `[*batch]`;
-                for each numeric one a tensor `[*batch, *event]` or what makes one.
+            assignment: for each finite variable a label, a list of labels, or an integer tensor of state numbers
+                `[*batch]`; for each numeric one a tensor `[*batch, *event]` or what makes one.
 
         Returns:
             Tensor of shape `[*batch]`, in nats, not normalised when there are potentials; -inf where impossible.
 
         Raises:
             GraphError: when a variable has no value.
+            EvidenceError: when a value is not in its variable's domain.
             PlanError: when a conditional has no density (`Implicit`).
 
         Example:
+            >>> from pgm import Tabular
             >>> coin = Variable("coin", ["heads", "tails"])
             >>> BayesianNetwork(Tabular(coin, [], [0.5, 0.5])).log_prob({"coin": "heads"})
             tensor(-0.6931, dtype=torch.float64, grad_fn=<AddBackward0>)
         """
-        missing = [name for name in self.graph.names if name not in assignment]
-        if missing:
-            raise GraphError(f"log_prob: no value for {missing[0]!r}; every variable needs one.")
         self.graph.require(assignment, "log_prob")
-        values = {name: read_value(self.graph.by_name[name], value, "log_prob") for name, value in assignment.items()}
+        values = read_all(self.variables, assignment, "log_prob")
         total = torch.zeros((), dtype=torch.float64)
         for term in self.terms:
             total = total + term.log_prob(*(values[variable.name] for variable in term.scope))
         return total
 
     def do(self, actions: Mapping[str, object]) -> Model:
-        """The mutilated model: each variable acted upon loses its parents and takes the given state.
+        """The mutilated model: each variable acted upon loses its parents and takes the given value.
 
         Args:
-            actions: a label for each variable that is set from outside.
+            actions: for each variable that is set from outside a label, or for a numeric one a value of its shape.
 
         Raises:
             GraphError: when a variable is unknown or touched by a potential (an action on it has no agreed meaning).
-            EvidenceError: when the label is not one of its states.
+            EvidenceError: when the value is not in the variable's domain.
 
         Example:
+            >>> from pgm import Tabular
             >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
             >>> net = BayesianNetwork(Tabular(rain, [], [0.8, 0.2]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))
             >>> net.do({"wet": "yes"}).graph.parents["wet"]
@@ -146,7 +147,7 @@ class Model(nn.Module):
             if any(name in (v.name for v in potential.scope) for potential in self.potentials):
                 raise GraphError(f"do: {name!r} is in a potential; actions are defined on conditionals only.")
         kept = [t for t in self.terms if not (isinstance(t, Conditional) and t.child.name in actions)]
-        points = [_point(self[name], label) for name, label in actions.items()]
+        points = [certain(self[name], value) for name, value in actions.items()]
         return type(self)(*kept, *points, variables=self.variables, name=self.name)
 
     def __repr__(self) -> str:
@@ -168,6 +169,7 @@ class BayesianNetwork(Model):
         GraphError: as `Model`, and on a potential or a variable without a conditional.
 
     Example:
+        >>> from pgm import Tabular
         >>> rain = Variable("rain", ["no", "yes"])
         >>> BayesianNetwork(Tabular(rain, [], [0.8, 0.2]))
         BayesianNetwork(1 variables: rain; 1 conditional)
@@ -210,9 +212,3 @@ class MarkovNetwork(Model):
 def _term(term: Local) -> Term:
     child = term.child.name if isinstance(term, Conditional) else None
     return Term(tuple(variable.name for variable in term.scope), child)
-
-
-def _point(variable: Variable, label: object) -> Tabular:
-    table = torch.zeros(variable.size, dtype=torch.float64)
-    table[variable.number(label)] = 1.0
-    return Tabular(variable, [], table)

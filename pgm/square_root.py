@@ -7,7 +7,8 @@ from torch import Tensor
 
 from .errors import ShapeError
 
-NEGATIVE = 1e-9  # share of the largest eigenvalue by which the smallest may be below 0
+SYMMETRIC = 1e-6  # share of the largest entry by which two entries that should be equal may differ
+SINGULAR = 64  # steps of floating-point numbers a dimension by which something may be off that should be 0
 
 
 def square_root(covariance: Tensor, full: bool, what: str) -> Tensor:
@@ -31,15 +32,29 @@ def square_root(covariance: Tensor, full: bool, what: str) -> Tensor:
             raise ShapeError(f"{what}: a variance is {float(covariance.min()):g}, expected 0 or more.")
         return covariance.sqrt()
     largest = covariance.abs().amax((-2, -1), keepdim=True)
-    if bool(((covariance - covariance.mT).abs() > 1e-6 * largest).any()):
+    if bool(((covariance - covariance.mT).abs() > SYMMETRIC * largest).any()):
         raise ShapeError(f"{what}: a matrix is not symmetric; expected covariance[i, j] = covariance[j, i].")
+    covariance = (covariance + covariance.mT) / 2
     root, failed = torch.linalg.cholesky_ex(covariance)
-    if not bool(failed.any()):
+    tolerance = SINGULAR * covariance.shape[-1] * torch.finfo(covariance.dtype).eps
+    thin = root.diagonal(dim1=-2, dim2=-1).square() <= tolerance * covariance.diagonal(dim1=-2, dim2=-1)
+    if not bool(failed.any() | thin.any()):
         return root
-    values, vectors = torch.linalg.eigh((covariance + covariance.mT) / 2)
-    if bool((values < -NEGATIVE * values.abs().amax(-1, keepdim=True)).any()):
+    values = torch.linalg.eigvalsh(covariance)
+    if bool((values < -tolerance * values.abs().amax(-1, keepdim=True)).any()):
         raise ShapeError(f"{what}: a matrix has the negative eigenvalue {float(values.min()):g}, expected none.")
-    wide = vectors * values.clamp(min=0).sqrt().unsqueeze(-2)  # wide @ wide.mT is the covariance
-    lower = torch.linalg.qr(wide.mT).R.mT
-    signs = torch.where(lower.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).to(lower)
-    return lower * signs.unsqueeze(-2)
+    return _singular_root(covariance, tolerance)
+
+
+def _singular_root(covariance: Tensor, tolerance: float) -> Tensor:
+    """Cholesky's root column by column, `[*batch, d, d]`; where nothing is left to explain the column is zero."""
+    root, left = torch.zeros_like(covariance), covariance.clone()
+    least = tolerance * covariance.diagonal(dim1=-2, dim2=-1)
+    for j in range(covariance.shape[-1]):
+        pivot = left[..., j, j, None]
+        spread = pivot > least[..., j, None]
+        column = torch.where(spread, left[..., :, j] / torch.where(spread, pivot, 1).sqrt(), 0)
+        column[..., :j] = 0
+        root[..., j] = column
+        left = left - column.unsqueeze(-1) * column.unsqueeze(-2)
+    return root

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import reduce
 from math import inf
 from typing import Any, Self
 
@@ -134,7 +135,7 @@ def read_table(values: TableLike, scope: Sequence[Variable], subject: str, note:
     """
     if isinstance(values, Mapping):
         values = _from_labels(values, tuple(scope), subject)
-    table = _floats(values, f"{subject}: table", axes(tuple(scope)))
+    table = read_floats(values, f"{subject}: table", axes(tuple(scope)))
     expected = tuple(variable.size for variable in scope)
     if tuple(table.shape) != expected:
         raise ShapeError(f"{subject}: table has shape {tuple(table.shape)}, expected {axes(tuple(scope))}{note}.")
@@ -168,7 +169,7 @@ def read_numbers(
     """
     shape = tuple(len(axis) for axis in names)
     expected = f"{shape}" + (" = " + " x ".join(f"[{', '.join(axis)}]" for axis in names) if names else "")
-    numbers = _floats(values, what, expected)
+    numbers = read_floats(values, what, expected)
     if tuple(numbers.shape) != shape:
         raise ShapeError(f"{what}: shape {tuple(numbers.shape)}, expected {expected}.")
     wrong = ~(torch.isfinite(numbers) & (numbers >= low) & (numbers <= high))
@@ -197,7 +198,7 @@ def read_array(values: Numbers, sizes: Sequence[tuple[int, str]], shared: int, w
         torch.Size([1, 2])
     """
     expected = f"{tuple(n for n, _ in sizes)}" + (f" = [{', '.join(name for _, name in sizes)}]" if sizes else "")
-    numbers = _floats(values, what, expected)
+    numbers = read_floats(values, what, expected)
     fits = len(sizes) == numbers.dim() and all(
         length == n or (axis < shared and length == 1)
         for axis, (length, (n, _)) in enumerate(zip(numbers.shape, sizes, strict=True))
@@ -210,8 +211,12 @@ def read_array(values: Numbers, sizes: Sequence[tuple[int, str]], shared: int, w
     return numbers
 
 
-def _floats(values: Any, what: str, expected: str) -> Tensor:
-    """A fresh tensor of floats: float64, except that a tensor of floats keeps its own precision."""
+def read_floats(values: Any, what: str, expected: str) -> Tensor:
+    """A fresh tensor of floats: float64, except that a tensor of floats keeps its own precision.
+
+    Raises:
+        ShapeError: saying what was expected when it is no array of numbers.
+    """
     if isinstance(values, Tensor):
         kept = values.detach() if values.is_floating_point() else values.to(torch.float64)
         return kept.clone(memory_format=torch.contiguous_format)
@@ -219,6 +224,17 @@ def _floats(values: Any, what: str, expected: str) -> Tensor:
         return torch.from_numpy(np.array(values, np.float64, order="C"))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ShapeError(f"{what} is not an array of numbers ({error}); expected {expected}.") from None
+
+
+def parameters(*tensors: Tensor) -> list[nn.Parameter]:
+    """Tensors as parameters of one precision, the widest of theirs.
+
+    Example:
+        >>> [each.dtype for each in parameters(torch.zeros(2, dtype=torch.float64), torch.zeros(1))]
+        [torch.float64, torch.float64]
+    """
+    dtype = reduce(torch.promote_types, (tensor.dtype for tensor in tensors))
+    return [nn.Parameter(tensor.to(dtype)) for tensor in tensors]
 
 
 def _first_index(mask: Tensor) -> tuple[int, ...]:
