@@ -92,6 +92,8 @@ if TYPE_CHECKING:
     from .potentials import agree as agree
     from .potentials import product as product
     from .potentials import spin as spin
+    from .program import as_pyro as as_pyro
+    from .program import from_pyro as from_pyro
     from .samples import Samples as Samples
     from .structure import Separation as Separation
     from .structure import ancestral as ancestral
@@ -137,6 +139,7 @@ _HOME = {
     "point": "Point",
     "posterior": "Posterior",
     "potentials": "LogLinear Pairwise Potential Table agree product spin",
+    "program": "as_pyro from_pyro",
     "samples": "Samples",
     "structure": "Separation ancestral d_separated markov_blanket moral",
     "terms": "Capabilities",
