@@ -28,6 +28,8 @@ Seconds = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 View = Literal["directed", "moral", "factor", "junction"]
 Task = Literal["PR", "MAR", "MAP"]
+Method = Literal["hill-climb", "chow-liu", "pc"]
+Criterion = Literal["bic", "bdeu"]
 
 
 def _version(asked: bool) -> None:
@@ -46,7 +48,7 @@ def start(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
-    """Probabilistic graphical models: ask a model file, draw it, convert it."""
+    """Probabilistic graphical models: ask a model file, draw it, convert it, learn one."""
 
 
 def info(
@@ -172,7 +174,29 @@ def solve(
     solve(file, evidence, task, output, memory, seconds, json)
 
 
-COMMANDS = (info, query, mpe, sample, plot, convert, solve)
+def learn(
+    rows: Annotated[Path, typer.Argument(metavar="CSV", help="Complete rows; the header names the variables.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The model file; its suffix says the format.")
+    ],
+    method: Annotated[Method, typer.Option(help="How the structure is found.")] = "hill-climb",
+    score: Annotated[Criterion, typer.Option(help="What is climbed, and what is reported.")] = "bic",
+    max_parents: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="With hill-climb: parents a variable may have.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(metavar="P", help="With pc: how small a p-value shows dependence; 0.01 by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="Of the fresh starts of hill-climb.")] = 0,
+    json: Json = False,
+) -> None:
+    """Learn a Bayesian network from rows: its structure, then its tables."""
+    from .learn import learn
+
+    learn(rows, output, method, score, max_parents, alpha, seed, json)
+
+
+COMMANDS = (info, query, mpe, sample, plot, convert, solve, learn)
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

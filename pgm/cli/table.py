@@ -46,14 +46,14 @@ def read_rows(path: Path, model: Model, keep: bool) -> EvidenceTable:
     Raises:
         FileError: with file and line on a repeated or unknown column, a ragged row, or an unknown state.
     """
-    records = _records(path)
-    _, header = next(records, (1, []))
+    lines_read = records(path)
+    _, header = next(lines_read, (1, []))
     header = [name.strip() for name in header]
     _check_header(path, header, model, keep)
     nothing, names = np.zeros(0, dtype=np.int64), model.graph.by_name
     found = {name: [nothing] for name in header if name in names}
     kept: dict[str, list[str]] = {name: [] for name in header if name not in found}
-    while block := list(islice(records, BLOCK)):
+    while block := list(islice(lines_read, BLOCK)):
         lines, rows = zip(*block, strict=True)
         for name, cells in zip(header, zip(*rows, strict=True), strict=True):
             if name in kept:
@@ -64,7 +64,7 @@ def read_rows(path: Path, model: Model, keep: bool) -> EvidenceTable:
     return EvidenceTable(states, kept, len(next(iter(states.values()))))
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+def records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The header and the rows, with the line on which each ends; blank lines are skipped beside several columns."""
     reader = csv.reader(io.StringIO(decode(path, read_bytes(path)).text, newline=""), strict=True)
     width = None
@@ -81,10 +81,15 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise fault(path, reader.line_num, f"{error}; expected CSV with commas and double quotes.") from None
 
 
-def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool) -> None:
+def refuse_repeated(path: Path, header: Sequence[str]) -> None:
+    """Raise a `FileError` when two columns have one name."""
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise fault(path, 1, f"column {twice!r} is there twice; keep one.")
+
+
+def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool) -> None:
+    refuse_repeated(path, header)
     names = model.graph.by_name
     unknown = next((name for name in header if name not in names), None)
     there = f"there are {quoted(names)}"
