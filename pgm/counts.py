@@ -14,6 +14,7 @@ from .domains import Binary, Count, Numeric
 from .errors import GraphError, PlanError, ShapeError
 from .inner import inner
 from .terms import Numbers, read_array
+from .values import placed
 from .variable import Variable
 
 
@@ -49,7 +50,7 @@ class IndependentBernoulli(Conditional):
         return Independent(made, len(self.child.shape), validate_args=False)
 
     def log_prob(self, *values: Tensor) -> Tensor:
-        *given, child = values
+        *given, child = placed(self, values)
         ones, x = _flat(self, _rows(self.probabilities, given)), _flat(self, child)
         return _weighted_logs(x, ones) + _weighted_logs(1 - x, 1 - ones)
 
@@ -97,7 +98,7 @@ class Multinomial(Conditional):
         return Draws(self.total, _rows(self.probabilities, given), validate_args=False)
 
     def log_prob(self, *values: Tensor) -> Tensor:
-        *given, child = values
+        *given, child = placed(self, values)
         x = _flat(self, child)
         orders = torch.lgamma(x.sum(-1) + 1) - torch.lgamma(x + 1).sum(-1)
         return orders + _weighted_logs(x, _flat(self, _rows(self.probabilities, given)))
@@ -134,9 +135,8 @@ def _flat(term: Conditional, numbers: Tensor) -> Tensor:
 
 def _weighted_logs(x: Tensor, probabilities: Tensor) -> Tensor:
     """Sums over the last axis of x log p, where 0 log 0 is 0."""
-    x = x.to(probabilities.dtype)
     never = probabilities == 0
     logs = inner(x, torch.where(never, 1.0, probabilities).log())
     if not bool(never.any()):
         return logs
-    return logs.masked_fill(inner(x, never.to(x.dtype)) > 0, -torch.inf)
+    return logs.masked_fill(inner(x, never.to(x)) > 0, -torch.inf)

@@ -32,7 +32,7 @@ def inner(x: Tensor, y: Tensor) -> Tensor:
         return (x * y).sum(-1)
     products = x.reshape(-1, x.shape[-1]) @ y.reshape(-1, y.shape[-1]).mT
     places = [axis for i in range(rank - 1) for axis in (i, i + rank - 1)]  # those of x and y in turn
-    return products.reshape(*a, *b).permute(places).reshape([m * n for m, n in pairs])
+    return products.reshape([*a, *b]).permute(places).reshape([m * n for m, n in pairs])
 
 
 def squared_distance(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
