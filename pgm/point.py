@@ -36,7 +36,7 @@ class Point(Distribution):
         return torch.zeros_like(self.value)
 
     def rsample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        return self.value.expand(*sample_shape, *self.value.shape)
+        return self.value.expand([*sample_shape, *self.value.shape])
 
     def log_prob(self, value: Tensor) -> Tensor:
         same = value == self.value

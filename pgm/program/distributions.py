@@ -21,16 +21,18 @@ class Wrapped(TorchDistribution):
 
     Args:
         made: the distribution.
+        dtype: of its log density, so that those of one program can be added up.
+        counts: whether it has that density; if not, draws come from it and the log density is 0.
 
     Example:
-        >>> Wrapped(Normal(torch.zeros(3), 1.0)).mask(False).log_prob(torch.ones(3))
-        tensor([0., 0., 0.])
+        >>> Wrapped(Normal(torch.zeros(3), 1.0), torch.float64, counts=False).log_prob(torch.ones(3))
+        tensor([0., 0., 0.], dtype=torch.float64)
     """
 
     arg_constraints = {}
 
-    def __init__(self, made: Distribution) -> None:
-        self.made = made
+    def __init__(self, made: Distribution, dtype: torch.dtype, counts: bool = True) -> None:
+        self.made, self.dtype, self.counts = made, dtype, counts
         super().__init__(made.batch_shape, made.event_shape, validate_args=False)
 
     @property
@@ -55,7 +57,7 @@ class Wrapped(TorchDistribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: object = None) -> TorchDistribution:
         try:
-            return Wrapped(self.made.expand(Size(batch_shape)))
+            return Wrapped(self.made.expand(Size(batch_shape)), self.dtype, self.counts)
         except NotImplementedError:  # as torch's base class has it
             expanded: TorchDistribution = TorchDistribution.expand(self, Size(batch_shape))
             return expanded
@@ -67,7 +69,10 @@ class Wrapped(TorchDistribution):
         return self.made.rsample(Size(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self.made.log_prob(value)
+        if self.counts:
+            return self.made.log_prob(value).to(self.dtype)
+        batch = value.shape[: value.dim() - len(self.event_shape)]
+        return torch.zeros(torch.broadcast_shapes(batch, self.batch_shape), dtype=self.dtype, device=value.device)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         found: Tensor = self.made.enumerate_support(expand=expand)
@@ -116,19 +121,19 @@ class Sampler(TorchDistribution):
         return self.conditional.distribution(*self.given).log_prob(value)
 
 
-def of_conditional(conditional: Conditional, given: Sequence[Tensor]) -> TorchDistribution:
+def of_conditional(conditional: Conditional, given: Sequence[Tensor], dtype: torch.dtype) -> TorchDistribution:
     """p(child | given) as Pyro takes it."""
     if conditional.capabilities.has_log_prob:
-        return Wrapped(conditional.distribution(*given))
+        return Wrapped(conditional.distribution(*given), dtype)
     batches = [value.shape[: value.dim() - len(v.shape)] for v, value in zip(conditional.given, given, strict=True)]
     return Sampler(conditional, given, torch.broadcast_shapes(*batches))
 
 
-def base(variable: Variable, device: torch.device | None = None) -> Distribution:
+def base(variable: Variable, like: Tensor) -> Distribution:
     """What a variable without a conditional is drawn from: uniform, standard normal, a fair coin, or Poisson(1)."""
     if isinstance(variable.domain, Finite):
-        return Categorical(logits=torch.zeros(variable.size, dtype=torch.float64, device=device), validate_args=False)
-    zeros = torch.zeros(variable.shape, dtype=torch.float64, device=device)
+        return Categorical(logits=like.new_zeros(variable.size), validate_args=False)
+    zeros = like.new_zeros(variable.shape)
     if isinstance(variable.domain, Binary):
         made: Distribution = Bernoulli(logits=zeros, validate_args=False)
     elif isinstance(variable.domain, Count):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyro
 import torch
+from pyro.distributions import TorchDistribution
 from pyro.ops.indexing import Vindex
 from pyro.poutine.runtime import InferDict
 from torch import Tensor, nn
@@ -83,7 +84,7 @@ class Program(nn.Module):
             given: evidence of this call, besides that of the program.
         """
         evidence = read_evidence(self.model.graph, {**self.given, **(given or {})}, self.likelihood, "as_pyro")
-        run = Run(self.model, evidence, next(self.model.parameters(), torch.zeros(())).device)
+        run = Run(self.model, evidence, _like(self.model))
         with ExitStack() as stack:
             plates = [pyro.plate(ROWS, evidence.rows)] if evidence.batched else []
             for plate in plates:
@@ -107,11 +108,18 @@ class Program(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One run of a program: its evidence, and the values so far, by site."""
+    """One run of a program.
+
+    Args:
+        model, evidence: what runs.
+        like: a tensor of the precision and device to compute in.
+        values: those so far, by site.
+        met: how often a potential of each description was met.
+    """
 
     model: Model
     evidence: Evidence
-    device: torch.device
+    like: Tensor
     values: dict[str, Tensor] = field(default_factory=dict)
     met: Counter[str] = field(default_factory=Counter)
 
@@ -125,7 +133,7 @@ class Run:
             self.met[repr(potential)] += 1
             count = self.met[repr(potential)]
             values = [self.values[v.name] for v in potential.scope]
-            pyro.factor(repr(potential) + f" {count}" * (count > 1), potential.log_prob(*values))
+            pyro.factor(repr(potential) + f" {count}" * (count > 1), potential.log_prob(*values).to(self.like))
         for inner in block.blocks:
             plate = pyro.plate(inner.plates[-1].name, len(inner.plates[-1]))
             with plate:
@@ -141,7 +149,7 @@ class Run:
 
     def _site(self, place: Place, conditional: Conditional | None) -> Tensor:
         variable, name = place.variable, place.variable.name
-        seen, mask = place.seen(self.evidence, self.device)
+        seen, mask = place.seen(self.evidence, self.like.device)
         given = [self.values[parent.name] for parent in conditional.given] if conditional else []
         if isinstance(conditional, Deterministic) and not conditional.enumerable and seen is None:
             made = conditional.draw(*given)
@@ -149,8 +157,10 @@ class Run:
             return computed
         if seen is not None:
             _check_density(variable, conditional)
-        free = Wrapped(base(variable, self.device)).mask(False)
-        fn = free if conditional is None else of_conditional(conditional, given)
+        if conditional is None:
+            fn: TorchDistribution = Wrapped(base(variable, self.like), self.like.dtype, counts=False)
+        else:
+            fn = of_conditional(conditional, given, self.like.dtype)
         infer: InferDict = {"enumerate": "parallel"} if variable.finite and seen is None else {}
         value: Tensor = pyro.sample(name, fn, obs=seen, obs_mask=mask, infer=infer)
         return value
@@ -158,7 +168,7 @@ class Run:
     def _weigh(self, place: Place) -> None:
         """Multiply in the likelihoods of a finite variable, if there are any."""
         if any(v in self.evidence.soft for v in place.numbers):
-            weights = place.likelihood(self.evidence, self.device).log()
+            weights = place.likelihood(self.evidence, self.like).log()
             name = place.variable.name
             pyro.factor(f"likelihood of {name}", Vindex(weights)[..., self.values[name]])
 
@@ -199,12 +209,12 @@ class Place:
         filler = observed.reshape(*observed.shape, *[1] * len(event))
         return torch.where(filler, values, some), observed
 
-    def likelihood(self, evidence: Evidence, device: torch.device) -> Tensor:
+    def likelihood(self, evidence: Evidence, like: Tensor) -> Tensor:
         """Vectors over the states, ones where there is no likelihood."""
         ones = torch.ones(evidence.rows, self.variable.size, dtype=torch.float64)
         vectors = {v: torch.tensor(weights) for v, weights in evidence.soft.items()}
         stacked = torch.stack([vectors.get(v, ones) for v in self.numbers], 1)
-        return self._placed(stacked.to(device), (self.variable.size,))
+        return self._placed(stacked.to(like), (self.variable.size,))
 
     def _placed(self, values: Tensor, event: tuple[int, ...]) -> Tensor:
         """`[rows, copies, *event]` with the rows and plates where Pyro wants them."""
@@ -241,6 +251,13 @@ def _check_density(variable: Variable, conditional: Conditional | None) -> None:
             f"as_pyro: {variable.name!r} is observed, but {conditional.subject} has no density. Observe something "
             "below it that adds noise, such as a LinearGaussian or Neural child."
         )
+
+
+def _like(model: Model) -> Tensor:
+    """An empty tensor of the widest precision among the parameters, where they are."""
+    found = [each for each in model.parameters() if each.is_floating_point()]
+    precision = max((each.dtype for each in found), key=lambda dtype: dtype.itemsize, default=torch.float64)
+    return torch.zeros(0, dtype=precision, device=found[0].device if found else None)
 
 
 def _dim(plate: pyro.plate) -> int:
