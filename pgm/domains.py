@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
+from numbers import Integral
 from types import MappingProxyType
 
 from .errors import GraphError
@@ -75,10 +76,10 @@ class Numeric:
     shape: tuple[int, ...]
 
     def __init__(self, *shape: int) -> None:
-        if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape):
+        if any(isinstance(n, bool) or not isinstance(n, Integral) or n < 1 for n in shape):
             kind = type(self).__name__
             raise GraphError(f"{kind}: shape is {shape!r}, expected positive whole numbers such as {kind}(28, 28).")
-        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "shape", tuple(map(int, shape)))
 
     @property
     def length(self) -> int:

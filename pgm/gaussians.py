@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, pi, prod
+from math import prod
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from .columns import column_names, columns
 from .conditionals import Conditional
 from .domains import Real
 from .errors import GraphError, ShapeError
-from .inner import squared_distance
 from .singular import diagonal_log_density, triangular_log_density
 from .square_root import square_root
 from .terms import Capabilities, Numbers, parameters, read_array, read_floats
@@ -44,8 +43,8 @@ class Regression:
 class GaussianConditional(Conditional):
     """p(child | given) = N(x @ weights + bias, covariance), all three chosen by the finite parents; abstract.
 
-    Where a variance is 0 the child is a function of its parents: `log_prob` is then 0 or minus infinity, and the density
-    of the `distribution` is not defined, though it can be sampled.
+    Where a variance is 0 the child is a function of its parents: `log_prob` is then 0 or minus infinity; the
+    `distribution` can be sampled but has no density.
     """
 
     def __init__(
@@ -105,53 +104,65 @@ class GaussianConditional(Conditional):
 
     def regression(self) -> Regression:
         """The weights, biases and noise in the one form that exact inference takes."""
-        weights, bias, root = self._flat()
-        scale = root if self._full else torch.diag_embed(root)
-        return Regression(self.finite, self.real, weights, bias, scale)
-
-    def _flat(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights `[*finite, columns, length]`, bias and standard deviations `[*finite, length]`, or matrices."""
-        chosen, event = [parent.size for parent in self.finite], self.child.shape
-        places, length = len(chosen), prod(event)
-        weights = self.weights.reshape([*self.weights.shape[: places + 1], length])
-        if self._full:
-            root = self.scale.tril().expand([*chosen, length, length])
-        else:
-            form = self.scale.shape[places:] or (1,) * len(event)
-            root = self.scale.reshape([*self.scale.shape[:places], *form])
-            root = root.expand([*chosen, *event]).reshape([*chosen, length])
-        return (
-            weights.expand([*chosen, *weights.shape[places:]]),
-            self.bias.expand([*chosen, *event]).reshape([*chosen, length]),
-            root,
+        chosen = [parent.size for parent in self.finite]
+        length = prod(self.child.shape)
+        bias = self.bias.expand([*chosen, *self.child.shape]).reshape([*chosen, length])
+        weights = self.weights.reshape([*self.weights.shape[: len(chosen) + 1], length])
+        scale = self.scale.tril() if self._full else torch.diag_embed(self._deviations())
+        return Regression(
+            self.finite,
+            self.real,
+            weights.expand([*chosen, *weights.shape[-2:]]),
+            bias,
+            scale.expand([*chosen, length, length]),
         )
 
-    def _at(self, given: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The mean `[*batch, length]` and the root of the covariance at values of the parents."""
-        weights, mean, root = self._flat()
-        pairs = list(zip(self.given, given, strict=True))
-        chosen = tuple(value for parent, value in pairs if parent.finite)
-        if self.real:
-            x = columns(self.real, [value for parent, value in pairs if not parent.finite], mean.dtype)
-            return mean[chosen] + (x.unsqueeze(-2) @ weights[chosen]).squeeze(-2), root[chosen]
-        return mean[chosen], root[chosen]
+    def distribution(self, *given: Tensor) -> Distribution:
+        mean, scale = self._mean(given), self._root_at(given)
+        if self._full:
+            upright = torch.where(scale.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).to(scale).unsqueeze(-2)
+            return MultivariateNormal(mean, scale_tril=scale * upright, validate_args=False)
+        mean, std = torch.broadcast_tensors(mean, scale.abs())
+        shape, event = (*mean.shape[:-1], *self.child.shape), len(self.child.shape)
+        normal = Normal(mean.reshape(shape), std.reshape(shape), validate_args=False)
+        return Independent(normal, event, validate_args=False) if event else normal
 
     def log_prob(self, *values: Tensor) -> Tensor:
         *given, child = placed(self, values)
         event = len(self.child.shape)
-        mean, root = self._at(given)
-        value = child.flatten(-event) if event else child.unsqueeze(-1)
-        return (triangular_log_density if self._full else diagonal_log_density)(value, mean, root)
+        x = child.flatten(-event) if event else child.unsqueeze(-1)
+        density = triangular_log_density if self._full else diagonal_log_density
+        return density(x, self._mean(given), self._root_at(given))
 
-    def distribution(self, *given: Tensor) -> Distribution:
-        mean, root = self._at(given)
+    def _root_at(self, given: Sequence[Tensor]) -> Tensor:
+        """Standard deviations `[*batch, length]`, or lower triangular matrices; no batch where all share them."""
         if self._full:
-            upright = torch.where(root.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).to(root).unsqueeze(-2)
-            return MultivariateNormal(mean, scale_tril=root * upright, validate_args=False)
-        mean, std = torch.broadcast_tensors(mean, root.abs())
-        shape, event = (*mean.shape[:-1], *self.child.shape), len(self.child.shape)
-        normal = Normal(mean.reshape(shape), std.reshape(shape), validate_args=False)
-        return Independent(normal, event, validate_args=False) if event else normal
+            return self._chosen(self.scale.tril(), given)
+        scale = self._deviations()
+        return scale.reshape(-1) if scale.numel() == scale.shape[-1] else self._chosen(scale, given)
+
+    def _mean(self, given: Sequence[Tensor]) -> Tensor:
+        """The means `[*batch, length]`, `[*batch, 1]` for a child that is a single number."""
+        mean = self._chosen(self.bias.reshape([*self.bias.shape[: len(self.finite)], prod(self.child.shape)]), given)
+        if not self.real:
+            return mean
+        numbers = [value for parent, value in zip(self.given, given, strict=True) if not parent.finite]
+        weights = self.weights.reshape([*self.weights.shape[: len(self.finite) + 1], prod(self.child.shape)])
+        x = columns(self.real, numbers, self.bias.dtype)
+        return mean + (x.unsqueeze(-2) @ self._chosen(weights, given)).squeeze(-2)
+
+    def _deviations(self) -> Tensor:
+        """Square roots of a diagonal, `[*finite, length]`; an axis of length 1 where all states share the numbers."""
+        chosen, event = len(self.finite), self.child.shape
+        one = self.scale.dim() == chosen  # one variance for every number of the child
+        shape = [*self.scale.shape[:chosen], *((1,) * len(event) if one else self.scale.shape[chosen:])]
+        return self.scale.reshape(shape).expand([*shape[:chosen], *event]).reshape([*shape[:chosen], prod(event)])
+
+    def _chosen(self, numbers: Tensor, given: Sequence[Tensor]) -> Tensor:
+        """The entries of `[*finite, ...]` for the states of the finite parents; an axis of length 1 serves them all."""
+        states = [value for parent, value in zip(self.given, given, strict=True) if parent.finite]
+        places = tuple(state.clamp(max=n - 1) for state, n in zip(states, numbers.shape, strict=False))
+        return numbers[places] if places else numbers
 
 
 class Gaussian(GaussianConditional):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
+import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
@@ -56,7 +57,8 @@ class Moments:
     @property
     def std(self) -> Tensor:
         """The standard deviations, `[*batch, *event]`."""
-        return self.variance.clamp(min=0).sqrt()
+        known = ~(self.variance <= 0)
+        return torch.where(known, torch.where(known, self.variance, 1.0).sqrt(), 0.0)  # no infinite gradient at 0
 
     def gaussian(self) -> MultivariateNormal:
         """The Gaussian with these moments over the flattened numbers; raises where the covariance is singular."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,28 +14,31 @@ from torch.nn.functional import one_hot
 from .conditionals import Conditional
 from .errors import PlanError, ShapeError
 from .terms import Capabilities
+from .values import placed
 from .variable import Variable
 
 Family = Callable[..., Distribution]
+ROWS = 7  # rows that a net is tried on; not a usual length of anything else
 
 
 class Neural(Conditional):
     """p(child | given) = family(net(given)): any module computes the parameters of any distribution.
 
-    The net takes one tensor a parent: numbers `[*batch, *event]` as they are, a finite parent as one-hot rows
-    `[*batch, states]`. What it returns goes to the family: a tensor as the only argument, a tuple as several, a dict by
-    name. Axes of the distribution's batch that belong to the child's event are taken as independent. At construction
-    the net is called once, on zeros, to learn the capabilities and check the shapes.
+    The net takes one tensor a parent, in its own precision: numbers `[*batch, *event]` as they are, a finite parent as
+    one-hot rows `[*batch, states]`; without parents it takes nothing. What it returns goes to the family: a tensor as
+    the only argument, a tuple as several, a dict by name. Axes of the distribution's batch that belong to the child's
+    event are taken as independent. At construction the net is called once, on zeros, to learn the capabilities and
+    check the shapes.
 
     Args:
-        child: any variable.
+        child: any variable; a net with a single output fits `Real(1)`, not `Real()`.
         given: its parents, in the order of the net's arguments; `Joined(net)` puts them side by side.
         family: a torch or Pyro distribution class, or any function that returns a distribution; None when the net
             itself returns one (a zuko flow does).
         net: a module or function.
 
     Raises:
-        ShapeError: when the distribution does not have the child's event shape.
+        ShapeError: when the distribution does not have the child's event shape for each row of parents.
 
     Example:
         >>> from pgm import Binary, Real
@@ -50,7 +54,9 @@ class Neural(Conditional):
     ) -> None:
         super().__init__(child, given)
         self.family, self.net = family, net
-        made = self._probe()
+        with _trial(self):
+            made = self.distribution(*_zeros(self))
+        _check_shape(self, tuple(made.batch_shape + made.event_shape), len(made.event_shape))
         self.reparameterised = made.has_rsample
 
     @property
@@ -58,34 +64,22 @@ class Neural(Conditional):
         return Capabilities(self.enumerable, self.reparameterised, has_log_prob=True)
 
     def distribution(self, *given: Tensor) -> Distribution:
-        made = self._made(self.net(*map(_features, self.given, given)))
+        made = self._made(self.net(*_inputs(self, self.net, given)))
         spare = len(self.child.shape) - len(made.event_shape)
         return Independent(made, spare, validate_args=False) if spare > 0 else made
 
     def _made(self, output: Any) -> Distribution:
         if self.family is None:
-            return output
-        if isinstance(output, dict):
-            return self.family(**output)
-        return self.family(*output) if isinstance(output, tuple) else self.family(output)
-
-    @torch.no_grad()
-    def _probe(self) -> Distribution:
-        """The distribution at one row of zeros, with layers in evaluation mode, so that nothing is learned from it."""
-        training = self.training
-        self.eval()
-        given = [_zeros(parent, next(self.parameters(), torch.zeros(()))) for parent in self.given]
-        try:
-            made = self.distribution(*given)
-        except (RuntimeError, ValueError) as error:
-            raise ShapeError(f"{self.subject}: net and family do not fit one row of zeros: {error}") from None
-        self.train(training)
-        shape = tuple(made.batch_shape + made.event_shape)
-        if tuple(made.event_shape) != self.child.shape:
+            made = output
+        elif isinstance(output, dict):
+            made = self.family(**output)
+        else:
+            made = self.family(*output) if isinstance(output, tuple) else self.family(output)
+        if not isinstance(made, Distribution):
+            source = "net" if self.family is None else "family"
             raise ShapeError(
-                f"{self.subject}: for one row of parents the distribution has shape {shape}, expected "
-                f"{(*([1] * bool(given)), *self.child.shape)} = [rows, *event of {self.child.name!r}]; "
-                "look at the last layer of the net and at the family."
+                f"{self.subject}: the {source} returned a {type(made).__name__}, expected a distribution; name a "
+                "family such as normal, or let the net return one."
             )
         return made
 
@@ -96,8 +90,12 @@ class Implicit(Conditional):
     Args:
         child: any variable.
         given: its parents, in the order of the net's first arguments (which are those of `Neural`).
-        net: a module or function; takes one tensor a parent and the noise `[*batch, *noise]`, and returns the child.
+        net: a module or function; takes one tensor a parent and the noise `[*batch, *noise]`, all of one batch, and
+            returns the child.
         noise: the event shape of the noise, or its length.
+
+    Raises:
+        ShapeError: when the net does not return one value of the child a row.
 
     Example:
         >>> from pgm import Real
@@ -114,6 +112,9 @@ class Implicit(Conditional):
         super().__init__(child, given)
         self.net = net
         self.noise = (noise,) if isinstance(noise, int) else tuple(noise)
+        with _trial(self):
+            drawn = self.draw(*_zeros(self), shape=() if self.given else (ROWS,))
+        _check_shape(self, tuple(drawn.shape), len(self.child.shape), rows=True)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -130,16 +131,22 @@ class Implicit(Conditional):
         )
 
     def draw(self, *given: Tensor, shape: Sequence[int] = ()) -> Tensor:
-        values = [_features(parent, value) for parent, value in zip(self.given, given, strict=True)]
-        batches = [value.shape[: value.dim() - len(p.shape)] for p, value in zip(self.given, given, strict=True)]
+        events = [parent.shape for parent in self.given]
+        batches = [value.shape[: value.dim() - len(event)] for value, event in zip(given, events, strict=True)]
         batch = (*shape, *torch.broadcast_shapes(*batches))
-        like = next((value for value in values if value.is_floating_point()), torch.zeros(()))
-        like = next(self.parameters(), like)
-        return self.net(*values, torch.randn(*batch, *self.noise, dtype=like.dtype, device=like.device))
+        wide = [value.expand(*batch, *event) for value, event in zip(given, events, strict=True)]
+        values = _inputs(self, self.net, wide)
+        (like,) = placed(self, values[:1] or [torch.zeros(())])
+        noise = torch.randn(*batch, *self.noise, dtype=like.dtype, device=like.device)
+        if isinstance(self.net, Joined):
+            noise = _vector(noise, len(self.noise))
+        return self.net(*values, noise)
 
 
 class Joined(nn.Module):
     """A net of one argument made into one of several: their numbers are put side by side, `[*batch, columns]`.
+
+    `Neural` and `Implicit` flatten each parent for it: one column for a number, several for an array or a state.
 
     Args:
         net: takes one tensor `[*batch, columns]`.
@@ -181,12 +188,53 @@ def normal(mean_and_log_std: Tensor) -> Distribution:
     return torch.distributions.Normal(mean, log_std.exp(), validate_args=False)
 
 
+def _inputs(term: Conditional, net: Callable[..., Any], given: Sequence[Tensor]) -> list[Tensor]:
+    """What a net sees of the parents: numbers as they are (as columns when joined), states as one-hot rows."""
+    values = placed(term, [_features(parent, value) for parent, value in zip(term.given, given, strict=True)])
+    if not isinstance(net, Joined):
+        return values
+    axes = [1 if parent.finite else len(parent.shape) for parent in term.given]
+    return [_vector(value, event) for value, event in zip(values, axes, strict=True)]
+
+
 def _features(parent: Variable, value: Tensor) -> Tensor:
-    """What a net sees of a parent: numbers as they are, states as one-hot rows."""
     return one_hot(value.long(), parent.size).to(torch.get_default_dtype()) if parent.finite else value
 
 
-def _zeros(parent: Variable, like: Tensor) -> Tensor:
-    if parent.finite:
-        return torch.zeros(1, dtype=torch.long, device=like.device)
-    return torch.zeros(1, *parent.shape, dtype=like.dtype, device=like.device)
+def _vector(value: Tensor, event: int) -> Tensor:
+    return value.flatten(-event) if event else value.unsqueeze(-1)
+
+
+def _zeros(term: Conditional) -> list[Tensor]:
+    """Rows of zeros for the parents."""
+    kinds = [torch.long if parent.finite else torch.get_default_dtype() for parent in term.given]
+    return placed(term, [torch.zeros(ROWS, *p.shape, dtype=k) for p, k in zip(term.given, kinds, strict=True)])
+
+
+@contextmanager
+def _trial(term: Conditional) -> Iterator[None]:
+    """Nothing is learned from a call in here: no gradients, no random numbers used up, layers in evaluation mode."""
+    training = [module for module in term.modules() if module.training]
+    term.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=()):
+            yield
+    except ShapeError:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        names = ", ".join(parent.name for parent in term.given) or "nothing"
+        raise ShapeError(f"{term.subject}: net and family do not fit {ROWS} rows of [{names}]: {error}") from None
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _check_shape(term: Conditional, shape: tuple[int, ...], event: int, rows: bool = False) -> None:
+    """Raise a `ShapeError` unless it is one value of the child for each row of the trial."""
+    child = term.child
+    expected = (*((ROWS,) if term.given or rows else ()), *child.shape)
+    if shape != expected or event != len(child.shape):
+        raise ShapeError(
+            f"{term.subject}: for {ROWS} rows of parents the result has shape {shape}, expected {expected} = "
+            f"[rows, *event of {child.name!r}]; look at the last layer and the family (one output fits Real(1))."
+        )

@@ -35,7 +35,7 @@ class Plate:
     """
 
     def __init__(self, name: str, copies: int | Sequence[object], *terms: Local | Plate) -> None:
-        labels = tuple(map(str, range(copies) if isinstance(copies, int) else copies))
+        labels = _labels(name, copies)
         if not labels or len(set(labels)) < len(labels):
             raise GraphError(f"Plate({name}): copies is {copies!r}, expected 1 or more, or labels that differ.")
         for term in terms:
@@ -53,6 +53,14 @@ class Plate:
 
 
 Piece = Local | Plate
+
+
+def _labels(name: str, copies: int | Sequence[object]) -> tuple[str, ...]:
+    if isinstance(copies, int) and not isinstance(copies, bool):
+        return tuple(map(str, range(copies)))
+    if isinstance(copies, Iterable) and not isinstance(copies, str):
+        return tuple(map(str, copies))
+    raise GraphError(f"Plate({name}): copies is {copies!r}, expected a whole number or a list of labels.")
 
 
 def originals(pieces: Iterable[Piece]) -> list[Local]:

@@ -93,7 +93,9 @@ def _domain(name: str, domain: Domain | Sequence[object] | int) -> Domain:
     if isinstance(domain, str):
         raise GraphError(f"Variable({name}): states are the text {domain!r}, expected a list of labels or a number.")
     if not isinstance(domain, (int, Iterable)):
-        raise GraphError(f"Variable({name}): states are {domain!r}, expected a list of labels or a whole number.")
+        raise GraphError(
+            f"Variable({name}): states are {domain!r}, expected a list of labels, their number, or Real() or such."
+        )
     try:
         return Finite(range(domain) if isinstance(domain, int) else domain)
     except GraphError as error:

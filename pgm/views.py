@@ -15,8 +15,8 @@ from .variable import Variable
 def to_networkx(model: Structured, view: str = "directed") -> Any:
     """One view of the graph for networkx.
 
-    Nodes of variables are their names, with attributes `kind="variable"`, `states` and `conditional` (whether the
-    variable has one). The views differ in the links:
+    Nodes of variables are their names, with attributes `kind="variable"`, `states` (`domain` for a numeric one) and
+    `conditional` (whether the variable has one). The views differ in the links:
 
     - `directed`: a DiGraph, parent to child; a potential is an arc both ways with `kind="potential"`.
     - `moral`: a Graph, between variables that share a term.
@@ -43,8 +43,8 @@ def to_networkx(model: Structured, view: str = "directed") -> Any:
     result = nx.DiGraph() if view == "directed" else nx.Graph()
     children = {term.child for term in graph.terms}
     for variable in graph.variables:
-        owns = variable.name in children
-        result.add_node(variable.name, kind="variable", states=variable.states, conditional=owns)
+        values = {"states": variable.states} if variable.finite else {"domain": variable.domain}
+        result.add_node(variable.name, kind="variable", **values, conditional=variable.name in children)
     if view == "directed":
         _add_arrows(graph, result)
     elif view == "moral":
@@ -60,7 +60,7 @@ def from_networkx(drawn: Any) -> Graph:
     A DiGraph makes a conditional of each node (but not of a root with `conditional=False`) and a potential of each
     clique of arcs with `kind="potential"`; a Graph makes a potential of each maximal clique of two or more; a Graph
     with nodes of `kind="factor"` is a factor graph, the only view that keeps every term. A node without `states`
-    gets two.
+    and `domain` gets two states.
 
     Raises:
         GraphError: on a directed cycle.
@@ -70,7 +70,7 @@ def from_networkx(drawn: Any) -> Graph:
         ('rain', 'sprinkler')
     """
     nodes = [(node, facts) for node, facts in drawn.nodes(data=True) if facts.get("kind") != "factor"]
-    variables = tuple(Variable(str(node), facts.get("states", 2)) for node, facts in nodes)
+    variables = tuple(Variable(str(node), facts.get("states", facts.get("domain", 2))) for node, facts in nodes)
     if len(nodes) < len(drawn):
         return Graph(variables, _read_factors(drawn))
     if not drawn.is_directed():

@@ -16,7 +16,7 @@ from ..conditionals import ROW_TOLERANCE, Tabular
 from ..errors import FileError, GraphError
 from ..model import BayesianNetwork, Model
 from ..terms import Local
-from ..variable import Finite, Variable, quoted
+from ..variable import Variable, quoted
 from .text import Source, fault, numbers, place_of_token, skip_space
 
 # How far a row in a file may sum from 1: four states printed with two digits can be off by as much.
@@ -208,10 +208,18 @@ def require_writable(model: Model, path: Path, kind: str, forbidden: str) -> Non
 
 
 def require_finite(model: Model, path: Path) -> None:
-    """Raise a `FileError` when a variable has no finite list of states."""
-    for variable in model.variables:
-        if not isinstance(variable.domain, Finite):
-            raise FileError(f"{path}: {variable.name!r} has no finite states; files hold finite models only.")
+    """Raise a `FileError` that names the first variable without states, or term that is no table, and its term."""
+    for term in model.terms:
+        for variable in term.scope:
+            if not variable.finite:
+                raise FileError(
+                    f"{path}: {variable.name!r} in {term!r} is {variable.domain!r}, but files hold tables of finite "
+                    "variables only; keep this model with torch.save."
+                )
+        if not term.enumerable:
+            raise FileError(
+                f"{path}: {term!r} has no table, but files hold tables only; keep this model with torch.save."
+            )
 
 
 def digits(row: np.ndarray, between: str = " ") -> str:

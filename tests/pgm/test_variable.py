@@ -47,7 +47,7 @@ def test_reprs_can_be_read_back() -> None:
 WRONG = {
     "fraction": (
         lambda: Variable("x", 2.5),
-        "Variable(x): states are 2.5, expected a list of labels or a whole number.",
+        "Variable(x): states are 2.5, expected a list of labels, their number, or Real() or such.",
     ),
     "empty name": (lambda: Variable(""), "Variable: the name is '', expected non-empty text."),
     "name of another type": (lambda: Variable(3), "Variable: the name is 3, expected non-empty text."),
