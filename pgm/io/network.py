@@ -214,11 +214,11 @@ def require_finite(model: Model, path: Path) -> None:
             if not variable.finite:
                 raise FileError(
                     f"{path}: {variable.name!r} in {term!r} is {variable.domain!r}, but files hold tables of finite "
-                    "variables only; keep this model with torch.save."
+                    "variables only; save its state_dict instead."
                 )
         if not term.enumerable:
             raise FileError(
-                f"{path}: {term!r} has no table, but files hold tables only; keep this model with torch.save."
+                f"{path}: {term!r} has no table, but files hold tables only; save its state_dict instead."
             )
 
 
