@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 FIELDS = {
     "exact": "network warm_ms peer_warm_ms warm_ratio cold_ratio rows_per_s peer_rows_per_s batch_ratio peak_mb "
     "predicted_peak_mb max_abs_error",
+    "structure": "network seed program seconds ratio score_less_truth shd shd_arrows shd_links",
     "mpe": "network warm_ms cold_ms toulbar2_ms warm_ratio cold_ratio log_prob difference",
 }
 
@@ -34,3 +35,18 @@ def test_the_exact_benchmark_agrees_with_its_peer() -> None:
 
     row = measure("asia", "pyagrum", budget=0.01, rows=10)
     assert row["max_abs_error"] < 1e-9
+
+
+def test_three_distances_of_structures() -> None:
+    """a -> b -> c against b -> a, b -> c (one class), against a -> b <- c, and against nothing."""
+    from benchmarks.structure import distances
+    from pgm import Variable
+    from pgm.learn.learned import directed_graph
+
+    chain, fork, collider = (
+        directed_graph([Variable(name) for name in "abc"], parents)
+        for parents in ({"b": ["a"], "c": ["b"]}, {"a": ["b"], "c": ["b"]}, {"b": ["a", "c"]})
+    )
+    assert distances(fork, chain) == {"shd": 0, "shd_arrows": 1, "shd_links": 0}
+    assert distances(collider, chain) == {"shd": 2, "shd_arrows": 1, "shd_links": 0}
+    assert distances(directed_graph(chain.variables, {}), chain) == {"shd": 2, "shd_arrows": 2, "shd_links": 2}
