@@ -56,14 +56,22 @@ if TYPE_CHECKING:
     from .learn.columns import Columns as Columns
     from .learn.cpdag import CPDAG as CPDAG
     from .learn.cpdag import structural_hamming_distance as structural_hamming_distance
+    from .learn.fit import fit as fit
+    from .learn.fit import fitted as fitted
+    from .learn.fit import partial_fit as partial_fit
+    from .learn.fit import statistics as statistics
+    from .learn.fitted import Fitted as Fitted
     from .learn.independence import chi_squared as chi_squared
     from .learn.independence import g_squared as g_squared
     from .learn.independence import partial_correlation as partial_correlation
     from .learn.learned import Learned as Learned
     from .learn.pc import pc as pc
+    from .learn.priors import Dirichlet as Dirichlet
+    from .learn.priors import NormalInverseWishart as NormalInverseWishart
     from .learn.scores import Score as Score
     from .learn.scores import bdeu as bdeu
     from .learn.scores import bic as bic
+    from .learn.statistics import Statistics as Statistics
     from .learn.tree import chow_liu as chow_liu
     from .learn.tree import pairwise_information as pairwise_information
     from .logistic import Logistic as Logistic
@@ -124,10 +132,14 @@ _HOME = {
     "learn.climb": "hill_climb",
     "learn.columns": "Columns",
     "learn.cpdag": "CPDAG structural_hamming_distance",
+    "learn.fit": "fit fitted partial_fit statistics",
+    "learn.fitted": "Fitted",
     "learn.independence": "chi_squared g_squared partial_correlation",
     "learn.learned": "Learned",
     "learn.pc": "pc",
+    "learn.priors": "Dirichlet NormalInverseWishart",
     "learn.scores": "Score bdeu bic",
+    "learn.statistics": "Statistics",
     "learn.tree": "chow_liu pairwise_information",
     "logistic": "Logistic Softmax",
     "model": "BayesianNetwork MarkovNetwork Model",

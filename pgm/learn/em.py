@@ -1,0 +1,156 @@
+"""Expectation maximisation: expected statistics and the parameters that fit them best, in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+
+import torch
+from torch import Tensor
+
+from ..errors import EvidenceError
+from ..model import Model
+from .closed_form import log_prior, maximise
+from .expect import Expectation
+from .priors import Priors
+from .starts import indistinct, random_start
+from .statistics import Statistics
+
+Progress = Callable[[int, float], object]
+ROUNDING = 1e-9  # of the sum, by which it may fall between two iterations
+
+
+@dataclass(frozen=True)
+class Climb:
+    """How one start went: what was maximised after each iteration, and the log-likelihood in the end."""
+
+    history: tuple[float, ...]
+    log_likelihood: float
+    converged: bool
+    stopped: str = ""
+
+    @property
+    def height(self) -> float:
+        """What was reached."""
+        return self.history[-1] if self.history else -inf
+
+
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """How many starts, which variables are never seen, and the source of random ones."""
+
+    hidden: frozenset[str]
+    number: int
+    generator: torch.Generator
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a climb ends: after so many iterations, or when the sum grows by less than this share of itself."""
+
+    iterations: int
+    tolerance: float
+
+
+def expected(tasks: Sequence[Expectation]) -> tuple[Statistics, float]:
+    """The expected statistics of all rows, and their log-likelihood."""
+    total, log_likelihood = None, 0.0
+    for task in tasks:
+        parts, logs = task.run()
+        weights = task.block.weights
+        found = Statistics(parts, float(weights.sum()))
+        total = found if total is None else total + found
+        log_likelihood += float((weights * logs)[weights > 0].sum())
+    assert total is not None  # there is at least one row
+    return total, log_likelihood
+
+
+def expectation_maximisation(
+    work: Model,
+    tasks: Sequence[Expectation],
+    prior: Priors,
+    starts: Starts,
+    limits: Limits,
+    progress: Progress | None,
+) -> Climb:
+    """The best of several climbs; its parameters are those of `work` in the end.
+
+    Raises:
+        EvidenceError: when no start leads to parameters under which the data have a finite density.
+    """
+    first, best, state, done = _state(work), None, _state(work), 0
+    for start in range(starts.number):
+        work.load_state_dict(first)
+        try:
+            if start or indistinct(work, starts.hidden):
+                random_start(work, expected(tasks)[0], prior, starts.hidden, starts.generator)
+            found = climb(work, tasks, prior, limits, _reporter(progress, done, best))
+        except EvidenceError:
+            if start == starts.number - 1 and best is None:
+                raise
+            continue
+        done += len(found.history)
+        if best is None or found.height > best.height:
+            best, state = found, _state(work)
+        if found.stopped:
+            break
+    assert best is not None  # otherwise the last start has raised
+    work.load_state_dict(state)
+    return replace(best, converged=best.converged and not found.stopped, stopped=found.stopped)
+
+
+def _reporter(progress: Progress | None, done: int, best: Climb | None) -> Callable[[Sequence[float]], None]:
+    """Tells `progress` how many iterations there were so far, and the greatest sum."""
+
+    def report(history: Sequence[float]) -> None:
+        if progress is not None:
+            progress(done + len(history), max(history[-1], -inf if best is None else best.height))
+
+    return report
+
+
+def climb(
+    work: Model,
+    tasks: Sequence[Expectation],
+    prior: Priors,
+    limits: Limits,
+    report: Callable[[Sequence[float]], object],
+) -> Climb:
+    """Better the parameters of `work` in place until the sum of log-likelihood and log prior grows no more.
+
+    Raises:
+        RuntimeError: when the sum falls by more than rounding, which would be a mistake in this library.
+    """
+    found, log_likelihood = expected(tasks)
+    before, state = log_likelihood + log_prior(work, prior), _state(work)
+    history: list[float] = []
+    converged, stopped = False, ""
+    try:
+        while len(history) < limits.iterations and not converged:
+            maximise(work, found, prior)
+            found, likelihood = expected(tasks)
+            now = likelihood + log_prior(work, prior)
+            _require_rise(before, now)
+            converged = now - before <= limits.tolerance * abs(now)
+            before, log_likelihood, state = now, likelihood, _state(work)
+            history.append(now)
+            report(history)
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+        work.load_state_dict(state)
+    return Climb(tuple(history), log_likelihood, converged, stopped)
+
+
+def _state(model: Model) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def _require_rise(before: float, now: float) -> None:
+    if not isfinite(now) and now != -inf:
+        raise EvidenceError(
+            "fit: the likelihood has no bound: a covariance shrank to 0 around few rows; give a prior such as "
+            "NormalInverseWishart(scale), use fewer states, or share the covariance among them."
+        )
+    if now < before - ROUNDING * max(1.0, abs(before)):
+        raise RuntimeError(f"fit: EM went down from {before!r} to {now!r}; this is a mistake in the library.")

@@ -1,0 +1,191 @@
+"""Learning parameters: a model and data in, a model whose parameters fit the data best out."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import EvidenceError, GraphError, PlanError
+from ..evidence import Evidence, read_evidence
+from ..model import Model
+from ..terms import Numbers, read_numbers
+from .closed_form import log_prior, maximise
+from .em import Climb, Limits, Progress, Starts, expectation_maximisation, expected
+from .expect import expectations, unseen
+from .fitted import Fitted
+from .priors import Priors
+from .statistics import Statistics, kept, learnable
+
+Data = Any  # what `infer` takes as `given`: a mapping from names to columns, a DataFrame, or Samples
+
+
+def fit(
+    model: Model,
+    data: Data,
+    *,
+    prior: Priors = None,
+    weights: Numbers | None = None,
+    restarts: int = 1,
+    iterations: int = 500,
+    tolerance: float = 1e-8,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fitted:
+    """The parameters that make data most probable: argmax sum_n w_n log p(row n) + log p(parameters).
+
+    Tables become relative counts and linear regressions weighted least squares (of columns that depend on each other
+    the solution of least norm, columns brought to one scale). Where cells or whole variables are missing this is one
+    step of expectation maximisation (EM), with exact posteriors; it is repeated until the sum grows by less than
+    `tolerance` times itself. Rows of a table and regressions that no data speak of stay as they are; so does every
+    conditional without a closed form (see `Fitted.kept`), and every one with a parameter that requires no gradient.
+    Conditionals that share their parameters are fitted to all of their data. Ctrl-C ends early and keeps the best.
+
+    The first start is the model as given, unless two states of a variable that is never seen have the same effect on
+    everything: these would stay the same for ever. Then, as in each further start, the states of such variables are
+    taken together for one step, tables that mention them are mixed half and half with rows drawn uniformly, and means
+    that depend on them are moved by a draw of the noise.
+
+    Args:
+        model: conditionals only; its graph says what depends on what, its parameters are the start.
+        data: for each variable a list of labels or integers (-1 is missing), or numbers (NaN is missing), one a row;
+            a DataFrame of those; or `Samples`. A variable that is left out is hidden.
+        prior: a `Dirichlet` for all tables, a `NormalInverseWishart` for all regressions, or a mapping from children to
+            their priors.
+        weights: how much each row counts, `[rows]`; 1 when None.
+        restarts: how many starts; the best result is returned.
+        iterations: of each start at most; one is enough when nothing is missing.
+        tolerance: see above.
+        seed: of the random starts.
+        progress: called after each iteration with their number so far and the best value of the sum.
+
+    Raises:
+        PlanError: when the model has potentials, or nothing that can be learned this way (see `fit_by_gradient`).
+        EvidenceError: on unknown names and labels, no rows, or rows that the model says are impossible.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable
+        >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
+        >>> net = BayesianNetwork(Tabular(rain, [], [0.5, 0.5]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))
+        >>> found = fit(net, {"rain": ["no", "yes", "no", "yes"], "wet": ["no", "yes", "no", "no"]})
+        >>> found
+        Fitted(log-likelihood -4.1589, 1 iteration, converged)
+        >>> found.model.conditionals["wet"].table.detach()
+        tensor([[1.0000, 0.0000],
+                [0.5000, 0.5000]], dtype=torch.float64)
+
+    Reference: Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data via the EM algorithm;
+        Lauritzen (1995), The EM algorithm for graphical association models with missing data.
+    """
+    require_learnable(model)
+    work = deepcopy(model)
+    evidence = read_data(work, data, "fit")
+    tasks = expectations(work, evidence, read_weights(weights, evidence.rows))
+    if not any(task.holes for task in tasks):
+        maximise(work, expected(tasks)[0], prior)
+        log_likelihood = expected(tasks)[1]
+        best = Climb((log_likelihood + log_prior(work, prior),), log_likelihood, converged=True)
+    else:
+        starts = Starts(unseen(work, evidence), restarts, torch.Generator().manual_seed(seed))
+        best = expectation_maximisation(work, tasks, prior, starts, Limits(iterations, tolerance), progress)
+    return Fitted(work, best.log_likelihood, best.history, best.converged, kept(work), best.stopped)
+
+
+def partial_fit(
+    model: Model, chunk: Data, so_far: Statistics | None = None, *, prior: Priors = None, weights: Numbers | None = None
+) -> tuple[Model, Statistics]:
+    """Parameters from complete rows that come in chunks: the model fitted to all of them, and what to hand on.
+
+    Args:
+        model: as for `fit`.
+        chunk: complete rows.
+        so_far: what the last call returned; None at the first.
+        prior, weights: as for `fit`.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable
+        >>> coin = Variable("coin", ["heads", "tails"])
+        >>> model = BayesianNetwork(Tabular(coin, [], [0.5, 0.5]))
+        >>> _, heads = partial_fit(model, {"coin": ["heads"]})
+        >>> found, both = partial_fit(model, {"coin": ["tails", "tails"]}, heads)
+        >>> found.conditionals["coin"].table.detach(), both
+        (tensor([0.3333, 0.6667], dtype=torch.float64), Statistics(3 rows, 1 conditionals))
+    """
+    found = statistics(model, chunk, weights)
+    total = found if so_far is None else so_far + found
+    return fitted(model, total, prior), total
+
+
+def statistics(model: Model, data: Data, weights: Numbers | None = None) -> Statistics:
+    """The sufficient statistics of complete rows: counts for tables; weight, mean and scatter for regressions.
+
+    Those of several chunks of data, added, are those of all of it. The parameters of the model do not matter.
+
+    Args:
+        model, weights: as for `fit`.
+        data: as for `fit`, without missing cells.
+
+    Raises:
+        EvidenceError: on a missing cell, an unknown name or label, or no rows.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Gaussian, Real, Variable
+        >>> model = BayesianNetwork(Gaussian(Variable("x", Real()), 0.0, 1.0))
+        >>> statistics(model, {"x": [1.0, 3.0]}).parts[0].mean
+        tensor([2.], dtype=torch.float64)
+    """
+    require_learnable(model)
+    evidence = read_data(model, data, "statistics")
+    tasks = expectations(model, evidence, read_weights(weights, evidence.rows))
+    hole = next((name for task in tasks for name in task.holes), None)
+    if hole is not None:
+        raise EvidenceError(f"statistics: {hole!r} is missing in some row, expected complete rows; use fit.")
+    return expected(tasks)[0]
+
+
+def fitted(model: Model, found: Statistics, prior: Priors = None) -> Model:
+    """A new model with the parameters that fit given statistics best.
+
+    Args:
+        model, prior: as for `fit`.
+        found: from `statistics`.
+
+    Raises:
+        GraphError: when the statistics are not of this model.
+    """
+    parts = len(learnable(model))
+    if len(found.parts) != parts:
+        raise GraphError(f"fitted: the statistics have {len(found.parts)} parts, expected {parts}, those of {model!r}.")
+    work = deepcopy(model)
+    maximise(work, found, prior)
+    return work
+
+
+def require_learnable(model: Model) -> None:
+    """Raise a `PlanError` unless relative counts and least squares are the answer."""
+    if model.potentials:
+        raise PlanError(
+            f"fit: {model.potentials[0]!r} is a potential, so that the best parameters have no closed form; use "
+            "fit_by_gradient."
+        )
+    if not learnable(model):
+        raise PlanError(
+            "fit: no conditional has a closed form and parameters that require a gradient; use fit_by_gradient."
+        )
+
+
+def read_data(model: Model, data: Data, subject: str) -> Evidence:
+    """Rows of data, one at least."""
+    evidence = read_evidence(model.graph, data, None, subject)
+    if not evidence.batched or not evidence.rows:
+        raise EvidenceError(f"{subject}: data are one row or none, expected a column for each variable that is seen.")
+    return evidence
+
+
+def read_weights(weights: Numbers | None, rows: int) -> Tensor:
+    """How much each row counts, `[rows]`."""
+    if weights is None:
+        return torch.ones(rows, dtype=torch.float64)
+    return read_numbers(weights, [[f"row {row}" for row in range(rows)]], "fit: weights", 0.0)

@@ -1,0 +1,146 @@
+"""Priors of parameters: what is believed before any data, as rows that were never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from ..conditionals import Tabular
+from ..errors import GraphError, ShapeError
+from ..terms import Local, Numbers, TableLike
+
+
+@dataclass(frozen=True)
+class Dirichlet:
+    """Pseudo-counts for the rows of tables: p(row) proportional to prod_k row_k^count_k.
+
+    The estimate (n_k + count_k) / sum_k (n_k + count_k) is the mean of the posterior under a Dirichlet distribution
+    with these counts, and its mode under one with 1 added to each. Count 1 is Laplace's rule.
+
+    Args:
+        counts: one number for all entries, or an array that broadcasts to the table `[*given, child]`.
+        equivalent_rows: instead of counts, how many rows the prior is worth in each table, spread evenly over its
+            entries (BDeu).
+
+    Raises:
+        ShapeError: when a count is negative, or both are given.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Variable, fit
+        >>> coin = Variable("coin", ["heads", "tails"])
+        >>> model = BayesianNetwork(Tabular(coin, [], [0.5, 0.5]))
+        >>> fit(model, {"coin": ["tails"]}, prior=Dirichlet(1.0)).model.conditionals["coin"].table.detach()
+        tensor([0.3333, 0.6667], dtype=torch.float64)
+
+    Reference: Heckerman, Geiger and Chickering (1995), Learning Bayesian networks.
+    """
+
+    counts: Numbers | TableLike = 0.0
+    equivalent_rows: float = 0.0
+
+    def __post_init__(self) -> None:
+        table = torch.as_tensor(self.counts, dtype=torch.float64)
+        if not bool((table >= 0).all()) or not self.equivalent_rows >= 0:
+            raise ShapeError("Dirichlet: a count is negative, expected 0 or more.")
+        if bool((table > 0).any()) and self.equivalent_rows > 0:
+            raise ShapeError("Dirichlet: both counts and equivalent_rows are given; give one of them.")
+
+    def table(self, term: Tabular) -> Tensor:
+        """The pseudo-counts of one table, `[*given, child]`."""
+        sizes = [variable.size for variable in term.scope]
+        if self.equivalent_rows:
+            return torch.full(sizes, self.equivalent_rows / prod(sizes), dtype=torch.float64)
+        counts = torch.as_tensor(self.counts, dtype=torch.float64)
+        try:
+            return counts.expand(sizes)
+        except RuntimeError:
+            raise ShapeError(
+                f"Dirichlet: counts have shape {tuple(counts.shape)}, expected one that broadcasts to {tuple(sizes)}, "
+                f"the table of {term.subject}."
+            ) from None
+
+
+@dataclass(frozen=True)
+class NormalInverseWishart:
+    """A prior of means and covariances of d numbers, with a ridge on regression weights.
+
+    p(covariance) is proportional to |covariance|^-((degrees + d + 1) / 2) exp(-tr(covariance^-1 scale) / 2), and given
+    the covariance the bias is N(mean, covariance / rows) and each row of weights N(0, covariance / ridge). The
+    estimate is the mode of the joint posterior: without regressors and with n rows of mean m and scatter S
+    (scale + S + n rows / (n + rows) (m - mean)(m - mean)') / (n + degrees + d + 1 + [rows > 0]). Where a covariance
+    is one variance or a diagonal the same density is restricted to those.
+
+    Args:
+        scale: one number (times the identity), a diagonal `[d]` or a matrix `[d, d]`, in squared units of the child.
+        degrees: degrees of freedom; d + 2 when None, which makes the mean of the covariance `scale`.
+        mean: of the bias; one number or shape `[d]`.
+        rows: how many rows the prior of the bias is worth; 0 for a flat one.
+        ridge: the precision of the weights, in units of the noise's; 0 for a flat prior.
+
+    Raises:
+        ShapeError: when `rows` or `ridge` is negative.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Gaussian, Real, Variable, fit
+        >>> x = Variable("x", Real())
+        >>> model = BayesianNetwork(Gaussian(x, 0.0, 1.0))
+        >>> found = fit(model, {"x": [1.0, 3.0]}, prior=NormalInverseWishart(1.0, degrees=3.0)).model
+        >>> found.conditionals["x"].covariance.item()  # (1 + 2) / (2 + 3 + 2)
+        0.42857142857142...
+
+    Reference: Gelman, Carlin, Stern, Dunson, Vehtari and Rubin (2013), Bayesian Data Analysis, section 3.6.
+    """
+
+    scale: Numbers
+    degrees: float | None = None
+    mean: Numbers = 0.0
+    rows: float = 0.0
+    ridge: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.rows >= 0 and self.ridge >= 0):
+            raise ShapeError(f"NormalInverseWishart: rows is {self.rows} and ridge {self.ridge}, expected 0 or more.")
+
+    def freedom(self, length: int) -> float:
+        """What the prior adds to the number of rows under the covariance."""
+        return (length + 2 if self.degrees is None else self.degrees) + length + 1
+
+    def matrix(self, length: int) -> Tensor:
+        """The scale as a matrix `[length, length]`."""
+        scale = torch.as_tensor(self.scale, dtype=torch.float64)
+        full = scale if scale.dim() == 2 else torch.diag(scale.expand(length))
+        if tuple(full.shape) != (length, length):
+            raise ShapeError(
+                f"NormalInverseWishart: scale has shape {tuple(scale.shape)}, expected {(length, length)}."
+            )
+        return full
+
+    def centre(self, length: int) -> Tensor:
+        """The mean of the bias, `[length]`."""
+        return torch.as_tensor(self.mean, dtype=torch.float64).expand(length)
+
+
+Prior = Dirichlet | NormalInverseWishart
+Priors = Prior | Mapping[str, Prior] | None
+FLAT = NormalInverseWishart(0.0, degrees=0.0)
+
+
+def prior_of(priors: Priors, term: Local) -> Prior | None:
+    """The prior of one conditional, or None.
+
+    One prior is for all conditionals of its kind; a mapping has one for each child named.
+
+    Raises:
+        GraphError: when the prior named for a child is of the other kind.
+    """
+    child = term.scope[-1].name
+    found = priors.get(child) if isinstance(priors, Mapping) else priors
+    fits = isinstance(found, Dirichlet) == isinstance(term, Tabular)
+    if isinstance(priors, Mapping) and found is not None and not fits:
+        expected = "Dirichlet" if isinstance(term, Tabular) else "NormalInverseWishart"
+        raise GraphError(f"prior: {found!r} is given for {child!r}, which is {term!r}; expected a {expected}.")
+    return found if fits else None
