@@ -7,7 +7,8 @@ from math import lgamma
 import numpy as np
 from numba import njit
 
-PENALISED, DIRICHLET = 0, 1
+PENALISED, DIRICHLET = 0, 1  # scores
+PEARSON, LIKELIHOOD = 0, 1  # statistics
 
 
 @njit(cache=True)
@@ -115,11 +116,31 @@ def _marginal_likelihood(counts, prior):
 
 
 @njit(cache=True)
-def contingency(columns, sizes, a, b, given):
-    """Counts [configuration of given, a, b]; configurations that do not occur may be left out."""
-    codes, width = joint(columns, sizes, given)
-    codes = codes * np.int32(sizes[b]) + columns[b]
-    width *= sizes[b]
+def dependence(columns, sizes, a, b, given, kind):
+    """A statistic of the tables of a and b, one a joint state of `given`, and its degrees of freedom.
+
+    PEARSON sums (seen - expected)^2 / expected, LIKELIHOOD 2 seen log(seen / expected). Of each table the rows and
+    columns that occur count.
+    """
+    above, configurations = joint(columns, sizes, given)
+    states, width = sizes[b], configurations * sizes[b]
     table = np.empty(4 * sizes[a] * width, np.int32)
-    count_into(table, codes, columns[a], width)
-    return table[: sizes[a] * width].reshape(sizes[a], -1, sizes[b]).transpose(1, 0, 2).copy()
+    count_into(table, above * np.int32(states) + columns[b], columns[a], width)
+    seen = table[: sizes[a] * width].reshape(sizes[a], configurations, states)
+    statistic, freedom = 0.0, 0
+    for place in range(configurations):
+        rows, across = seen[:, place].sum(1), seen[:, place].sum(0)
+        total = rows.sum()
+        freedom += max((rows > 0).sum() - 1, 0) * max((across > 0).sum() - 1, 0)
+        for i in range(len(rows)):
+            for j in range(states):
+                if rows[i] and across[j]:
+                    statistic += _cell(seen[i, place, j], rows[i] / total * across[j], kind)
+    return statistic, freedom
+
+
+@njit(cache=True)
+def _cell(seen, expected, kind):
+    if kind == PEARSON:
+        return (seen - expected) ** 2 / expected
+    return 2 * seen * np.log(seen / expected) if seen else 0.0

@@ -67,8 +67,7 @@ def hill_climb(
     columns = Columns.of(data)
     limit = len(columns.names) if max_parents is None else max_parents
     rules = _Rules(_arrows(columns, required, "required"), _arrows(columns, forbidden, "forbidden"), limit)
-    begin = required if start is None else _pairs(start)
-    arrows = _arrows(columns, begin, "start")
+    arrows = rules.kept if start is None else _arrows(columns, _pairs(start), "start")
     _graph(columns, arrows)  # raises on a cycle
     _check(columns.names, rules, arrows)
     search = _begin(score(columns), rules, arrows)

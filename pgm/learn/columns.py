@@ -77,6 +77,11 @@ class Columns:
         return tuple(variable.name for variable in self.variables)
 
     @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The place of each column, by name."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
     def sizes(self) -> np.ndarray:
         """The number of states of each variable."""
         return np.array([variable.size for variable in self.variables], dtype=np.int64)
@@ -89,9 +94,9 @@ class Columns:
         """
         names = (names,) if isinstance(names, str) else tuple(names)
         for name in names:
-            if name not in self.names:
+            if name not in self.numbers:
                 raise GraphError(f"{subject}: {name!r} is not a column of the data; there are {quoted(self.names)}.")
-        return np.array([self.names.index(name) for name in names], dtype=np.int64)
+        return np.array([self.numbers[name] for name in names], dtype=np.int64)
 
     def require(self, subject: str, *, finite: bool) -> None:
         """Raise a `GraphError` unless the columns are of the kind that `subject` works on."""

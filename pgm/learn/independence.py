@@ -8,7 +8,7 @@ from math import atanh, erfc, sqrt
 import numpy as np
 import torch
 
-from ..compiled.families import contingency
+from ..compiled.families import LIKELIHOOD, PEARSON, dependence
 from .columns import Columns, Data
 
 Independence = Callable[[str, str, tuple[str, ...]], float]
@@ -35,7 +35,7 @@ def chi_squared(data: Data) -> Independence:
 
     Reference: Pearson (1900); Spirtes, Glymour and Scheines (2000), section 5.5.
     """
-    return _of_tables(data, "chi_squared", lambda seen, expected: (seen - expected) ** 2 / expected)
+    return _of_tables(data, "chi_squared", PEARSON)
 
 
 def g_squared(data: Data) -> Independence:
@@ -50,7 +50,7 @@ def g_squared(data: Data) -> Independence:
 
     Reference: Spirtes, Glymour and Scheines (2000), Causation, Prediction, and Search, section 5.5.
     """
-    return _of_tables(data, "g_squared", lambda seen, expected: 2 * seen * np.log(np.maximum(seen, 1) / expected))
+    return _of_tables(data, "g_squared", LIKELIHOOD)
 
 
 def partial_correlation(data: Data) -> Independence:
@@ -86,19 +86,13 @@ def partial_correlation(data: Data) -> Independence:
     return test
 
 
-def _of_tables(data: Data, subject: str, cells: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Independence:
+def _of_tables(data: Data, subject: str, kind: int) -> Independence:
     columns = Columns.of(data)
     columns.require(subject, finite=True)
 
     def test(a: str, b: str, given: tuple[str, ...]) -> float:
-        x, y, *rest = columns.places((a, b, *given), subject)
-        seen = contingency(columns.values, columns.sizes, x, y, np.array(rest, dtype=np.int64)).astype(np.float64)
-        left, right = seen.sum(2, keepdims=True), seen.sum(1, keepdims=True)  # [given, a, 1], [given, 1, b]
-        expected = left * right / np.maximum(seen.sum((1, 2), keepdims=True), 1)
-        occurs = expected > 0
-        statistic = cells(seen[occurs], expected[occurs]).sum()
-        freedom = (((left > 0).sum((1, 2)) - 1).clip(0) * ((right > 0).sum((1, 2)) - 1).clip(0)).sum()
-        return _upper_tail(float(statistic), int(freedom))
+        places = columns.places((a, b, *given), subject)
+        return _upper_tail(*dependence(columns.values, columns.sizes, places[0], places[1], places[2:], kind))
 
     return test
 
@@ -107,5 +101,5 @@ def _upper_tail(statistic: float, freedom: int) -> float:
     """The probability that a chi-squared variable is larger; 1 when there is nothing to vary."""
     if freedom == 0:
         return 1.0
-    half = torch.tensor([freedom / 2, statistic / 2], dtype=torch.float64)
-    return float(torch.special.gammaincc(half[0], half[1]))
+    half = [torch.tensor(value / 2, dtype=torch.float64) for value in (freedom, statistic)]
+    return float(torch.special.gammaincc(*half))
