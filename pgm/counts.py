@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch.distributions import Bernoulli, Distribution, Independent
 from torch.distributions import Multinomial as Draws
 
 from .conditionals import Conditional, check_rows
-from .domains import Binary, Count, Numeric
+from .domains import Binary, Count, Numeric, Real
 from .errors import GraphError, PlanError, ShapeError
 from .inner import inner
 from .terms import Numbers, read_array
@@ -18,7 +19,26 @@ from .values import placed
 from .variable import Variable
 
 
-class IndependentBernoulli(Conditional):
+class Tallied(Conditional):
+    """Independent draws whose outcomes are counted, from tables that finite parents choose; abstract."""
+
+    probabilities: nn.Parameter
+
+    @property
+    @abstractmethod
+    def table(self) -> Tensor:
+        """The tables that are drawn from, `[*given, ..., outcomes]`; the rows sum to 1."""
+
+    @abstractmethod
+    def from_table(self, table: Tensor) -> Tensor:
+        """The probabilities in the shape in which they are kept."""
+
+    @abstractmethod
+    def tally(self, values: Tensor) -> Tensor:
+        """How often each outcome was drawn, `[rows, ..., outcomes]`, for values of the child `[rows, *event]`."""
+
+
+class IndependentBernoulli(Tallied):
     """Zeros and ones, independent given the finite parents: p(child | k) = prod_i p[k, i]^x_i (1 - p[k, i])^(1 - x_i).
 
     Args:
@@ -43,7 +63,17 @@ class IndependentBernoulli(Conditional):
 
     def __init__(self, child: Variable, given: Sequence[Variable], probabilities: Numbers) -> None:
         super().__init__(child, given)
-        self.probabilities = nn.Parameter(_probabilities(self, Binary, probabilities))
+        self.probabilities = nn.Parameter(_probabilities(self, probabilities, Binary))
+
+    @property
+    def table(self) -> Tensor:
+        return torch.stack([1 - self.probabilities, self.probabilities], -1)
+
+    def from_table(self, table: Tensor) -> Tensor:
+        return table[..., 1]
+
+    def tally(self, values: Tensor) -> Tensor:
+        return torch.stack([1 - values, values], -1)
 
     def distribution(self, *given: Tensor) -> Distribution:
         made = Bernoulli(_rows(self.probabilities, given), validate_args=False)
@@ -55,20 +85,21 @@ class IndependentBernoulli(Conditional):
         return _weighted_logs(x, ones) + _weighted_logs(1 - x, 1 - ones)
 
 
-class Multinomial(Conditional):
+class Multinomial(Tallied):
     """How often each of several things was drawn: p(child | k, total) = total! prod_i p[k, i]^x_i / x_i!.
 
     The total number of draws, the sum of the child, is taken as known: it is not part of the model.
 
     Args:
-        child: a `Count` variable, one number a thing.
+        child: a `Count` variable, one number a thing; or a `Real` one for counts with fractions, such as weights of
+            words, with gamma functions in place of factorials.
         given: finite parents; may be none.
         probabilities: shape `[*given, *child]`, rows (over the whole child) sum to 1; an axis of length 1 in place of a
             parent's shares the numbers among its states.
         total: how many draws a sample makes; without it there are no samples, only probabilities.
 
     Raises:
-        GraphError: when the child is not `Count` or a parent has no states.
+        GraphError: when the child is neither or a parent has no states.
         ShapeError: when the shape does not fit, a number is not a probability, or a row does not sum to 1.
 
     Example:
@@ -86,9 +117,19 @@ class Multinomial(Conditional):
     ) -> None:
         super().__init__(child, given)
         self.total = total
-        self.probabilities = nn.Parameter(_probabilities(self, Count, probabilities))
+        self.probabilities = nn.Parameter(_probabilities(self, probabilities, Count, Real))
         flat = _flat(self, self.probabilities.detach())
         check_rows(flat.expand(*(parent.size for parent in self.given), -1), self.given, self.subject)
+
+    @property
+    def table(self) -> Tensor:
+        return _flat(self, self.probabilities)
+
+    def from_table(self, table: Tensor) -> Tensor:
+        return table.reshape(self.probabilities.shape)
+
+    def tally(self, values: Tensor) -> Tensor:
+        return _flat(self, values)
 
     def distribution(self, *given: Tensor) -> Distribution:
         if self.total is None:
@@ -101,14 +142,16 @@ class Multinomial(Conditional):
         *given, child = placed(self, values)
         x = _flat(self, child)
         orders = torch.lgamma(x.sum(-1) + 1) - torch.lgamma(x + 1).sum(-1)
+        orders = orders.masked_fill((x < 0).any(-1), -torch.inf)
         return orders + _weighted_logs(x, _flat(self, _rows(self.probabilities, given)))
 
 
-def _probabilities(term: Conditional, domain: type[Numeric], values: Numbers) -> Tensor:
+def _probabilities(term: Conditional, values: Numbers, *domains: type[Numeric]) -> Tensor:
     """Checked, `[*given, *child]`."""
     child = term.child
-    if not isinstance(child.domain, domain):
-        raise GraphError(f"{term.subject}: {child.name!r} is {child.domain!r}, expected {domain.__name__}.")
+    if not isinstance(child.domain, domains):
+        expected = " or ".join(domain.__name__ for domain in domains)
+        raise GraphError(f"{term.subject}: {child.name!r} is {child.domain!r}, expected {expected}.")
     for parent in term.given:
         if not parent.finite:
             raise GraphError(f"{term.subject}: parent {parent.name!r} is {parent.domain!r}; use Neural.")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..conditionals import Tabular
+from ..counts import Tallied
 from ..gaussians import GaussianConditional
 from ..model import Model
 from ..square_root import square_root
@@ -36,17 +37,20 @@ def write(term: Local, part: Part, prior: Priors) -> None:
 
 def best(term: Local, part: Part, prior: Prior | None) -> dict[str, Tensor]:
     """The best parameters of one conditional, by name; what the data say nothing about stays as it is."""
-    if isinstance(term, Tabular):
+    if isinstance(term, Tabular | Tallied):
         return _relative_counts(term, cast(Counts, part), cast(Dirichlet | None, prior))
     return _least_squares(
         cast(GaussianConditional, term), cast(Scatter, part), cast(NormalInverseWishart | None, prior)
     )
 
 
-def _relative_counts(term: Tabular, part: Counts, prior: Dirichlet | None) -> dict[str, Tensor]:
-    counts = part.values if prior is None else part.values + prior.table(term)
+def _relative_counts(term: Tabular | Tallied, part: Counts, prior: Dirichlet | None) -> dict[str, Tensor]:
+    before = term.table.detach().double().cpu()
+    counts = _sum(part.values, [axis for axis, n in enumerate(before.shape) if n < part.values.shape[axis]])
+    counts = counts if prior is None else counts + prior.table(term)
     total = counts.sum(-1, keepdim=True)
-    return {"table": torch.where(total > 0, counts / torch.where(total > 0, total, 1.0), term.table.double().cpu())}
+    table = torch.where(total > 0, counts / torch.where(total > 0, total, 1.0), before)
+    return {"probabilities": term.from_table(table)} if isinstance(term, Tallied) else {"table": table}
 
 
 def _least_squares(term: GaussianConditional, part: Scatter, prior: NormalInverseWishart | None) -> dict[str, Tensor]:
@@ -135,7 +139,7 @@ def log_prior(model: Model, prior: Priors) -> float:
 @torch.no_grad()
 def _log_density(term: Local, prior: Prior) -> float:
     if isinstance(prior, Dirichlet):
-        counts, table = prior.table(cast(Tabular, term)), cast(Tabular, term).table.double().cpu()
+        counts, table = prior.table(cast(Tabular, term)), cast(Tabular | Tallied, term).table.double().cpu()
         return float(torch.xlogy(counts, table).sum())
     return _log_normal_wishart(cast(GaussianConditional, term), prior)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..ask import posterior
 from ..columns import columns
 from ..conditionals import Tabular
+from ..counts import Tallied
 from ..engines.exact import Exact
 from ..errors import EvidenceError
 from ..evidence import Evidence, patterns
@@ -74,6 +75,7 @@ def blocks(model: Model, evidence: Evidence, weights: Tensor) -> Iterator[Block]
     rows, weights = _distinct(evidence, weights)
     kept = Evidence({v: states[rows] for v, states in evidence.hard.items()}, {}, len(rows), True)
     width = 1 + sum(prod(v.size for v in term.scope if v.finite) for term in model.terms)
+    width += sum(prod(v.shape) for v in model.variables if not v.finite)
     at_once = max(1, NUMBERS // width)
     for which, hard, soft in patterns(kept, model.graph.sizes):
         for part in np.array_split(which, -(-len(which) // at_once)):
@@ -228,6 +230,9 @@ class Expectation:
         if isinstance(term, GaussianConditional):
             parts = _scatter(self._vectors(term), where, weights, prod(sizes))
             return Scatter(*(_placed(tensor, shape, order) for tensor in parts))
+        if isinstance(term, Tallied):
+            tally = term.tally(self.block.value(term.child))
+            return Counts(_placed(_tallies(tally, where, weights, prod(sizes)), shape, order))
         table = torch.zeros(prod(sizes), weights.shape[1], dtype=torch.float64).index_add_(0, where, weights)
         return Counts(_placed(table, shape, order))
 
@@ -252,6 +257,15 @@ def _placed(table: Tensor, shape: Sequence[int], order: Sequence[int]) -> Tensor
     rest = table.shape[2:]
     spread = table.reshape([*shape, *rest])
     return spread.permute([*order, *range(len(shape), spread.dim())])
+
+
+def _tallies(tally: Tensor, where: Tensor, weights: Tensor, cells: int) -> Tensor:
+    """How often each outcome was drawn in each cell, `[cells, missing, ..., outcomes]`."""
+    found = torch.zeros(cells, weights.shape[1], *tally.shape[1:], dtype=torch.float64)
+    for cell in where.unique().tolist():
+        rows = where == cell
+        found[cell] = torch.tensordot(weights[rows], tally[rows], ([0], [0]))
+    return found
 
 
 def _scatter(vectors: Tensor, where: Tensor, weights: Tensor, cells: int) -> tuple[Tensor, Tensor, Tensor]:

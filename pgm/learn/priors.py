@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..conditionals import Tabular
+from ..counts import Tallied
 from ..errors import GraphError, ShapeError
 from ..terms import Local, Numbers, TableLike
 
@@ -49,9 +50,9 @@ class Dirichlet:
         if bool((table > 0).any()) and self.equivalent_rows > 0:
             raise ShapeError("Dirichlet: both counts and equivalent_rows are given; give one of them.")
 
-    def table(self, term: Tabular) -> Tensor:
+    def table(self, term: Tabular | Tallied) -> Tensor:
         """The pseudo-counts of one table, `[*given, child]`."""
-        sizes = [variable.size for variable in term.scope]
+        sizes = list(term.table.shape)
         if self.equivalent_rows:
             return torch.full(sizes, self.equivalent_rows / prod(sizes), dtype=torch.float64)
         counts = torch.as_tensor(self.counts, dtype=torch.float64)
@@ -139,8 +140,9 @@ def prior_of(priors: Priors, term: Local) -> Prior | None:
     """
     child = term.scope[-1].name
     found = priors.get(child) if isinstance(priors, Mapping) else priors
-    fits = isinstance(found, Dirichlet) == isinstance(term, Tabular)
+    tables = isinstance(term, Tabular | Tallied)
+    fits = isinstance(found, Dirichlet) == tables
     if isinstance(priors, Mapping) and found is not None and not fits:
-        expected = "Dirichlet" if isinstance(term, Tabular) else "NormalInverseWishart"
+        expected = "Dirichlet" if tables else "NormalInverseWishart"
         raise GraphError(f"prior: {found!r} is given for {child!r}, which is {term!r}; expected a {expected}.")
     return found if fits else None

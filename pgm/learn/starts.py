@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..conditionals import Conditional, Tabular
+from ..counts import Tallied
 from ..gaussians import GaussianConditional
 from ..model import Model
 from ..terms import Local
@@ -28,7 +29,7 @@ def _has_twins(model: Model, name: str) -> bool:
     """Whether two states have equal slices in the conditionals of all children."""
     children = [model.conditionals[child] for child in model.graph.children[name]]
     slices = [tensor.movedim(axis, 0) for child in children for axis, tensor in _tables(child, name)]
-    known = all(child.enumerable or isinstance(child, GaussianConditional) for child in children)
+    known = all(child.enumerable or isinstance(child, Tallied | GaussianConditional) for child in children)
     pairs = combinations(range(model[name].size), 2)
     return known and any(all(torch.equal(each[i], each[j]) for each in slices) for i, j in pairs)
 
@@ -39,6 +40,8 @@ def _tables(child: Conditional, name: str) -> list[tuple[int, Tensor]]:
         made = child.regression()
         axis = [parent.name for parent in child.finite].index(name)
         return [(axis, made.weights), (axis, made.bias), (axis, made.scale)]
+    if isinstance(child, Tallied):
+        return [([parent.name for parent in child.given].index(name), child.table)]
     if not child.enumerable:
         return []
     return [([v.name for v in child.scope].index(name), child.factor().ordered(child.scope))]
@@ -74,10 +77,13 @@ def _together(part: Part, axes: list[int]) -> Part:
 
 
 def _move(term: Local, generator: torch.Generator) -> None:
-    if isinstance(term, Tabular):
+    if isinstance(term, Tabular | Tallied):
         drawn = torch.empty(term.table.shape, dtype=torch.float64).exponential_(generator=generator)
-        drawn = drawn / drawn.sum(-1, keepdim=True)
-        term.table.copy_((term.table + drawn.to(term.table)) / 2)
+        moved = (term.table + (drawn / drawn.sum(-1, keepdim=True)).to(term.table)) / 2
+        if isinstance(term, Tallied):
+            term.probabilities.copy_(term.from_table(moved))
+        else:
+            term.table.copy_(moved)
     elif isinstance(term, GaussianConditional):
         made = term.regression()
         noise = torch.randn(made.bias.shape, dtype=torch.float64, generator=generator).to(made.bias)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..conditionals import Tabular
+from ..counts import Tallied
 from ..errors import GraphError
 from ..gaussians import GaussianConditional
 from ..model import Model
@@ -140,7 +141,7 @@ class Statistics:
         return f"Statistics({self.rows:g} rows, {len(self.parts)} conditionals)"
 
 
-Learnable = Tabular | GaussianConditional
+Learnable = Tabular | Tallied | GaussianConditional
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +166,8 @@ def tied(model: Model) -> tuple[Tied, ...]:
 def learnable(model: Model) -> tuple[Tied, ...]:
     """The conditionals whose best parameters have a closed form.
 
-    They are the `Tabular` ones and those with a linear regression; not those with a parameter that does not require
-    a gradient, which stay as they are.
+    They are the `Tabular` ones, those of vectors of counts, and those with a linear regression; not those with a
+    parameter that does not require a gradient, which stay as they are.
     """
     return tuple(each for each in tied(model) if _closed_form(each.original))
 
@@ -182,7 +183,7 @@ def kept(model: Model) -> tuple[str, ...]:
 def _closed_form(term: Local) -> bool:
     if not all(parameter.requires_grad for parameter in term.parameters()):
         return False
-    return isinstance(term, Tabular) or (isinstance(term, GaussianConditional) and nested(term))
+    return isinstance(term, Tabular | Tallied) or (isinstance(term, GaussianConditional) and nested(term))
 
 
 def shared_axes(term: GaussianConditional, parameter: Tensor) -> tuple[int, ...]:
