@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 from ..shapes import Float
@@ -65,7 +67,12 @@ def _bar(probability: float) -> str:
     """Two coloured cells side by side; anything above 0 is visible, anything below 1 leaves a gap."""
     filled = round(BAR_WIDTH * min(1.0, probability))
     filled = min(max(filled, int(probability > 0)), BAR_WIDTH - int(probability < 1))
-    cells = "".join(_cell(colour, width) for colour, width in ((BAR, filled), (TRACK, BAR_WIDTH - filled)) if width)
+    return strip([(BAR, filled), (TRACK, BAR_WIDTH - filled)])
+
+
+def strip(parts: Iterable[tuple[str, int]]) -> str:
+    """Coloured cells side by side, each of a width in points; those of width 0 are left out."""
+    cells = "".join(_cell(colour, width) for colour, width in parts if width)
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{cells}</TR></TABLE>'
 
 

@@ -27,6 +27,7 @@ class Sketch:
         arrows: whether edges end in arrowheads unless they say otherwise.
         engine: the layout: layers ('dot') or springs ('neato', and 'sfdp' for many nodes).
         plates: the nodes inside each box, keyed by the text on the box.
+        ranks: nodes that stand above each other, one group beside the next.
     """
 
     nodes: Mapping[str, Attributes]
@@ -34,6 +35,7 @@ class Sketch:
     arrows: bool = True
     engine: Engine = "dot"
     plates: Plates = field(default_factory=dict)
+    ranks: tuple[tuple[str, ...], ...] = ()
 
     @property
     def large(self) -> bool:
@@ -45,6 +47,7 @@ class Sketch:
         lines = [*_frame(self, title), *_boxes(self.plates)]
         lines += [f"  {quote(name)}{_listed(values)};" for name, values in self.nodes.items()]
         link = "->" if self.arrows else "--"
+        lines += [f"  {{rank=same; {'; '.join(map(quote, names))}}}" for names in self.ranks]
         lines += [f"  {quote(a)} {link} {quote(b)}{_listed(values)};" for a, b, values in self.edges]
         return f"{'digraph' if self.arrows else 'graph'} {{\n" + "\n".join(lines) + "\n}\n"
 
@@ -78,7 +81,7 @@ def _frame(sketch: Sketch, title: str) -> Iterator[str]:
 
 def _spacing(sketch: Sketch) -> dict[str, str]:
     if sketch.engine == "dot":  # many wide names stack better from left to right
-        return {"ranksep": "0.45", "nslimit": "2", "rankdir": "LR" if sketch.large else "TB"}
+        return {"ranksep": "0.45", "nslimit": "2", "rankdir": "LR" if sketch.large or sketch.ranks else "TB"}
     if sketch.engine == "neato":
         return {"overlap": "prism", "splines": "true", "sep": "+8", "normalize": "true"}
     # A spread-out start and few passes against overlaps, coarse forces and straight lines: seconds for 2,000 nodes.

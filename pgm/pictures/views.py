@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import combinations
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
 
 from ..chordal import junction_tree
+from ..conditionals import Conditional
 from ..graph import Graph, Term
+from ..neural import Implicit, Neural
 from ..views import label
 from .sketch import LARGE, NO_PLATES, Engine, Plates, Sketch
 from .style import EVIDENCE_LINE, FACTOR, MARRIED, NODE, PAPER, Attributes, attributes, bold, html, small
+from .subject import Subject
 
+STEP = re.compile(r"\[(\d+)\]$")
 Nodes = Mapping[str, Attributes]
 PLAIN = attributes()
+LEVEL = attributes(style="invis", weight="9")  # keeps a variable on one level through time
 NAMES_A_LINE, NAMES_A_CLIQUE = 3, 18  # names printed on one line, and in one clique
 
 
-def directed(graph: Graph, nodes: Nodes, plates: Plates = NO_PLATES) -> Sketch:
-    """Arrows from parents to children; a plain line between two variables that share a potential."""
-    arrows = [(parent, child, PLAIN) for child in graph.names for parent in graph.parents[child]]
+def directed(subject: Subject, nodes: Nodes) -> Sketch:
+    """Arrows from parents to children; a plain line between two variables that share a potential.
+
+    Squares on arrows mark what a neural net computes: full where there is a density, open where there is none.
+    """
+    graph, plates = subject.graph, subject.plates
+    arrows = [
+        (parent, child, _arrow(subject.conditionals.get(child)))
+        for child in graph.names
+        for parent in graph.parents[child]
+    ]
     lines = [(a, b, attributes(dir="none")) for a, b in _shared(term for term in graph.terms if term.child is None)]
-    return Sketch(nodes, (*arrows, *lines), engine=_engine(graph, len(nodes), plates), plates=plates)
+    engine = _engine(graph, len(nodes), plates)
+    ranks = () if plates or engine != "dot" else steps(graph)
+    drawn = {(a, b) for a, b, _ in arrows}
+    rows = [(a, b, LEVEL) for a, b in _rows(ranks) if (a, b) not in drawn]
+    return Sketch(nodes, (*arrows, *lines, *rows), engine=engine, plates=plates, ranks=ranks)
+
+
+def _arrow(conditional: Conditional | None) -> Attributes:
+    if isinstance(conditional, Neural):
+        return attributes(arrowhead="normalbox")
+    return attributes(arrowhead="normalobox") if isinstance(conditional, Implicit) else PLAIN
+
+
+def steps(graph: Graph) -> tuple[tuple[str, ...], ...]:
+    """The variables of each step in time, when names such as z[0] and arrows from one step to a later one say so.
+
+    Example:
+        >>> from pgm import Variable
+        >>> z = [Variable(f"z[{t}]") for t in range(3)]
+        >>> steps(Graph(tuple(z), (Term(("z[0]", "z[1]"), "z[1]"), Term(("z[1]", "z[2]"), "z[2]"))))
+        (('z[0]',), ('z[1]',), ('z[2]',))
+    """
+    at = {name: int(found[1]) for name in graph.names if (found := STEP.search(name))}
+    moves = [at[child] - at[a] for child in at for a in graph.parents[child] if a in at]
+    if not any(moves) or min(moves) < 0:
+        return ()
+    return tuple(tuple(name for name in at if at[name] == step) for step in sorted(set(at.values())))
 
 
 def moral(graph: Graph, nodes: Nodes, plates: Plates = NO_PLATES) -> Sketch:
@@ -37,7 +77,8 @@ def moral(graph: Graph, nodes: Nodes, plates: Plates = NO_PLATES) -> Sketch:
 def factor(graph: Graph, nodes: Nodes, plates: Plates = NO_PLATES) -> Sketch:
     """Round variables and small square factors, one a conditional or potential.
 
-    A factor lies in the plates of its child; that of a potential in all plates of its variables.
+    A factor lies in the plates of its child; that of a potential in those of its variables, where they are inside each
+    other.
     """
     squares = dict(zip(_fresh((label(term) for term in graph.terms), graph.names), graph.terms, strict=True))
     square = attributes(label="", shape="square", style="filled", fillcolor=FACTOR, color=FACTOR, width="0.14")
@@ -45,7 +86,7 @@ def factor(graph: Graph, nodes: Nodes, plates: Plates = NO_PLATES) -> Sketch:
     above = [(name, square, PLAIN) for square, term in squares.items() for name in term.given]
     below = [(square, name, PLAIN) for square, term in squares.items() for name in term.scope if name not in term.given]
     inside = {
-        plate: (*names, *(square for square, term in squares.items() if _in(term, names)))
+        plate: (*names, *(square for square, term in squares.items() if _in(term, names, plates)))
         for plate, names in plates.items()
     }
     engine = _engine(graph, len(drawn), plates)
@@ -68,6 +109,13 @@ def junction(graph: Graph, observed: Collection[str] = ()) -> Sketch:
         drawn[box] = attributes(**square, label=small(_listed(both, observed)))
         edges += [(cliques[i], box, PLAIN), (box, cliques[j], PLAIN)]
     return Sketch(drawn, tuple(edges), arrows=False)
+
+
+def _rows(ranks: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The same variable in one step and the next."""
+    for now, later in pairwise(ranks):
+        names = {STEP.sub("", name): name for name in later}
+        yield from ((name, names[STEP.sub("", name)]) for name in now if STEP.sub("", name) in names)
 
 
 def _shared(terms: Iterable[Term]) -> dict[tuple[str, str], None]:
@@ -98,8 +146,12 @@ def _fresh(texts: Iterable[str], taken: Collection[str]) -> Iterator[str]:
         yield name
 
 
-def _in(term: Term, names: Collection[str]) -> bool:
-    return term.child in names if term.child is not None else bool(term.scope) and set(term.scope) <= set(names)
+def _in(term: Term, names: Collection[str], plates: Plates) -> bool:
+    if term.child is not None:
+        return term.child in names
+    touched = sorted((set(each) for each in plates.values() if set(each) & set(term.scope)), key=len)
+    within = all(a <= b for a, b in pairwise(touched))  # plates inside each other
+    return set(names) in touched and (within or set(term.scope) <= set(names))
 
 
 def _listed(names: tuple[str, ...], observed: Collection[str]) -> str:
