@@ -60,7 +60,9 @@ if TYPE_CHECKING:
     from .learn.fit import fitted as fitted
     from .learn.fit import partial_fit as partial_fit
     from .learn.fit import statistics as statistics
+    from .learn.fit_graph import fit_graph as fit_graph
     from .learn.fitted import Fitted as Fitted
+    from .learn.gradient import fit_by_gradient as fit_by_gradient
     from .learn.independence import chi_squared as chi_squared
     from .learn.independence import g_squared as g_squared
     from .learn.independence import partial_correlation as partial_correlation
@@ -108,6 +110,15 @@ if TYPE_CHECKING:
     from .structure import d_separated as d_separated
     from .structure import markov_blanket as markov_blanket
     from .structure import moral as moral
+    from .temporal.beliefs import Beliefs as Beliefs
+    from .temporal.beliefs import Paths as Paths
+    from .temporal.questions import filtering as filtering
+    from .temporal.questions import log_likelihood as log_likelihood
+    from .temporal.questions import prediction as prediction
+    from .temporal.questions import smoothing as smoothing
+    from .temporal.questions import viterbi as viterbi
+    from .temporal.template import Template as Template
+    from .temporal.template import before as before
     from .terms import Capabilities as Capabilities
     from .variable import Variable as Variable
     from .views import from_networkx as from_networkx
@@ -133,7 +144,9 @@ _HOME = {
     "learn.columns": "Columns",
     "learn.cpdag": "CPDAG structural_hamming_distance",
     "learn.fit": "fit fitted partial_fit statistics",
+    "learn.fit_graph": "fit_graph",
     "learn.fitted": "Fitted",
+    "learn.gradient": "fit_by_gradient",
     "learn.independence": "chi_squared g_squared partial_correlation",
     "learn.learned": "Learned",
     "learn.pc": "pc",
@@ -154,6 +167,9 @@ _HOME = {
     "program": "as_pyro from_pyro",
     "samples": "Samples",
     "structure": "Separation ancestral d_separated markov_blanket moral",
+    "temporal.beliefs": "Beliefs Paths",
+    "temporal.questions": "filtering log_likelihood prediction smoothing viterbi",
+    "temporal.template": "Template before",
     "terms": "Capabilities",
     "variable": "Variable",
     "views": "from_networkx to_networkx",

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import typer
 
-from ..conditionals import Tabular
 from ..errors import EvidenceError, FileError, GraphError
 from ..graph import Graph
 from ..io import save
 from ..learn.climb import hill_climb
 from ..learn.columns import Columns
+from ..learn.fit_graph import fit_graph
 from ..learn.pc import pc
+from ..learn.priors import Dirichlet
 from ..learn.scores import bdeu, bic
 from ..learn.tree import chow_liu
-from ..model import BayesianNetwork
 from .progress import activity
 from .show import count, print_json
 from .table import records, refuse_repeated
 
 INTERRUPTED = 130  # exit code
 ALPHA = 0.01  # of --method pc
+PRIOR = Dirichlet(equivalent_rows=1)  # so that no state seems impossible
 LABELS = 256  # more in one column are numbers or names, not states
 
 
@@ -56,7 +55,7 @@ def learn(
             told = _steps(say)
             climbed = hill_climb(columns, criterion, max_parents=max_parents, seed=seed, progress=told)
             graph, finished = climbed.graph, climbed.finished
-    save(_fitted(columns, graph), output)
+    save(fit_graph(graph, columns, prior=PRIOR), output)
     _report(columns, graph, output, method, score, criterion(columns).total(graph), json)
     if not finished:
         print(f"{output}: interrupted; this is the best graph so far.", file=sys.stderr)
@@ -102,17 +101,3 @@ def _read(path: Path) -> Columns:
         return Columns.of(data)
     except (EvidenceError, GraphError) as error:
         raise FileError(f"{path}: {error}") from None
-
-
-def _fitted(columns: Columns, graph: Graph) -> BayesianNetwork:
-    return BayesianNetwork(*(_table(columns, graph, name) for name in columns.names), variables=columns.variables)
-
-
-def _table(columns: Columns, graph: Graph, child: str) -> Tabular:
-    """Frequencies, with one row more that is spread evenly over the table so that nothing seems impossible."""
-    places: Sequence[int] = columns.places((*graph.parents[child], child), "learn").tolist()
-    scope = [columns.variables[place] for place in places]
-    shape = [variable.size for variable in scope]
-    cells = np.ravel_multi_index([columns.values[place] for place in places], shape)
-    table = np.bincount(cells, minlength=prod(shape)).reshape(shape) + 1 / prod(shape)
-    return Tabular(scope[-1], scope[:-1], table / table.sum(-1, keepdims=True))
