@@ -150,7 +150,7 @@ def _searched(graph: Graph, sizes: Sequence[int], seconds: float) -> tuple[str, 
 
 def _order(graph: Graph, order: Sequence[str] | None) -> tuple[str, ...]:
     if order is None:
-        return _searched(graph, [variable.size for variable in graph.variables], 0.2)
+        return _searched(graph, [v.size if v.finite else 2 for v in graph.variables], 0.2)
     names = graph.require(order, "order")
     wrong = [name for name in graph.names if names.count(name) != 1]
     if wrong:
