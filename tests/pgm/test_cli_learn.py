@@ -1,9 +1,12 @@
 """`pgm learn` against the Python API and counting; misuse, one line at a time."""
 
+import contextlib
 import csv
+import io
 import itertools
 import json
 import pathlib
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 import pgm.cli.learn
 from pgm import Columns, Score, bdeu, bic, chow_liu, hill_climb, load, pc, sample
+from pgm.cli import progress
 from pgm.testing import random_case
 
 from .test_cli import ALARM, ASIA, call, told
@@ -110,6 +114,17 @@ def test_an_interrupted_search_is_saved(tmp_path, monkeypatch) -> None:
     assert said.err == f"{output}: interrupted; this is the best graph so far.\n"
     arrows = sum(map(len, load(output).graph.parents.values()))
     assert json.loads(said.out)["arrows"] == arrows > 0
+
+
+def test_work_without_a_known_end_is_told_on_a_terminal_when_it_takes_long(monkeypatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    err, deadline = io.StringIO(), time.monotonic() + 30
+    with contextlib.redirect_stderr(err), progress.activity("reading") as say:
+        say("climbing [bold]")
+        while "climbing [bold]" not in err.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "climbing [bold]" in err.getvalue()
 
 
 MISUSE = {
