@@ -34,8 +34,13 @@ class Tallied(Conditional):
         """The probabilities in the shape in which they are kept."""
 
     @abstractmethod
-    def tally(self, values: Tensor) -> Tensor:
-        """How often each outcome was drawn, `[rows, ..., outcomes]`, for values of the child `[rows, *event]`."""
+    def tally(self, values: Tensor, weights: Tensor) -> Tensor:
+        """How often each outcome was drawn, `[parts, ..., outcomes]`, in parts that each count every row by a weight.
+
+        Args:
+            values: of the child, `[rows, *event]`.
+            weights: shape `[rows, parts]`.
+        """
 
 
 class IndependentBernoulli(Tallied):
@@ -72,8 +77,10 @@ class IndependentBernoulli(Tallied):
     def from_table(self, table: Tensor) -> Tensor:
         return table[..., 1]
 
-    def tally(self, values: Tensor) -> Tensor:
-        return torch.stack([1 - values, values], -1)
+    def tally(self, values: Tensor, weights: Tensor) -> Tensor:
+        ones = torch.tensordot(weights, values, ([0], [0]))
+        rows = weights.sum(0).reshape([-1] + [1] * len(self.child.shape))
+        return torch.stack([(rows - ones).clamp(min=0), ones], -1)  # rounding may leave it a little below 0
 
     def distribution(self, *given: Tensor) -> Distribution:
         made = Bernoulli(_rows(self.probabilities, given), validate_args=False)
@@ -81,8 +88,11 @@ class IndependentBernoulli(Tallied):
 
     def log_prob(self, *values: Tensor) -> Tensor:
         *given, child = placed(self, values)
-        ones, x = _flat(self, _rows(self.probabilities, given)), _flat(self, child)
-        return _weighted_logs(x, ones) + _weighted_logs(1 - x, 1 - ones)
+        x, one = _flat(self, child), _flat(self, self.probabilities)
+        zero = 1 - one
+        found = _score(x, given, _logs(one) - _logs(zero), _logs(zero).sum(-1))
+        no_one, no_zero = (one == 0).to(one), (zero == 0).to(one)
+        return _possible(found, _score(x, given, no_one - no_zero, no_zero.sum(-1)))
 
 
 class Multinomial(Tallied):
@@ -128,8 +138,8 @@ class Multinomial(Tallied):
     def from_table(self, table: Tensor) -> Tensor:
         return table.reshape(self.probabilities.shape)
 
-    def tally(self, values: Tensor) -> Tensor:
-        return _flat(self, values)
+    def tally(self, values: Tensor, weights: Tensor) -> Tensor:
+        return weights.mT @ _flat(self, values)
 
     def distribution(self, *given: Tensor) -> Distribution:
         if self.total is None:
@@ -140,10 +150,10 @@ class Multinomial(Tallied):
 
     def log_prob(self, *values: Tensor) -> Tensor:
         *given, child = placed(self, values)
-        x = _flat(self, child)
+        x, table = _flat(self, child), self.table
         orders = torch.lgamma(x.sum(-1) + 1) - torch.lgamma(x + 1).sum(-1)
-        orders = orders.masked_fill((x < 0).any(-1), -torch.inf)
-        return orders + _weighted_logs(x, _flat(self, _rows(self.probabilities, given)))
+        found = orders + _score(x, given, _logs(table))
+        return _possible(found, _score(x, given, (table == 0).to(table)) + (x < 0).any(-1))
 
 
 def _probabilities(term: Conditional, values: Numbers, *domains: type[Numeric]) -> Tensor:
@@ -176,10 +186,24 @@ def _flat(term: Conditional, numbers: Tensor) -> Tensor:
     return numbers.flatten(-event) if event else numbers.unsqueeze(-1)
 
 
-def _weighted_logs(x: Tensor, probabilities: Tensor) -> Tensor:
-    """Sums over the last axis of x log p, where 0 log 0 is 0."""
-    never = probabilities == 0
-    logs = inner(x, torch.where(never, 1.0, probabilities).log())
-    if not bool(never.any()):
-        return logs
-    return logs.masked_fill(inner(x, never.to(x)) > 0, -torch.inf)
+def _logs(table: Tensor) -> Tensor:
+    """Logarithms, with 0 in place of that of 0: what is impossible is found apart."""
+    return torch.where(table == 0, 1.0, table).log()
+
+
+def _score(x: Tensor, given: Sequence[Tensor], weights: Tensor, constant: Tensor | None = None) -> Tensor:
+    """Sums over the last axis of x times weights, plus a constant, in the tables of the parents' states."""
+    table = weights.reshape(-1, weights.shape[-1])
+    if len(given) == 1 and len(table) <= x.shape[-1]:  # then all tables at once are cheaper than one for each row
+        products = x @ table.mT
+        state = given[0].clamp(max=len(table) - 1).unsqueeze(-1)
+        batch = torch.broadcast_shapes(products.shape[:-1], state.shape[:-1])
+        found = products.expand(*batch, -1).gather(-1, state.expand(*batch, 1)).squeeze(-1)
+    else:
+        found = inner(x, _rows(weights, given))
+    return found if constant is None else found + _rows(constant, given)
+
+
+def _possible(log_prob: Tensor, impossible: Tensor) -> Tensor:
+    """Minus infinity where something impossible has happened."""
+    return log_prob.masked_fill(impossible > 0, -torch.inf)

@@ -231,8 +231,9 @@ class Expectation:
             parts = _scatter(self._vectors(term), where, weights, prod(sizes))
             return Scatter(*(_placed(tensor, shape, order) for tensor in parts))
         if isinstance(term, Tallied):
-            tally = term.tally(self.block.value(term.child))
-            return Counts(_placed(_tallies(tally, where, weights, prod(sizes)), shape, order))
+            values, cells = self.block.value(term.child), _cells(where, prod(sizes))
+            tallies = [term.tally(values[rows], weights[rows]) for rows in cells]
+            return Counts(_placed(torch.stack(tallies), shape, order))
         table = torch.zeros(prod(sizes), weights.shape[1], dtype=torch.float64).index_add_(0, where, weights)
         return Counts(_placed(table, shape, order))
 
@@ -259,13 +260,9 @@ def _placed(table: Tensor, shape: Sequence[int], order: Sequence[int]) -> Tensor
     return spread.permute([*order, *range(len(shape), spread.dim())])
 
 
-def _tallies(tally: Tensor, where: Tensor, weights: Tensor, cells: int) -> Tensor:
-    """How often each outcome was drawn in each cell, `[cells, missing, ..., outcomes]`."""
-    found = torch.zeros(cells, weights.shape[1], *tally.shape[1:], dtype=torch.float64)
-    for cell in where.unique().tolist():
-        rows = where == cell
-        found[cell] = torch.tensordot(weights[rows], tally[rows], ([0], [0]))
-    return found
+def _cells(where: Tensor, cells: int) -> tuple[Tensor, ...]:
+    """The rows of each cell, some of none."""
+    return where.argsort().split(where.bincount(minlength=cells).tolist())
 
 
 def _scatter(vectors: Tensor, where: Tensor, weights: Tensor, cells: int) -> tuple[Tensor, Tensor, Tensor]:
