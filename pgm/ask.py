@@ -144,7 +144,7 @@ def posterior(
     for rows, hard, soft in patterns(evidence, model.graph.sizes):
         last = session(model, Query("marginal", scopes, frozenset(hard), frozenset(soft)), engine)
         totals[rows], flat[rows] = last.answers(*columns_of(hard, soft, rows))
-    _check_possible(totals, evidence, model, impossible, "infer")
+    check_possible(totals, evidence, model, impossible, "infer")
     flat[np.isneginf(totals)] = np.nan
     if last is None:
         last = session(model, Query("marginal", scopes), engine)
@@ -252,7 +252,7 @@ def mpe(
             if v in hard:
                 found[:, :, column] = np.where(np.isneginf(some), -1, hard[v][rows][:, None])
         logs[rows], states[rows] = some, found
-    _check_possible(logs[:, 0], evidence, model, "raise", "mpe")
+    check_possible(logs[:, 0], evidence, model, "raise", "mpe")
     variables = tuple(model.graph.variables[v] for v in wanted)
     if not evidence.batched:
         states, logs = states[0], logs[0]
@@ -305,7 +305,7 @@ def sample(
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
     columns = columns_of(evidence.hard, evidence.soft, np.arange(1))
     total, states = session(model, query, _exact(engine)).draw(*columns, n, seed)
-    _check_possible(np.array([total]), evidence, model, "raise", "sample")
+    check_possible(np.array([total]), evidence, model, "raise", "sample")
     for column, v in enumerate(wanted):
         if v in evidence.hard:
             states[:, column] = evidence.hard[v][0]
@@ -342,7 +342,12 @@ def plan_for(
     scopes = _scopes(model, None if targets is None else _listed(targets))
     if task != "marginal":
         scopes = (tuple(dict.fromkeys(v for scope in scopes for v in scope)),) if task != "log_evidence" else ()
-    return session(model, Query(task, scopes, observed, soft), _exact(engine)).plan
+    query = Query(task, scopes, observed, soft)
+    if not model.finite:
+        from .hybrid import plan
+
+        return plan(model, query, _exact(engine))
+    return session(model, query, _exact(engine)).plan
 
 
 def _engine(engine: Engine | None) -> Engine:
@@ -390,13 +395,19 @@ def _answers(model: Model, scopes: tuple[tuple[int, ...], ...], asked: Session) 
     return Answers(targets, (0, *accumulate(lengths)), asked.plan, "Exact")
 
 
-def _check_possible(totals: np.ndarray, evidence: Evidence, model: Model, impossible: str, subject: str) -> None:
+def _number(value: Tensor) -> float | str:
+    """A number to show; of an array only its shape."""
+    return float(f"{value.item():.6g}") if not value.dim() else f"an array of shape {tuple(value.shape)}"
+
+
+def check_possible(totals: np.ndarray, evidence: Evidence, model: Model, impossible: str, subject: str) -> None:
     """Raise an `EvidenceError` that shows the first row of probability 0."""
     bad = np.flatnonzero(np.isneginf(totals))
     if impossible == "nan" or not len(bad):
         return
     names, row = model.graph.variables, int(bad[0])
     shown = {names[v].name: names[v].states[states[row]] for v, states in evidence.hard.items() if states[row] >= 0}
+    shown |= {names[v].name: _number(values[row]) for v, values in evidence.real.items()}
     text = "{" + ", ".join(f"{name!r}: {label!r}" for name, label in list(shown.items())[:8]) + "}"
     text += f" and {len(shown) - 8} more" if len(shown) > 8 else ""
     text += f" with likelihoods of {quoted(names[v].name for v in evidence.soft)}" if evidence.soft else ""

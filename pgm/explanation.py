@@ -1,8 +1,10 @@
-"""Most probable joint states."""
+"""Most probable joint states, and the numbers that go with them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -16,8 +18,11 @@ class Explanation:
 
     Args:
         variables: what was maximised over.
-        states: state numbers, `[*batch, k, variables]`, -1 where there are fewer than k with positive probability.
-        log_prob: log of each one's weight, evidence included and all else summed out, in nats, `[*batch, k]`.
+        states: state numbers of the finite ones, `[*batch, k, finite variables]`, -1 where there are fewer than k with
+            positive probability.
+        log_prob: log of each one's weight, evidence included and all else summed out, in nats, `[*batch, k]`; a density
+            where there are numeric variables, on the support where their noise is singular.
+        numbers: the numbers of the numeric ones by name, `[*batch, k, *event]`.
 
     Example:
         >>> from pgm import BayesianNetwork, Tabular, Variable, mpe
@@ -30,13 +35,18 @@ class Explanation:
     variables: tuple[Variable, ...]
     states: Tensor
     log_prob: Tensor
+    numbers: Mapping[str, Tensor] = field(default_factory=dict)
 
-    def assignment(self, rank: int = 0, row: int | None = None) -> dict[str, str]:
-        """The labels of the explanation of that rank (0 is the best), of that row when there is a batch."""
-        numbers = self.states[rank] if row is None else self.states[row, rank]
-        if bool((numbers < 0).any()):
+    def assignment(self, rank: int = 0, row: int | None = None) -> dict[str, Any]:
+        """The labels, and numbers or lists of them, of the explanation of that rank (0 is the best), of that row."""
+        place = rank if row is None else (row, rank)
+        states = self.states[place]
+        if bool((states < 0).any()):
             raise GraphError(f"Explanation: there is no explanation of rank {rank} with positive probability.")
-        return {v.name: v.states[int(n)] for v, n in zip(self.variables, numbers, strict=True)}
+        chosen = iter(states.tolist())
+        return {
+            v.name: v.states[next(chosen)] if v.finite else self.numbers[v.name][place].tolist() for v in self.variables
+        }
 
     def __len__(self) -> int:
         return int(self.states.shape[-2])
@@ -53,5 +63,5 @@ class Explanation:
         return f"Explanation(best {len(self)} over {len(self.variables)} variables{rows})"
 
 
-def _joined(assignment: dict[str, str]) -> str:
-    return ", ".join(f"{name}={label}" for name, label in assignment.items())
+def _joined(assignment: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={f'{x:.4g}' if isinstance(x, float) else x}" for name, x in assignment.items())

@@ -1,0 +1,185 @@
+"""Exact joint samples of models with numeric variables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..ask import check_possible
+from ..conditionals import Conditional
+from ..engines.exact import Exact
+from ..errors import PlanError
+from ..evidence import Evidence
+from ..samples import Samples
+from .answers import Scope, known_cases, like, prepared, query_of
+from .canonical import Canonical
+from .cases import Case
+from .planning import NUMBER_BYTES
+from .problem import Problem, reduced, relevant
+from .run import downward, upward
+from .terms import Relation
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+BYTES_AT_ONCE = 2.0**28
+
+
+def draw(
+    model: Model,
+    n: int,
+    wanted: Scope,
+    evidence: Evidence,
+    seed: int | None,
+    generator: torch.Generator | None,
+    engine: Exact,
+) -> Samples:
+    """n independent joint samples given one row of evidence.
+
+    Where nothing is observed below what is not, causes are drawn before effects, whatever the conditionals; elsewhere
+    finite variables come from their exact posterior, and numeric ones given those by perturbation: the mean of the
+    problem whose noise terms are each shifted by a draw of that noise is a draw of the posterior.
+
+    Reference: Papandreou and Yuille (2010), Gaussian sampling by local perturbations.
+    """
+    if seed is None:
+        seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    empty = like(model, engine)
+    case = next(known_cases(model, evidence, empty))
+    if _downhill(model, case, wanted):
+        values = _ancestral(model, case, wanted, n, seed)
+    else:
+        values = _posterior(model, case, wanted, n, torch.Generator(empty.device).manual_seed(seed), engine, evidence)
+    variables = tuple(model.variables[v] for v in wanted)
+    columns = tuple(values[v].reshape(n, *model.variables[v].shape) for v in wanted)
+    return Samples(variables, columns, n)
+
+
+def _downhill(model: Model, case: Case, wanted: Scope) -> bool:
+    """Whether every variable that matters has a conditional, and nothing is observed below what is not."""
+    names, number = model.graph.names, model.graph.numbers
+    needed = relevant(model, {*wanted, *case.given})
+    above = (parent for v in case.given for parent in model.graph.parents[names[v]])
+    fully = all(case.knows(v) for v in case.given)
+    return (
+        fully
+        and needed <= set(model.conditionals)
+        and not model.potentials
+        and all(case.knows(number[p]) for p in above)
+    )
+
+
+def _ancestral(model: Model, case: Case, wanted: Scope, n: int, seed: int) -> dict[int, Tensor]:
+    """Every variable that matters drawn given its parents; torch's own randomness is seeded and put back."""
+    number, found = model.graph.numbers, dict[int, Tensor]()
+    needed = relevant(model, wanted)
+    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=list(devices)), torch.no_grad():
+        torch.manual_seed(seed)
+        for name in model.graph.topological:
+            v = number[name]
+            if name in needed:
+                found[v] = (
+                    _observed(model, case, v, n)
+                    if case.knows(v)
+                    else _drawn(model.conditionals[name], number, found, n)
+                )
+    return found
+
+
+def _observed(model: Model, case: Case, v: int, n: int) -> Tensor:
+    if v in case.hard:
+        return case.hard[v].expand(n)
+    return case.values[v].detach().expand(n, -1).reshape(n, *model.variables[v].shape)
+
+
+def _drawn(term: Conditional, number: dict[str, int], found: dict[int, Tensor], n: int) -> Tensor:
+    weight = next((p for p in term.parameters() if p.is_floating_point()), None)
+    given = [found[number[parent.name]] for parent in term.given]
+    given = [x.to(weight.dtype) if x.is_floating_point() and weight is not None else x for x in given]
+    return term.draw(*given) if given else term.draw(shape=[n])
+
+
+def _posterior(
+    model: Model, case: Case, wanted: Scope, n: int, generator: torch.Generator, engine: Exact, evidence: Evidence
+) -> dict[int, Tensor]:
+    problem = reduced(model, case, wanted, like(model, engine))
+    run = prepared(problem, engine, query_of("sample", (wanted,), case))
+
+    def at_random(logs: Tensor) -> Tensor:
+        return torch.multinomial(logs.softmax(1), 1, generator=generator).squeeze(1)
+
+    with torch.no_grad():
+        factors = upward(run.program, run.factors())
+        check_possible(factors[-1].constant.cpu().numpy(), evidence, model, "raise", "sample")
+        states = downward(run.program, factors, n, at_random).states
+        chosen = {v: x.expand(n) for v, x in case.hard.items()} | states
+        values = {v: [x] for v, x in chosen.items() if v in wanted}
+        at_once = max(1, int(BYTES_AT_ONCE / (NUMBER_BYTES * run.program.entries)))
+        for low in range(0, n, at_once):
+            rows = range(low, min(low + at_once, n))
+            part = {v: x[rows.start : rows.stop] for v, x in chosen.items()}
+            for v, x in _numbers(model, case, wanted, part, len(rows), generator, engine).items():
+                values.setdefault(v, []).append(x)
+    return {v: torch.cat(pieces) for v, pieces in values.items()}
+
+
+def _numbers(
+    model: Model,
+    case: Case,
+    wanted: Scope,
+    states: dict[int, Tensor],
+    rows: int,
+    generator: torch.Generator,
+    engine: Exact,
+) -> dict[int, Tensor]:
+    """Numeric variables given all finite ones, one draw a row."""
+    numeric = [v for v in wanted if not model.variables[v].finite]
+    values = {v: x.expand(rows, -1) for v, x in case.values.items()}
+    given = Case(np.arange(rows), states, {}, values, case.hidden)
+    run = prepared(reduced(model, given, wanted, like(model, engine)), engine, query_of("sample", (wanted,), given))
+    run = replace(run, problem=_perturbed(run.problem, rows, generator))
+    point = downward(run.program, upward(run.program, run.factors()), rows, lambda logs: logs.argmax(1))
+    return {v: run.numbers(v, point) for v in numeric}
+
+
+def _perturbed(problem: Problem, rows: int, generator: torch.Generator) -> Problem:
+    """The problem with every noise term shifted by a draw of that noise."""
+    parts, pushes = [], _pushes(problem, rows, generator)
+    for part in problem.parts:
+        if isinstance(part, Relation):
+            noise = _normal(problem.like, rows, part.root.shape[-1], generator)
+            part = replace(part, offset=part.offset - (part.root @ noise.unsqueeze(-1)).squeeze(-1))
+        elif part.numeric:
+            shift = [pushes.pop(v, problem.like.new_zeros(rows, problem.blocks[v].primal)) for v in part.numeric]
+            part = replace(part, shift=part.shift + torch.cat(shift, -1))
+        parts.append(part)
+    return replace(problem, parts=tuple(parts))
+
+
+def _normal(like: Tensor, rows: int, n: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(rows, n, generator=generator, dtype=like.dtype, device=like.device)
+
+
+def _pushes(problem: Problem, rows: int, generator: torch.Generator) -> dict[int, Tensor]:
+    """For each variable in a quadratic potential its share of a draw from N(0, their total precision)."""
+    potentials = [part for part in problem.parts if isinstance(part, Canonical) and part.numeric]
+    variables = list(dict.fromkeys(v for part in potentials for v in part.numeric))
+    places, low = {}, 0
+    for v in variables:
+        places[v] = list(range(low, low := low + problem.blocks[v].primal))
+    total = problem.like.new_zeros(low, low)
+    for part in potentials:
+        own = torch.tensor([i for v in part.numeric for i in places[v]], dtype=torch.long, device=total.device)
+        total[own[:, None], own] += part.precision[0]
+    values, vectors = torch.linalg.eigh(total)
+    if low and float(values.min()) < -1e-9 * float(values.max()):
+        raise PlanError(
+            "sample: the quadratic potentials alone have no positive definite precision; sampling takes ones that have."
+        )
+    draws = _normal(total, rows, low, generator) * values.clamp(min=0).sqrt() @ vectors.mT
+    return {v: draws[:, place] for v, place in places.items()}
