@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from .energies import Energy as Energy
     from .energies import Quadratic as Quadratic
     from .engines.exact import Exact as Exact
+    from .engines.importance import Importance as Importance
+    from .engines.nuts import NUTS as NUTS
+    from .engines.svi import SVI as SVI
     from .errors import EvidenceError as EvidenceError
     from .errors import FileError as FileError
     from .errors import GraphError as GraphError
@@ -133,6 +136,9 @@ _HOME = {
     "domains": "Binary Count Finite Real",
     "energies": "Energy Quadratic",
     "engines.exact": "Exact",
+    "engines.importance": "Importance",
+    "engines.nuts": "NUTS",
+    "engines.svi": "SVI",
     "errors": "EvidenceError FileError GraphError PlanError ShapeError",
     "explanation": "Explanation",
     "factor": "Factor",

@@ -18,7 +18,8 @@ class Products:
 
     Args:
         plan, layout: the plan and where its evidence lies.
-        tables: one tensor a term, `[*scope]`; gradients flow back into them from `log_evidence`.
+        tables: one tensor a term, `[*scope]`, or `[rows, *scope]` where none of it is observed; gradients flow back
+            into them from `log_evidence`.
         logs: work in logarithms throughout: slower, and nothing underflows.
     """
 
@@ -91,7 +92,7 @@ class Products:
         scope, table = self.layout.scopes[leaf.source], self.tables[leaf.source]
         seen = [v for v in scope if v in columns]
         if not seen:
-            return table.unsqueeze(0)
+            return table if table.dim() > len(scope) else table.unsqueeze(0)
         moved = table.permute([scope.index(v) for v in (*seen, *leaf.scope)])
         return moved[tuple(states[:, columns[v]] for v in seen)]
 
