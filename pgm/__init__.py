@@ -84,6 +84,14 @@ if TYPE_CHECKING:
     from .model import BayesianNetwork as BayesianNetwork
     from .model import MarkovNetwork as MarkovNetwork
     from .model import Model as Model
+    from .models.factors import factor_analysis as factor_analysis
+    from .models.factors import probabilistic_pca as probabilistic_pca
+    from .models.mixture import gaussian_mixture as gaussian_mixture
+    from .models.mixture import kernel_density as kernel_density
+    from .models.mixture import mixture_discriminant as mixture_discriminant
+    from .models.naive_bayes import naive_bayes as naive_bayes
+    from .models.trees import chow_liu_tree as chow_liu_tree
+    from .models.trees import tree_augmented_naive_bayes as tree_augmented_naive_bayes
     from .moments import Moments as Moments
     from .neural import Implicit as Implicit
     from .neural import Joined as Joined
@@ -162,6 +170,10 @@ _HOME = {
     "learn.tree": "chow_liu pairwise_information",
     "logistic": "Logistic Softmax",
     "model": "BayesianNetwork MarkovNetwork Model",
+    "models.factors": "factor_analysis probabilistic_pca",
+    "models.mixture": "gaussian_mixture kernel_density mixture_discriminant",
+    "models.naive_bayes": "naive_bayes",
+    "models.trees": "chow_liu_tree tree_augmented_naive_bayes",
     "moments": "Moments",
     "neural": "Implicit Joined Neural bernoulli categorical normal",
     "pictures": "Picture plot",
