@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pgm import BayesianNetwork, Tabular, Variable, infer, mpe, sample
+from pgm import BayesianNetwork, Tabular, Variable, hill_climb, infer, mpe, pc, sample
 
 
 def main() -> None:
@@ -17,7 +17,9 @@ def main() -> None:
     infer(model, ["rain"], given={"wet": ["yes", "no"] * 8})
     infer(model, ["rain"], given={"wet": ["yes", "no"]})
     mpe(model, k=2)
-    sample(model, 2, seed=0)
+    rows = sample(model, 20, seed=0)
+    hill_climb(rows)
+    pc(rows)
     print(f"compiled loops ready after {time.perf_counter() - start:.1f} s")
 
 
