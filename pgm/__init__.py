@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     from .temporal.questions import prediction as prediction
     from .temporal.questions import smoothing as smoothing
     from .temporal.questions import viterbi as viterbi
+    from .temporal.simulate import simulate as simulate
     from .temporal.template import Template as Template
     from .temporal.template import before as before
     from .terms import Capabilities as Capabilities
@@ -187,6 +188,7 @@ _HOME = {
     "structure": "Separation ancestral d_separated markov_blanket moral",
     "temporal.beliefs": "Beliefs Paths",
     "temporal.questions": "filtering log_likelihood prediction smoothing viterbi",
+    "temporal.simulate": "simulate",
     "temporal.template": "Template before",
     "terms": "Capabilities",
     "variable": "Variable",

@@ -87,12 +87,12 @@ class Paths:
     Args:
         variables: what the paths are of.
         values: one tensor a variable, by name.
-        log_prob: log of the path's probability, jointly with the evidence where there is any, in nats, `[*batch]`.
+        log_prob: of the most probable path, log p(path, evidence) in nats, `[*batch]`; None for sampled ones.
     """
 
     variables: tuple[Variable, ...]
     values: Mapping[str, Tensor]
-    log_prob: Tensor
+    log_prob: Tensor | None
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.values:
@@ -111,8 +111,7 @@ class Paths:
         return labelled(next(v for v in self.variables if v.name == name), self[name].tolist())
 
     def __repr__(self) -> str:
-        rows = f", {len(self.log_prob)} sequences" if self.log_prob.dim() else ""
-        return f"Paths({', '.join(self.values)}{rows})"
+        return f"Paths({', '.join(f'{name} {list(x.shape)}' for name, x in self.values.items())})"
 
 
 def labelled(variable: Variable, numbers: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import ModuleType
 from typing import Literal
 
@@ -159,9 +158,9 @@ def viterbi(template: Template, given: Given, lengths: Lengths = None) -> Paths:
     """
     data = _read(template, given, lengths, "viterbi")
     found: Paths = _way(template, data, "viterbi").viterbi(template, data)
-    if data.batched:
+    if data.batched or found.log_prob is None:
         return found
-    return replace(found, values={name: x[0] for name, x in found.values.items()}, log_prob=found.log_prob[0])
+    return Paths(found.variables, {name: x[0] for name, x in found.values.items()}, found.log_prob[0])
 
 
 def _read(template: Template, given: Given, lengths: Lengths, subject: str, ahead: int = 0) -> Sequences:
