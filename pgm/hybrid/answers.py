@@ -48,8 +48,10 @@ class Run:
 
     def factors(self) -> list[Canonical]:
         """The leaves of the tree around the centre."""
-        parts = leaves(self.problem, self.center, self.program.maximised)
-        return grouped(self.program, parts, self.problem.like)
+        late = any(block.late for block in self.problem.blocks.values())
+        names = self.problem.model.graph.names
+        found = leaves(self.problem.parts, self.center, self.program.maximised, late, names)
+        return grouped(self.program, found, self.problem.like)
 
     def numbers(self, v: int, point: Point) -> Tensor:
         """All numbers of a variable, observed ones included, at a point that was found around the centre."""
@@ -179,6 +181,7 @@ class Found:
     plan: Plan
 
 
+@torch.no_grad()
 def _answered(model: Model, case: Case, engine: Exact, targets: Sequence[Scope]) -> Found:
     reads = reads_of(targets, case)
     problem = reduced(model, case, {v for t in targets for v in t}, like(model, engine))
@@ -244,7 +247,7 @@ def evidence_of(model: Model, evidence: Evidence, engine: Exact) -> Tensor:
     totals, rows = [empty], [np.zeros(0, dtype=np.int64)]
     for case in known_cases(model, evidence, empty):
         run = prepared(reduced(model, case, (), empty), engine, query_of("log_evidence", (), case))
-        totals.append(upward(run.program, run.factors())[-1].constant.expand(run.rows))
+        totals.append(upward(run.program, run.factors()).total.expand(run.rows))
         rows.append(case.rows)
     total = torch.cat(totals)[torch.from_numpy(np.concatenate(rows).argsort())]
     return total if evidence.batched else total[0]
@@ -267,9 +270,9 @@ def explain(model: Model, wanted: Scope, evidence: Evidence, k: int, engine: Exa
     for case in known_cases(model, evidence, empty):
         run = _maximising(model, wanted, case, engine)
         with torch.no_grad():
-            factors = upward(run.program, run.factors())
-            point = downward(run.program, factors, run.rows, largest)
-        logs[case.rows] = factors[-1].constant.expand(run.rows)
+            up = upward(run.program, run.factors())
+            point = downward(run.program, up, run.rows, largest)
+        logs[case.rows] = up.total.expand(run.rows)
         for column, v in enumerate(finite):
             states[case.rows, column] = case.hard[v] if v in case.hard else point.states[v]
         for v, whole in numbers.items():

@@ -1,9 +1,9 @@
 """Canonical factors: quadratic forms in the numbers of numeric variables, one for each state of finite ones.
 
-A factor is exp(g + h . z - z' K z / 2). Besides the unknown numbers, z may hold multipliers: noise N(0, S) of a residual
-r is the saddle point over u of u . r + u' S u / 2, which stays finite when S is singular or zero. Then K has -S where
-the multipliers are, and the rules for multiplying and eliminating stay the same: one form serves for precisions,
-for covariances and for exact linear relations.
+A factor is exp(g + h . z - z' K z / 2). Besides the unknown numbers, z may hold multipliers: noise N(0, S) of a
+residual r is the saddle point over u of u . r + u' S u / 2, which stays finite when S is singular or zero. Then K has
+-S where the multipliers are, and the rules for multiplying and eliminating stay the same: one form serves for
+precisions, for covariances and for exact linear relations.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def _pivot(matrix: Tensor, block: Block, subject: str, diagonal: float) -> tuple
 
 
 def _schur(factor: Canonical, inverse: Tensor, scale: Tensor | float, trail: Trail | None) -> Canonical:
-    """What is left once the first coordinates, with this inverse and shift, are replaced by what makes it stationary."""
+    """What is left once the first coordinates, with this inverse, are where the exponent is stationary."""
     a = inverse.shape[-1]
     cross, head = factor.precision[..., :a, a:], factor.shift[..., :a]
     if trail is not None:
@@ -220,6 +220,15 @@ def _schur(factor: Canonical, inverse: Tensor, scale: Tensor | float, trail: Tra
         factor.precision[..., a:, a:] - drop,
         reach,
     )
+
+
+def log_density(finite: tuple[int, ...], root: Tensor, subject: str) -> Tensor:
+    """The log density at zero of noise N(0, root root') on its support, `[rows, *finite]`."""
+    precision = -root @ root.mT
+    shift = precision.new_zeros(precision.shape[:-1])
+    reach = torch.stack([shift, precision.detach().diagonal(dim1=-2, dim2=-1).abs()], -2)
+    noise = Canonical(finite, (), shift.sum(-1), shift, precision, reach)
+    return _late(noise, shift.shape[-1], False, subject, None).constant
 
 
 def _late(factor: Canonical, count: int, maximise: bool, subject: str, trail: Trail | None) -> Canonical:

@@ -1,137 +1,222 @@
-"""The leaves of a problem: its parts as canonical factors around a point."""
+"""The leaves of a problem: its parts as canonical factors around a point.
+
+The closer the point is to the answer, the fewer digits are lost; what does not depend on it is computed once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .canonical import LOG_TWO_PI, Block, Canonical, eliminate, embed, places
-from .problem import Problem
+from .canonical import LOG_TWO_PI, Block, Canonical, embed, log_density, places
 from .terms import Relation
 
+Blocks = Mapping[int, Block]
 Center = Mapping[int, Tensor]  # by variable number, what the hidden numbers are measured from, [rows, hidden]
 
 
-def leaves(
-    problem: Problem, center: Center, maximised: Collection[int] = (), noise: Mapping[int, Tensor] | None = None
-) -> list[Canonical]:
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """A relation whose noise is regular, divided by it: the exponent is minus half the squared length of w.
+
+    Args:
+        finite, numeric: its scope.
+        matrix, offset: w = matrix @ x + offset, `[rows, *finite, d, hidden]` and `[rows, *finite, d]`.
+        scale: the logarithm of the density at w = 0, `[rows, *finite]`.
+        precision: of all coordinates of the blocks, `[rows, *finite, n, n]`.
+        where: the places of x among the n coordinates.
+    """
+
+    finite: tuple[int, ...]
+    numeric: tuple[int, ...]
+    matrix: Tensor
+    offset: Tensor
+    scale: Tensor
+    precision: Tensor
+    where: Tensor
+
+    def around(self, center: Center) -> Canonical:
+        """The factor of what the numbers are beyond the centre."""
+        w = _residual(self.finite, self.numeric, self.matrix, self.offset, center)
+        shift = -(self.matrix.mT @ w.unsqueeze(-1)).squeeze(-1)
+        constant = self.scale - 0.5 * w.square().sum(-1)
+        return Canonical(self.finite, self.numeric, constant, _wide(shift, self.where, self.precision), self.precision)
+
+    def shifted(self, noise: Tensor) -> Whitened:
+        """The same with its noise displaced by draws of a standard normal `[rows, d]`."""
+        return replace(self, offset=self.offset - noise)
+
+
+@dataclass(frozen=True, eq=False)
+class Saddle:
+    """A relation whose noise is singular: its residual times the child's multipliers.
+
+    Args:
+        finite, numeric: its scope, the child included.
+        hidden: the variables whose numbers x are in the residual.
+        matrix, offset: r = matrix @ x + offset, the residuals of hidden numbers first.
+        reach: how large the numbers are that the offset is a sum of.
+        root: a square root of the covariance of r.
+        precision: of all coordinates of the blocks; minus the covariance at the multipliers.
+        where: the places of the multipliers among the coordinates.
+    """
+
+    finite: tuple[int, ...]
+    numeric: tuple[int, ...]
+    hidden: tuple[int, ...]
+    matrix: Tensor
+    offset: Tensor
+    reach: Tensor
+    root: Tensor
+    precision: Tensor
+    where: Tensor
+
+    def around(self, center: Center) -> Canonical:
+        """The factor of what the numbers are beyond the centre."""
+        r = _residual(self.finite, self.hidden, self.matrix, self.offset, center)
+        reach = _residual(self.finite, self.hidden, self.matrix.detach().abs(), self.reach, _sizes(center))
+        shift, reach = (_wide(each, self.where, self.precision) for each in (r, reach))
+        return with_reach(Canonical(self.finite, self.numeric, 0.0 * r.sum(-1), shift, self.precision), reach)
+
+    def shifted(self, noise: Tensor) -> Saddle:
+        """The same with its noise displaced by draws of a standard normal `[rows, d]`."""
+        return replace(self, offset=self.offset - (self.root @ noise.unsqueeze(-1)).squeeze(-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """A table, or a quadratic potential, as it is.
+
+    Args:
+        factor: of the hidden numbers alone.
+        precision: of all coordinates of the blocks.
+        where: the places of the numbers among the coordinates.
+    """
+
+    factor: Canonical
+    precision: Tensor
+    where: Tensor
+
+    def around(self, center: Center) -> Canonical:
+        """The factor of what the numbers are beyond the centre."""
+        if not self.factor.numeric:
+            return self.factor
+        c = torch.cat([center[v] for v in self.factor.numeric], -1)
+        pull = (self.factor.precision @ c.unsqueeze(-1)).squeeze(-1)
+        constant = self.factor.constant + ((self.factor.shift - 0.5 * pull) * c).sum(-1)
+        shift = _wide(self.factor.shift - pull, self.where, self.precision)
+        return replace(self.factor, constant=constant, shift=shift, precision=self.precision)
+
+
+Part = Whitened | Saddle | Plain
+
+
+def part_of(found: Canonical | Relation, singular: Collection[int], blocks: Blocks) -> Part:
+    """A term in the form that factors around any point are made from.
+
+    Args:
+        found: what the term says.
+        singular: the children whose noise is singular.
+        blocks: the coordinates of each numeric variable.
+    """
+    if isinstance(found, Canonical):
+        where, n = _hidden_places(found.numeric, blocks, found.shift)
+        return Plain(found, _square(found.precision, where, n), where)
+    matrix = _side_by_side(found)
+    if found.child in singular:
+        return _saddle(found, matrix, blocks)
+    inverse = torch.linalg.inv(found.root)
+    matrix, offset = inverse @ matrix, (inverse @ found.offset.unsqueeze(-1)).squeeze(-1)
+    scale = -torch.linalg.slogdet(found.root).logabsdet - 0.5 * found.root.shape[-1] * LOG_TWO_PI
+    numeric = tuple(found.maps)
+    where, n = _hidden_places(numeric, blocks, matrix)
+    return Whitened(found.finite, numeric, matrix, offset, scale, _square(matrix.mT @ matrix, where, n), where)
+
+
+def _saddle(found: Relation, matrix: Tensor, blocks: Blocks) -> Saddle:
+    child, hidden = found.child, tuple(found.maps)
+    numeric = hidden if child in hidden else (*hidden, child)
+    block, (place, n) = blocks[child], places(numeric, blocks)
+    multipliers = [*place[child][: block.dual], *place[child][block.dual + block.primal :]]
+    numbers, _ = _hidden_places(numeric, blocks, matrix)
+    where = torch.tensor(multipliers, dtype=torch.long, device=matrix.device)
+    order = found.order
+    matrix, root = matrix[..., order, :], found.root[..., order, :]
+    covariance = (root @ root.mT).expand(*matrix.shape[:-2], -1, -1)
+    zeros = matrix.new_zeros(*matrix.shape[:-2], *[matrix.shape[-1]] * 2)
+    whole = torch.cat([torch.cat([-covariance, -matrix], -1), torch.cat([-matrix.mT, zeros], -1)], -2)
+    every = torch.cat([where, numbers])
+    precision = embed(embed(whole, every, n).mT, every, n).mT
+    offset, reach = found.offset[..., order], found.reach[..., order]
+    return Saddle(found.finite, numeric, hidden, matrix, offset, reach, root, precision, where)
+
+
+def leaves(parts: Sequence[Part], center: Center, maximised: Collection[int], late: bool, names: Sequence[str]) -> list[Canonical]:
     """One factor a part; its coordinates are what the hidden numbers are beyond the centre.
 
     Args:
-        problem: the parts.
-        center: a point near the answer: the closer, the fewer digits are lost.
+        parts: the parts of a problem.
+        center: a point near the answer.
         maximised: variables whose density is to be maximised, not integrated.
-        noise: for each child standard Gaussian noise `[rows, d]` that its residual is shifted by, to draw samples.
+        late: whether exact relations are observed, so that the sizes of numbers have to be known.
+        names: of all variables, for messages.
     """
-    late = any(block.late for block in problem.blocks.values())
     found = []
-    for part in problem.parts:
-        if isinstance(part, Relation):
-            factor = _relation(part, problem, center, noise)
-            if part.child in problem.singular and part.child in maximised:
-                factor = _with_density(factor, part, problem)
-        else:
-            factor = _moved(part, center, problem.blocks) if part.numeric else part
+    for part in parts:
+        factor = part.around(center)
+        if isinstance(part, Saddle) and part.numeric[-1] in maximised:
+            density = log_density(part.finite, part.root, names[part.numeric[-1]])
+            factor = replace(factor, constant=factor.constant + density)
+        if late and factor.reach is None:
+            factor = with_reach(factor, factor.shift)
         found.append(factor if late else replace(factor, reach=None))
     return found
 
 
-def _moved(factor: Canonical, center: Center, blocks: Mapping[int, Block]) -> Canonical:
-    """A quadratic potential around a centre."""
-    c = torch.cat([center[v] for v in factor.numeric], -1)
-    pull = (factor.precision @ c.unsqueeze(-1)).squeeze(-1)
-    constant = factor.constant + ((factor.shift - 0.5 * pull) * c).sum(-1)
-    return _placed(factor, constant, factor.shift - pull, factor.precision, blocks)
+def with_reach(factor: Canonical, sizes: Tensor) -> Canonical:
+    """The factor with its reach: these sizes for the shift, and what its precision has on the diagonal."""
+    both = torch.broadcast_tensors(sizes.abs(), factor.precision.diagonal(dim1=-2, dim2=-1).abs())
+    return replace(factor, reach=torch.stack(both, -2).detach())
 
 
-def _relation(part: Relation, problem: Problem, center: Center, noise: Mapping[int, Tensor] | None) -> Canonical:
-    offset, reach, ones = part.offset, part.reach, [1] * len(part.finite)
-    for v, matrix in part.maps.items():
-        c = center[v].reshape(len(center[v]), *ones, -1, 1)
-        offset = offset + (matrix @ c).squeeze(-1)
-        reach = reach + (matrix.detach().abs() @ c.abs()).squeeze(-1)
-    if noise is not None:
-        e = noise[part.child].reshape(-1, *ones, part.root.shape[-1], 1)
-        offset = offset - (part.root @ e).squeeze(-1)
-    matrix = _side_by_side(part)
-    if part.child in problem.singular:
-        return _saddle(part, matrix, offset, reach, problem)
-    return _information(part, matrix, offset, problem.blocks)
+def _residual(finite: Sequence[int], numeric: Sequence[int], matrix: Tensor, offset: Tensor, center: Center) -> Tensor:
+    """matrix @ centre + offset."""
+    if not numeric:
+        return offset
+    c = torch.cat([center[v] for v in numeric], -1)
+    c = c.reshape(len(c), *[1] * len(finite), -1, 1)
+    return offset + (matrix @ c).squeeze(-1)
 
 
-def _side_by_side(part: Relation) -> Tensor:
+def _sizes(center: Center) -> Center:
+    return {v: x.abs() for v, x in center.items()}
+
+
+def _side_by_side(found: Relation) -> Tensor:
     """All matrices of a relation as one, `[rows, *finite, d, columns]`."""
-    none = part.root[..., :0]
-    batch = torch.broadcast_shapes(none.shape[:-2], *(m.shape[:-2] for m in part.maps.values()))
-    return torch.cat([m.expand(*batch, *m.shape[-2:]) for m in (*part.maps.values(), none)], -1)
+    if len(found.maps) == 1:
+        return next(iter(found.maps.values()))
+    none = found.root[..., :0]
+    batch = torch.broadcast_shapes(none.shape[:-2], *(m.shape[:-2] for m in found.maps.values()))
+    return torch.cat([m.expand(*batch, *m.shape[-2:]) for m in (*found.maps.values(), none)], -1)
 
 
-def _information(part: Relation, matrix: Tensor, offset: Tensor, blocks: Mapping[int, Block]) -> Canonical:
-    """Regular noise: the exponent is minus half the squared length of root^-1 r."""
-    inverse = torch.linalg.inv(part.root)
-    spread, white = inverse @ matrix, (inverse @ offset.unsqueeze(-1)).squeeze(-1)
-    log_det = torch.linalg.slogdet(part.root).logabsdet
-    constant = -0.5 * white.square().sum(-1) - log_det - 0.5 * offset.shape[-1] * LOG_TWO_PI
-    shift = -(spread.mT @ white.unsqueeze(-1)).squeeze(-1)
-    factor = Canonical(part.finite, tuple(part.maps), constant, shift, spread.mT @ spread)
-    return _placed(factor, constant, shift, factor.precision, blocks)
-
-
-def _placed(
-    factor: Canonical, constant: Tensor, shift: Tensor, precision: Tensor, blocks: Mapping[int, Block]
-) -> Canonical:
-    """A factor of hidden numbers alone, with room for the multipliers in the blocks of its variables."""
-    reach = torch.stack(torch.broadcast_tensors(shift.abs(), precision.diagonal(dim1=-2, dim2=-1).abs()), -2).detach()
-    found = Canonical(factor.finite, factor.numeric, constant, shift, precision, reach)
-    where, n = _hidden_places(factor.numeric, blocks)
-    return found if len(where) == n else _embedded(found, where, n)
-
-
-def _hidden_places(numeric: Collection[int], blocks: Mapping[int, Block]) -> tuple[list[int], int]:
+def _hidden_places(numeric: Collection[int], blocks: Blocks, near: Tensor) -> tuple[Tensor, int]:
     """Where the hidden numbers of variables lie among all coordinates, and how many coordinates there are."""
     place, n = places(tuple(numeric), blocks)
-    return [i for v in numeric for i in place[v][blocks[v].dual : blocks[v].dual + blocks[v].primal]], n
+    where = [i for v in numeric for i in place[v][blocks[v].dual :][: blocks[v].primal]]
+    return torch.tensor(where, dtype=torch.long, device=near.device), n
 
 
-def _embedded(factor: Canonical, where: list[int], n: int) -> Canonical:
-    index = torch.tensor(where, dtype=torch.long, device=factor.shift.device)
-    precision = embed(embed(factor.precision, index, n).mT, index, n).mT
-    assert factor.reach is not None
-    shift, reach = embed(factor.shift, index, n), embed(factor.reach, index, n)
-    return replace(factor, shift=shift, precision=precision, reach=reach)
+def _square(values: Tensor, where: Tensor, n: int) -> Tensor:
+    """A matrix with its rows and columns put to n places."""
+    return values if len(where) == n else embed(embed(values, where, n).mT, where, n).mT
 
 
-def _saddle(part: Relation, matrix: Tensor, offset: Tensor, reach: Tensor, problem: Problem) -> Canonical:
-    """Singular noise: the residual times the child's multipliers, which have minus its covariance as precision."""
-    child, hidden = part.child, problem.case.hidden[part.child]
-    d, width = offset.shape[-1], matrix.shape[-1]
-    order = [*hidden, *(i for i in range(d) if i not in hidden)]  # the multipliers of hidden numbers come first
-    numeric = (*part.maps, *((child,) if child not in part.maps else ()))
-    place, n = places(numeric, problem.blocks)
-    block = problem.blocks[child]
-    where = [*place[child][: block.dual], *place[child][block.dual + block.primal :]]
-    where += [i for v in part.maps for i in place[v][problem.blocks[v].dual :][: problem.blocks[v].primal]]
-    covariance = (part.root @ part.root.mT)[..., order, :][..., order].expand(*matrix.shape[:-2], d, d)
-    rows = matrix[..., order, :]
-    zeros = matrix.new_zeros(*matrix.shape[:-2], width, width)
-    precision = torch.cat([torch.cat([-covariance, -rows], -1), torch.cat([-rows.mT, zeros], -1)], -2)
-    nothing = offset.new_zeros(*offset.shape[:-1], width)
-    shift = torch.cat([offset[..., order], nothing], -1)
-    sizes = torch.cat([reach[..., order], nothing.expand(*reach.shape[:-1], width)], -1)
-    diagonal = precision.diagonal(dim1=-2, dim2=-1).abs()
-    both = torch.stack(torch.broadcast_tensors(sizes, diagonal), -2).detach()
-    constant = offset.new_zeros(offset.shape[:-1])
-    return _embedded(Canonical(part.finite, numeric, constant, shift, precision, both), where, n)
-
-
-def _with_density(factor: Canonical, part: Relation, problem: Problem) -> Canonical:
-    """A saddle point times the density of its noise at zero, on the noise's support."""
-    precision = -part.root @ part.root.mT
-    shift = precision.new_zeros(precision.shape[:-1])
-    reach = torch.stack([shift, precision.detach().diagonal(dim1=-2, dim2=-1).abs()], -2)
-    noise = Canonical(part.finite, (part.child,), shift.sum(-1), shift, precision, reach)
-    density = eliminate(noise, Block(0, 0, shift.shape[-1]), False, problem.name(part.child), 0.0)
-    return replace(factor, constant=factor.constant + density.constant)
+def _wide(values: Tensor, where: Tensor, precision: Tensor) -> Tensor:
+    """A vector put to the places that it has in the precision."""
+    n = precision.shape[-1]
+    return values if len(where) == n else embed(values, where, n)

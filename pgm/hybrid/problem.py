@@ -1,10 +1,10 @@
-"""A question reduced by its evidence: the terms that matter, as tables and linear relations over what is not observed."""
+"""A question reduced by its evidence: the terms that matter, as forms over what is not observed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from math import prod
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from ..model import Model
 from ..plan import NONE
 from .canonical import Block, Canonical, table
 from .cases import Case
+from .leaves import Part, Plain, part_of
 from .terms import Reader, Relation
 
 SINGULAR = 1e-12  # share of the largest noise variance below which noise keeps its multipliers
@@ -27,56 +28,23 @@ class Problem:
         model: the model.
         case: the evidence.
         sources: where each part comes from, as `Leaf.source` says.
-        parts: tables and quadratic potentials as factors, Gaussian conditionals as relations.
+        parts: what the terms say about what is not observed.
+        blocks: the coordinates of every numeric variable that is left.
         like: an empty tensor of the precision and device to work with.
     """
 
     model: Model
     case: Case
     sources: tuple[int, ...]
-    parts: tuple[Canonical | Relation, ...]
+    parts: tuple[Part, ...]
+    blocks: dict[int, Block]
     like: Tensor
 
-    @cached_property
-    def singular(self) -> frozenset[int]:
-        """The children of conditionals whose noise has no spread in some direction."""
-        spread = {part.child: _spread(part.root) for part in self.parts if isinstance(part, Relation)}
-        limit = SINGULAR * max((most for _, most in spread.values()), default=0.0)
-        return frozenset(child for child, (least, _) in spread.items() if least <= limit)
-
-    @cached_property
-    def blocks(self) -> dict[int, Block]:
-        """The coordinates of every numeric variable that is left."""
-        numeric = {v for part in self.parts for v in (part.maps if isinstance(part, Relation) else part.numeric)}
-        found = {}
-        for v in sorted(numeric | self.singular):
-            hidden, length = len(self.case.hidden[v]), self._length(v)
-            found[v] = Block(hidden, hidden, length - hidden) if v in self.singular else Block(0, hidden, 0)
-        return found
-
-    @cached_property
+    @property
     def scopes(self) -> tuple[tuple[int, ...], ...]:
         """The scope of each part."""
-        return tuple(self._scope(part) for part in self.parts)
-
-    def _length(self, v: int) -> int:
-        shape = torch.Size(self.model.variables[v].shape)
-        return shape.numel()
-
-    def _scope(self, part: Canonical | Relation) -> tuple[int, ...]:
-        if isinstance(part, Canonical):
-            return part.finite + part.numeric
-        own = (part.child,) if part.child in self.singular and part.child not in part.maps else ()
-        return (*part.finite, *part.maps, *own)
-
-    def name(self, v: int) -> str:
-        return self.model.graph.names[v]
-
-
-def _spread(root: Tensor) -> tuple[float, float]:
-    """The least and the largest variance of noise in any direction and state."""
-    values = torch.linalg.svdvals(root.detach()).square()
-    return float(values.min()), float(values.max())
+        factors = (part.factor if isinstance(part, Plain) else part for part in self.parts)
+        return tuple(factor.finite + factor.numeric for factor in factors)
 
 
 def reduced(model: Model, case: Case, wanted: Collection[int], like: Tensor) -> Problem:
@@ -92,26 +60,47 @@ def reduced(model: Model, case: Case, wanted: Collection[int], like: Tensor) -> 
         PlanError: when a term that matters is neither a table nor linear and Gaussian in its hidden numbers.
     """
     needed = relevant(model, {*wanted, *case.given})
-    reader, sources, parts = Reader(model, case, like), [], []
-    for number, (term, graph_term) in enumerate(zip(model.terms, model.graph.terms, strict=True)):
+    reader, number = Reader(model, case, like), model.graph.numbers
+    sources: list[int] = []
+    parts: list[Canonical | Relation] = []
+    for place, (term, graph_term) in enumerate(zip(model.terms, model.graph.terms, strict=True)):
         if graph_term.child is None or graph_term.child in needed:
-            sources.append(number)
+            sources.append(place)
             parts.append(reader.read(term))
     for v, vector in case.soft.items():
         if v not in case.hard:
             sources.append(len(model.terms) + v)
             parts.append(table((v,), torch.where(vector > 0, vector, 1.0).log().masked_fill(vector == 0, -torch.inf)))
     held = {v for part in parts for v in part.finite}
-    number = model.graph.numbers
     for v in sorted(number[name] for name in needed):
         if model.variables[v].finite and v not in held and v not in case.hard:
             sources.append(NONE)
             parts.append(table((v,), like.new_zeros(1, model.variables[v].size)))
-    problem = Problem(model, case, tuple(sources), tuple(parts), like)
-    loose = next((v for v in wanted if case.hidden.get(v) and v not in problem.blocks), None)
+    singular = _singular(part for part in parts if isinstance(part, Relation))
+    blocks = _blocks(model, case, parts, singular)
+    loose = next((v for v in wanted if case.hidden.get(v) and v not in blocks), None)
     if loose is not None:
         raise PlanError(f"{model.graph.names[loose]!r} is numeric and in no conditional or potential; give it one.")
-    return problem
+    return Problem(model, case, tuple(sources), tuple(part_of(p, singular, blocks) for p in parts), blocks, like)
+
+
+def _singular(relations: Iterable[Relation]) -> set[int]:
+    """The children of conditionals whose noise has no spread in some direction."""
+    spread = {each.child: torch.linalg.svdvals(each.root.detach()).square().aminmax() for each in relations}
+    limit = SINGULAR * max((float(found.max) for found in spread.values()), default=0.0)
+    return {child for child, found in spread.items() if float(found.min) <= limit}
+
+
+def _blocks(
+    model: Model, case: Case, parts: Iterable[Canonical | Relation], singular: set[int]
+) -> dict[int, Block]:
+    numeric = {v for part in parts for v in (part.maps if isinstance(part, Relation) else part.numeric)}
+    found = {}
+    for v in sorted(numeric | singular):
+        hidden = len(case.hidden[v])
+        seen = prod(model.variables[v].shape) - hidden
+        found[v] = Block(hidden, hidden, seen) if v in singular else Block(0, hidden, 0)
+    return found
 
 
 def relevant(model: Model, variables: Collection[int]) -> set[str]:

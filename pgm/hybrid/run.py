@@ -46,21 +46,37 @@ def _split(scope: Sequence[int], blocks: Mapping[int, Block]) -> tuple[tuple[int
     return tuple(v for v in scope if v not in blocks), tuple(v for v in scope if v in blocks)
 
 
-def upward(program: Program, leaves: Sequence[Canonical]) -> list[Canonical]:
-    """All factors of the tree, leaves first; the last one's constant is the log evidence."""
-    factors, tree = list(leaves), program.tree
-    diagonal = _diagonal(leaves, program)
-    for step in tree.steps:
+@dataclass(frozen=True, eq=False)
+class Upward:
+    """What the upward pass leaves.
+
+    Args:
+        factors: of the tree, leaves first; the last one's constant is the log evidence.
+        trails: for each step that eliminates a numeric variable its finite axes and what `solve` needs.
+    """
+
+    factors: list[Canonical]
+    trails: dict[int, tuple[tuple[int, ...], Trail]]
+
+    @property
+    def total(self) -> Tensor:
+        """The log evidence, `[rows or 1]`."""
+        return self.factors[-1].constant
+
+
+def upward(program: Program, leaves: Sequence[Canonical]) -> Upward:
+    """Run all steps of the tree."""
+    factors, trails = list(leaves), {}
+    tree, diagonal, names = program.tree, _diagonal(leaves, program), program.plan.graph.names
+    for number, step in enumerate(tree.steps):
         gone = [v for v in tree.widest(step) if v not in step.scope]
         first = [v for v in gone if v in program.blocks]
         joint = _joint(program, factors, step, first)
-        if first:
-            name = program.plan.graph.names[first[0]]
-            joint = eliminate(joint, program.blocks[first[0]], first[0] in program.maximised, name, diagonal[first[0]])
-        elif gone:
-            joint = without(joint, gone, step.maximise)
-        factors.append(joint)
-    return factors
+        for v in first:
+            trails[number] = joint.finite, (trail := [])
+            joint = eliminate(joint, program.blocks[v], v in program.maximised, names[v], diagonal[v], trail)
+        factors.append(without(joint, gone, step.maximise) if gone and not first else joint)
+    return Upward(factors, trails)
 
 
 def _joint(program: Program, factors: Sequence[Canonical], step: Step, first: Sequence[int]) -> Canonical:
@@ -93,68 +109,55 @@ class Point:
     numbers: dict[int, Tensor]
 
 
-def downward(program: Program, factors: Sequence[Canonical], rows: int, choose: Choose) -> Point:
+def downward(program: Program, run: Upward, rows: int, choose: Choose) -> Point:
     """From the root to a state of each finite variable, and to the mean of each numeric one given those.
 
     Args:
-        program, factors: a program and its upward pass.
+        program, run: a program and its upward pass.
         rows: how many.
         choose: picks among logarithms `[rows, choices]`: the largest, or one at random.
     """
-    tree = program.tree
+    tree, sizes = program.tree, program.plan.sizes
     states: dict[int, Tensor] = {}
     solved: dict[int, Tensor] = {}
-    for step in reversed(tree.steps):
-        gone = [v for v in tree.widest(step) if v not in step.scope]
-        if not gone:
-            continue
-        operands = [step.left] if step.right == NONE else [step.left, step.right]
-        chosen = [_at(factors[i], states, rows, program.plan.sizes) for i in operands]
-        first = gone[0]
-        if first in program.blocks:
-            numeric = (first, *(v for v in _split(tree.widest(step), program.blocks)[1] if v != first))
-            solved[first] = _solved(chosen, first, numeric, solved, program)
-        else:
-            logs = sum((axes(each.constant, each.finite, gone) for each in chosen), start=torch.zeros(()))
-            shape = [rows, *(program.plan.sizes[v] for v in gone)]
-            _settle(states, gone, choose(logs.expand(shape).reshape(rows, -1)), program.plan.sizes)
+    for number, step in reversed(list(enumerate(tree.steps))):
+        widest = tree.widest(step)
+        gone = [v for v in widest if v not in step.scope]
+        if number in run.trails:
+            finite, trail = run.trails[number]
+            chosen = [tuple(_at(x, finite, states, rows, sizes) for x in each) for each in trail]
+            rest = [solved[v] for v in widest if v in program.blocks and v not in gone]
+            solved[gone[0]] = solve(chosen, torch.cat(rest, -1) if rest else trail[0][2].new_zeros(rows, 0))
+        elif gone:
+            operands = [run.factors[i] for i in (step.left, step.right) if i != NONE]
+            logs = [_at(each.constant, each.finite, states, rows, sizes, gone) for each in operands]
+            whole = sum(logs[1:], start=logs[0]).expand(rows, *(sizes[v] for v in gone))
+            _settle(states, gone, choose(whole.reshape(rows, -1)), sizes)
     numbers = {v: z[:, program.blocks[v].dual :][:, : program.blocks[v].primal] for v, z in solved.items()}
     return Point(states, {v: x for v, x in numbers.items() if x.shape[1]})
 
 
-def _at(factor: Canonical, states: Mapping[int, Tensor], rows: int, sizes: Sequence[int]) -> Canonical:
-    """A factor at the states chosen so far, without their axes; rows stay of length 1 where they make no difference."""
-    seen = [v for v in factor.finite if v in states]
+def _at(
+    values: Tensor,
+    finite: tuple[int, ...],
+    states: Mapping[int, Tensor],
+    rows: int,
+    sizes: Sequence[int],
+    free: Sequence[int] = (),
+) -> Tensor:
+    """Values `[rows, *finite, *rest]` at the states chosen so far, `[rows or 1, *free, *rest]`."""
+    seen = [v for v in finite if v in states]
+    moved = axes(values, finite, (*seen, *free))
     if not seen:
-        return factor
-    free = [v for v in factor.finite if v not in states]
-
-    def chosen(values: Tensor) -> Tensor:
-        moved = axes(values, factor.finite, (*seen, *free))
-        moved = moved.expand(rows, *(sizes[v] for v in seen), *moved.shape[len(seen) + 1 :])
-        return moved[(torch.arange(rows, device=values.device), *(states[v] for v in seen))]
-
-    reach = None if factor.reach is None else chosen(factor.reach)
-    parts = (chosen(factor.constant), chosen(factor.shift), chosen(factor.precision))
-    return Canonical(tuple(free), factor.numeric, *parts, reach)
+        return moved
+    moved = moved.expand(rows, *(sizes[v] for v in seen), *moved.shape[len(seen) + 1 :])
+    return moved[(torch.arange(rows, device=values.device), *(states[v] for v in seen))]
 
 
 def _settle(states: dict[int, Tensor], gone: Sequence[int], chosen: Tensor, sizes: Sequence[int]) -> None:
     for v in reversed(gone):
         states[v] = chosen % sizes[v]
         chosen = chosen // sizes[v]
-
-
-def _solved(
-    factors: Sequence[Canonical], first: int, numeric: tuple[int, ...], solved: Mapping[int, Tensor], program: Program
-) -> Tensor:
-    """The coordinates of one variable that make the exponent stationary, given those that come after it."""
-    one = arranged(factors[0], (), numeric, program.blocks)
-    joint = multiply(one, factors[1], (), numeric, program.blocks) if len(factors) > 1 else one
-    trail: Trail = []
-    eliminate(joint, program.blocks[first], False, program.plan.graph.names[first], 0.0, trail)
-    rest = [solved[v] for v in numeric[1:]]
-    return solve(trail, torch.cat(rest, -1) if rest else joint.shift[..., :0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,12 +178,28 @@ class Belief:
 def marginals(
     program: Program, leaves: Sequence[Canonical], reads: Sequence[tuple[int, ...]], rows: int
 ) -> tuple[Tensor, list[Belief]]:
-    """The log evidence `[rows]`, and the marginal of each scope that the program reads.
+    """The log evidence `[rows]`, and the marginal of each scope that the program reads."""
+    alike = not any(leaf.finite or len(leaf.precision) > 1 for leaf in leaves)  # then all rows have one covariance
+    total, found = gradients(program, leaves, rows, alike)
+    pairs = zip(program.reading, reads, strict=True)
+    return total, [_belief(found[i], leaves[i], scope, program, rows) for i, scope in pairs]
+
+
+Gradient = tuple[Tensor, Tensor, Tensor]  # in the constant, the shift and the precision of a leaf
+
+
+def gradients(
+    program: Program, leaves: Sequence[Canonical], rows: int, alike: bool = False
+) -> tuple[Tensor, dict[int, Gradient]]:
+    """The log evidence `[rows]`, and its gradient in the leaves that are read.
 
     With Z the total, d log Z / dg is the probability of each state, d log Z / dh the mean and d log Z / dK minus half
-    the second moment: one backward pass gives them all.
+    the second moment, both times that probability: one backward pass gives them all.
+
+    Args:
+        program, leaves, rows: as for `upward`.
+        alike: whether to sum the gradient in the precision over the rows.
     """
-    alike = not any(leaf.finite or len(leaf.precision) > 1 for leaf in leaves)  # then all rows have one covariance
     leaves, asked = list(leaves), sorted(set(program.reading))
     for i in asked:
         leaves[i] = _watched(leaves[i], rows, alike, program.plan.sizes)
@@ -190,11 +209,7 @@ def marginals(
         watched = [each for i in asked for each in (leaves[i].constant, leaves[i].shift, leaves[i].precision)]
         found = torch.autograd.grad(total.sum(), watched, allow_unused=True) if asked else ()
     parts = [torch.zeros_like(w) if g is None else g for g, w in zip(found, watched, strict=True)]
-    gradients = {i: parts[3 * n : 3 * n + 3] for n, i in enumerate(asked)}
-    beliefs = [
-        _belief(gradients[i], leaves[i], scope, program, rows) for i, scope in zip(program.reading, reads, strict=True)
-    ]
-    return total.detach(), beliefs
+    return total.detach(), {i: (parts[3 * n], parts[3 * n + 1], parts[3 * n + 2]) for n, i in enumerate(asked)}
 
 
 def _watched(leaf: Canonical, rows: int, alike: bool, sizes: Sequence[int]) -> Canonical:
@@ -210,7 +225,7 @@ def _watched(leaf: Canonical, rows: int, alike: bool, sizes: Sequence[int]) -> C
     return replace(leaf, constant=constant, shift=shift, precision=precision)
 
 
-def _belief(gradient: Sequence[Tensor], leaf: Canonical, scope: Sequence[int], program: Program, rows: int) -> Belief:
+def _belief(gradient: Gradient, leaf: Canonical, scope: Sequence[int], program: Program, rows: int) -> Belief:
     """The marginal of a scope from the gradient in the leaf that holds it."""
     constant, shift, precision = gradient
     place, _ = places(leaf.numeric, program.blocks)

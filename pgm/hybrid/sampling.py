@@ -16,12 +16,11 @@ from ..errors import PlanError
 from ..evidence import Evidence
 from ..samples import Samples
 from .answers import Scope, known_cases, like, prepared, query_of
-from .canonical import Canonical
 from .cases import Case
 from .planning import NUMBER_BYTES
+from .leaves import Part, Plain
 from .problem import Problem, reduced, relevant
 from .run import downward, upward
-from .terms import Relation
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -114,9 +113,9 @@ def _posterior(
         return torch.multinomial(logs.softmax(1), 1, generator=generator).squeeze(1)
 
     with torch.no_grad():
-        factors = upward(run.program, run.factors())
-        check_possible(factors[-1].constant.cpu().numpy(), evidence, model, "raise", "sample")
-        states = downward(run.program, factors, n, at_random).states
+        up = upward(run.program, run.factors())
+        check_possible(up.total.cpu().numpy(), evidence, model, "raise", "sample")
+        states = downward(run.program, up, n, at_random).states
         chosen = {v: x.expand(n) for v, x in case.hard.items()} | states
         values = {v: [x] for v, x in chosen.items() if v in wanted}
         at_once = max(1, int(BYTES_AT_ONCE / (NUMBER_BYTES * run.program.entries)))
@@ -149,14 +148,15 @@ def _numbers(
 
 def _perturbed(problem: Problem, rows: int, generator: torch.Generator) -> Problem:
     """The problem with every noise term shifted by a draw of that noise."""
-    parts, pushes = [], _pushes(problem, rows, generator)
+    parts: list[Part] = []
+    pushes = _pushes(problem, rows, generator)
     for part in problem.parts:
-        if isinstance(part, Relation):
-            noise = _normal(problem.like, rows, part.root.shape[-1], generator)
-            part = replace(part, offset=part.offset - (part.root @ noise.unsqueeze(-1)).squeeze(-1))
-        elif part.numeric:
-            shift = [pushes.pop(v, problem.like.new_zeros(rows, problem.blocks[v].primal)) for v in part.numeric]
-            part = replace(part, shift=part.shift + torch.cat(shift, -1))
+        if not isinstance(part, Plain):
+            part = part.shifted(_normal(problem.like, rows, part.offset.shape[-1], generator))
+        elif part.factor.numeric:
+            none = problem.like.new_zeros(rows, 1)
+            shift = torch.cat([pushes.pop(v, none.expand(-1, problem.blocks[v].primal)) for v in part.factor.numeric], -1)
+            part = replace(part, factor=replace(part.factor, shift=part.factor.shift + shift))
         parts.append(part)
     return replace(problem, parts=tuple(parts))
 
@@ -167,19 +167,19 @@ def _normal(like: Tensor, rows: int, n: int, generator: torch.Generator) -> Tens
 
 def _pushes(problem: Problem, rows: int, generator: torch.Generator) -> dict[int, Tensor]:
     """For each variable in a quadratic potential its share of a draw from N(0, their total precision)."""
-    potentials = [part for part in problem.parts if isinstance(part, Canonical) and part.numeric]
-    variables = list(dict.fromkeys(v for part in potentials for v in part.numeric))
+    potentials = [part.factor for part in problem.parts if isinstance(part, Plain) and part.factor.numeric]
+    variables = list(dict.fromkeys(v for factor in potentials for v in factor.numeric))
     places, low = {}, 0
     for v in variables:
         places[v] = list(range(low, low := low + problem.blocks[v].primal))
     total = problem.like.new_zeros(low, low)
-    for part in potentials:
-        own = torch.tensor([i for v in part.numeric for i in places[v]], dtype=torch.long, device=total.device)
-        total[own[:, None], own] += part.precision[0]
+    for factor in potentials:
+        own = torch.tensor([i for v in factor.numeric for i in places[v]], dtype=torch.long, device=total.device)
+        total[own[:, None], own] += factor.precision[0]
     values, vectors = torch.linalg.eigh(total)
     if low and float(values.min()) < -1e-9 * float(values.max()):
         raise PlanError(
             "sample: the quadratic potentials alone have no positive definite precision; sampling takes ones that have."
         )
-    draws = _normal(total, rows, low, generator) * values.clamp(min=0).sqrt() @ vectors.mT
+    draws = (_normal(total, rows, low, generator) * values.clamp(min=0).sqrt()) @ vectors.mT
     return {v: draws[:, place] for v, place in places.items()}

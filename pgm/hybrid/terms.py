@@ -26,7 +26,7 @@ SAMPLERS = "engine=SVI(), NUTS() or Importance()"
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """The residual of a Gaussian conditional, r = sum over v of maps[v] @ x[v] + offset, which is noise N(0, root root').
+    """A Gaussian conditional as its residual, r = sum over v of maps[v] @ x[v] + offset, which is N(0, root root').
 
     Args:
         finite: numbers of the finite variables that choose, one axis each.
@@ -35,6 +35,7 @@ class Relation:
         offset: what is known, `[rows, *finite, d]`.
         reach: how large the numbers are that the offset is a sum of, in the same shape.
         root: shape `[rows, *finite, d, d]`.
+        order: the residuals of hidden numbers, then those of observed ones.
     """
 
     finite: tuple[int, ...]
@@ -43,6 +44,7 @@ class Relation:
     offset: Tensor
     reach: Tensor
     root: Tensor
+    order: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +201,8 @@ class Reader:
                 x = x.reshape(len(x), *[1] * len(free), -1, 1)
                 offset = offset + (matrix @ x).squeeze(-1)
                 reach = reach + (matrix.detach().abs() @ x.detach().abs()).squeeze(-1)
-        return Relation(free, child, maps, offset, reach, root)
+        order = sorted(range(bias.shape[-1]), key=lambda i: i not in self.case.hidden[child])
+        return Relation(free, child, maps, offset, reach, root, tuple(order))
 
     def _noise(self, term: Conditional) -> Relation:
         """A conditional of a hidden number whose parents are known or finite, where it is Gaussian or certain."""
