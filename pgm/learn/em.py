@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import inf, isfinite
+from operator import add
 
 import torch
 from torch import Tensor
@@ -12,10 +14,11 @@ from torch import Tensor
 from ..errors import EvidenceError
 from ..model import Model
 from .closed_form import log_prior, maximise
+from .count import part_of
 from .expect import Expectation
 from .priors import Priors
 from .starts import indistinct, random_start
-from .statistics import Statistics
+from .statistics import Statistics, learnable
 
 Progress = Callable[[int, float], object]
 ROUNDING = 1e-9  # of the sum, by which it may fall between two iterations
@@ -53,17 +56,16 @@ class Limits:
     tolerance: float
 
 
-def expected(tasks: Sequence[Expectation]) -> tuple[Statistics, float]:
+@torch.no_grad()
+def expected(model: Model, tasks: Sequence[Expectation]) -> tuple[Statistics, float]:
     """The expected statistics of all rows, and their log-likelihood."""
-    total, log_likelihood = None, 0.0
+    found, log_likelihood, ties = [], 0.0, learnable(model)
     for task in tasks:
-        parts, logs = task.run()
-        weights = task.block.weights
-        found = Statistics(parts, float(weights.sum()))
-        total = found if total is None else total + found
+        beliefs, logs = task.run()
+        weights = beliefs.weights
+        found.append(Statistics(tuple(part_of(tie, beliefs) for tie in ties), float(weights.sum())))
         log_likelihood += float((weights * logs)[weights > 0].sum())
-    assert total is not None  # there is at least one row
-    return total, log_likelihood
+    return reduce(add, found), log_likelihood
 
 
 def expectation_maximisation(
@@ -84,7 +86,7 @@ def expectation_maximisation(
         work.load_state_dict(first)
         try:
             if start or indistinct(work, starts.hidden):
-                random_start(work, expected(tasks)[0], prior, starts.hidden, starts.generator)
+                random_start(work, expected(work, tasks)[0], prior, starts.hidden, starts.generator)
             found = climb(work, tasks, prior, limits, _reporter(progress, done, best))
         except EvidenceError:
             if start == starts.number - 1 and best is None:
@@ -122,14 +124,14 @@ def climb(
     Raises:
         RuntimeError: when the sum falls by more than rounding, which would be a mistake in this library.
     """
-    found, log_likelihood = expected(tasks)
+    found, log_likelihood = expected(work, tasks)
     before, state = log_likelihood + log_prior(work, prior), _state(work)
     history: list[float] = []
     converged, stopped = False, ""
     try:
         while len(history) < limits.iterations and not converged:
             maximise(work, found, prior)
-            found, likelihood = expected(tasks)
+            found, likelihood = expected(work, tasks)
             now = likelihood + log_prior(work, prior)
             _require_rise(before, now)
             converged = now - before <= limits.tolerance * abs(now)

@@ -14,8 +14,9 @@ from ..model import Model
 from ..terms import Numbers, read_numbers
 from .closed_form import log_prior, maximise
 from .em import Climb, Limits, Progress, Starts, expectation_maximisation, expected
-from .expect import expectations, unseen
+from .expect import unseen
 from .fitted import Fitted
+from .hidden import expectations
 from .priors import Priors
 from .statistics import Statistics, kept, learnable
 
@@ -84,8 +85,8 @@ def fit(
     evidence = read_data(work, data, "fit")
     tasks = expectations(work, evidence, read_weights(weights, evidence.rows))
     if not any(task.holes for task in tasks):
-        maximise(work, expected(tasks)[0], prior)
-        log_likelihood = expected(tasks)[1]
+        maximise(work, expected(work, tasks)[0], prior)
+        log_likelihood = expected(work, tasks)[1]
         best = Climb((log_likelihood + log_prior(work, prior),), log_likelihood, converged=True)
     else:
         starts = Starts(unseen(work, evidence), restarts, torch.Generator().manual_seed(seed))
@@ -142,7 +143,7 @@ def statistics(model: Model, data: Data, weights: Numbers | None = None) -> Stat
     hole = next((name for task in tasks for name in task.holes), None)
     if hole is not None:
         raise EvidenceError(f"statistics: {hole!r} is missing in some row, expected complete rows; use fit.")
-    return expected(tasks)[0]
+    return expected(model, tasks)[0]
 
 
 def fitted(model: Model, found: Statistics, prior: Priors = None) -> Model:

@@ -254,7 +254,7 @@ class Ascent:
             each.pull()
             assert each.free.grad is not None
             _require_finite(each.free.grad, f"the gradient of {each.name}")
-        return float(loss)
+        return float(loss.detach())
 
     def _steepest(self) -> float:
         return max(float(each.free.grad.abs().max()) for each in self.moved if each.free.grad is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from itertools import combinations
+from math import prod
 
 import torch
 from torch import Tensor
@@ -21,8 +22,27 @@ from .statistics import Counts, Part, Scatter, Statistics, learnable, shared_axe
 
 @torch.no_grad()
 def indistinct(model: Model, hidden: Set[str]) -> bool:
-    """Whether some hidden variable has two states with the same effect on all of its children."""
-    return any(_has_twins(model, name) for name in hidden if model.graph.children[name])
+    """Whether some hidden variable has two states, or two numbers, with the same effect on all of its children."""
+    named = [name for name in hidden if model.graph.children[name]]
+    return any(_has_twins(model, name) if model[name].finite else _is_idle(model, name) for name in named)
+
+
+def _is_idle(model: Model, name: str) -> bool:
+    """Whether a hidden vector has a number without effect on its children, or two with the same."""
+    children = [model.conditionals[child] for child in model.graph.children[name]]
+    if not all(isinstance(child, GaussianConditional) for child in children):
+        return False
+    rows = torch.cat([_effects(child, name) for child in children if isinstance(child, GaussianConditional)], 1)
+    pairs = combinations(range(len(rows)), 2)
+    return not bool(rows.any(1).all()) or any(torch.equal(rows[i], rows[j]) for i, j in pairs)
+
+
+def _effects(child: GaussianConditional, name: str) -> Tensor:
+    """The weights of one numeric parent, `[its numbers, all else]`."""
+    lengths = [prod(parent.shape) for parent in child.real]
+    place = [parent.name for parent in child.real].index(name)
+    weights = child.regression().weights.split(lengths, -2)[place]
+    return weights.movedim(-2, 0).flatten(1)
 
 
 def _has_twins(model: Model, name: str) -> bool:
@@ -56,7 +76,7 @@ def random_start(
         term = tie.original
         axes = [axis for axis, v in enumerate(_cells(tie.copies[0])) if v.name in hidden]
         write(term, _together(part, axes), prior)
-        if axes or tie.copies[0].scope[-1].name in hidden:
+        if any(v.name in hidden for v in tie.copies[0].scope):
             _move(term, generator)
 
 
@@ -85,9 +105,15 @@ def _move(term: Local, generator: torch.Generator) -> None:
         else:
             term.table.copy_(moved)
     elif isinstance(term, GaussianConditional):
-        made = term.regression()
-        noise = torch.randn(made.bias.shape, dtype=torch.float64, generator=generator).to(made.bias)
-        moved = made.bias + (made.scale @ noise.unsqueeze(-1)).squeeze(-1)
-        for axis in shared_axes(term, term.bias):
+        _move_regression(term, generator)
+
+
+def _move_regression(term: GaussianConditional, generator: torch.Generator) -> None:
+    """Each bias, and each row of weights, by a draw of the noise."""
+    made = term.regression()
+    for parameter, values in ((term.bias, made.bias.unsqueeze(-2)), (term.weights, made.weights)):
+        noise = torch.randn(values.shape, dtype=torch.float64, generator=generator).to(values)
+        moved = values + noise @ made.scale.mT
+        for axis in shared_axes(term, parameter):
             moved = moved.narrow(axis, 0, 1)
-        term.bias.copy_(moved.reshape(term.bias.shape))
+        parameter.copy_(moved.reshape(parameter.shape))
