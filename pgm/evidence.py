@@ -112,7 +112,7 @@ def _rows(graph: Graph, shapes: Mapping[int, tuple[int, ...]], subject: str) -> 
 
 def _numbers_of(variable: Variable, value: Any, subject: str) -> Tensor:
     """Numbers of a numeric variable, `[*event]` or `[rows, *event]`."""
-    numbers = read_value(variable, _without_none(value), subject)
+    numbers = read_value(variable, _filled(value, variable.shape), subject)
     if numbers.dim() > len(variable.shape) + 1:
         raise EvidenceError(
             f"{subject}: evidence for {variable.name!r} has shape {tuple(numbers.shape)}, expected "
@@ -121,11 +121,17 @@ def _numbers_of(variable: Variable, value: Any, subject: str) -> Tensor:
     return numbers
 
 
-def _without_none(value: Any) -> Any:
-    """A list with NaN in place of None."""
-    if value is None:
-        return np.nan
-    return [np.nan if each is None else each for each in value] if isinstance(value, list) else value
+def _filled(value: Any, shape: tuple[int, ...]) -> Any:
+    """The value with NaN where it, or one of its rows, is missing."""
+    if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype != object):
+        return value
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return np.full(shape, np.nan) if _absent(value) else value
+    rows = list(value)
+    gone = [np.ndim(each) == 0 and _absent(each) for each in rows]
+    whole = all(gone) or any(np.ndim(each) for each in rows)  # else they are the numbers of one vector
+    hole = np.full(shape if whole else (), np.nan)
+    return [hole if missing else each for each, missing in zip(rows, gone, strict=True)]
 
 
 def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from .singular import diagonal_log_density, triangular_log_density
 from .square_root import square_root
 from .terms import Capabilities, Numbers, parameters, read_array, read_floats
 from .values import placed
-from .variable import Variable
+from .variable import Variable, sequence, title
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +57,11 @@ class GaussianConditional(Conditional):
         event = [(n, child.name) for n in child.shape]
         names = [name for parent in self.real for name in column_names(parent)]
         sizes = [*chosen, (len(names), f"columns {', '.join(names) or 'none'}"), *event]
+        mean = read_array(bias, [*chosen, *event], len(chosen), f"{self.subject}: mean")
         if weights is None:
-            weights = torch.zeros([1] * len(chosen) + [n for n, _ in sizes[len(chosen) :]], dtype=torch.float64)
-        self.weights, self.bias, self.scale = parameters(
-            read_array(weights, sizes, len(chosen), f"{self.subject}: weights"),
-            read_array(bias, [*chosen, *event], len(chosen), f"{self.subject}: mean"),
-            self._root(covariance, chosen, event),
-        )
+            weights = mean.new_zeros([1] * len(chosen) + [n for n, _ in sizes[len(chosen) :]])
+        slopes = read_array(weights, sizes, len(chosen), f"{self.subject}: weights")
+        self.weights, self.bias, self.scale = parameters(slopes, mean, self._root(covariance, chosen, event))
 
     def _root(self, covariance: Numbers, chosen: list[tuple[int, str]], event: list[tuple[int, str]]) -> Tensor:
         """A square root of the covariance, in the form that was given: one number, a diagonal, or a matrix."""
@@ -220,11 +218,11 @@ class LinearGaussian(GaussianConditional):
     def __init__(
         self, child: Variable, given: Sequence[Variable], weights: Numbers, bias: Numbers, covariance: Numbers
     ) -> None:
+        subject = title("LinearGaussian", [child])
+        for parent in sequence(given, subject, "given"):
+            if isinstance(parent, Variable) and parent.finite:
+                raise GraphError(f"{subject}: parent {parent.name!r} is finite; use ConditionalLinearGaussian.")
         super().__init__(child, given, weights, bias, covariance)
-        if self.finite:
-            raise GraphError(
-                f"{self.subject}: parent {self.finite[0].name!r} is finite; use ConditionalLinearGaussian."
-            )
 
 
 class ConditionalLinearGaussian(GaussianConditional):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .inner import squared_distance
 
-ROUNDING = 64  # steps of floating-point numbers by which a certain coordinate may be off
+ROUNDING = 2**10  # steps of floating-point numbers by which a certain coordinate may be off
 
 
 def diagonal_log_density(value: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ def _floats(variable: Variable, value: Any, subject: str) -> Tensor:
         return value if value.is_floating_point() else value.to(torch.float64)
     try:
         return torch.as_tensor(np.array(value, dtype=np.float64))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise EvidenceError(f"{subject}: {variable.name!r} is not made of numbers ({error}).") from None
 
 
