@@ -123,6 +123,8 @@ if TYPE_CHECKING:
     from .structure import moral as moral
     from .temporal.beliefs import Beliefs as Beliefs
     from .temporal.beliefs import Paths as Paths
+    from .temporal.fit import FittedTemplate as FittedTemplate
+    from .temporal.fit import fit_sequences as fit_sequences
     from .temporal.questions import filtering as filtering
     from .temporal.questions import log_likelihood as log_likelihood
     from .temporal.questions import prediction as prediction
@@ -187,6 +189,7 @@ _HOME = {
     "samples": "Samples",
     "structure": "Separation ancestral d_separated markov_blanket moral",
     "temporal.beliefs": "Beliefs Paths",
+    "temporal.fit": "FittedTemplate fit_sequences",
     "temporal.questions": "filtering log_likelihood prediction smoothing viterbi",
     "temporal.simulate": "simulate",
     "temporal.template": "Template before",

@@ -14,7 +14,7 @@ from . import chain as chains
 from .beliefs import Beliefs, Paths
 from .chain import Chain
 from .sequences import Sequences, require_possible
-from .slices import Piece, Roles, assemble, evidence, joined, log_tables, roles
+from .slices import Piece, Roles, assemble, evidence, joined, log_tables, roles, zeros
 from .template import Template, children, now
 
 
@@ -79,9 +79,8 @@ def _probed(template: Template, data: Sequences, subject: str) -> tuple[Roles, d
     """Roles with a probe for each hidden variable that is asked for and is no part of the chain."""
     asked = [v for v in _askable(template, data) if v not in template.carried]
     known = roles(template, data, subject, [v.name for v in asked])
-    zero = torch.zeros((), dtype=torch.float64, device=data.lengths.device)
-    probes = {v.name: zero.new_zeros(data.rows, data.steps, v.size).requires_grad_() for v in asked}
-    return replace(known, probes=probes), probes
+    probes = {v: zeros([v], data) for v in asked}
+    return replace(known, probes={(v,): probe for v, probe in probes.items()}), {v.name: p for v, p in probes.items()}
 
 
 def _askable(template: Template, data: Sequences) -> list[Variable]:

@@ -75,8 +75,13 @@ def width(variable: Variable) -> int:
     return prod(variable.shape)
 
 
-def layout(template: Template, data: Sequences, subject: str) -> Layout:
+def layout(template: Template, data: Sequences, subject: str, fill: bool = False) -> Layout:
     """Which variables make the state.
+
+    Args:
+        template, data: the model and what was observed.
+        subject: how error messages begin.
+        fill: whether all numeric variables with gaps are part of it.
 
     Raises:
         PlanError: when a term over a hidden variable is not linear-Gaussian.
@@ -85,7 +90,7 @@ def layout(template: Template, data: Sequences, subject: str) -> Layout:
     core = informative(template, hidden)
     every = (*template.first, *template.later)
     unsure = [v for v in template.variables if v.name in data.values and not data.full(v)]
-    unsure = [v for v in unsure if depended_on(v.name, every)]
+    unsure = [v for v in unsure if (fill and not v.finite) or depended_on(v.name, every)]
     inner = {now(v).name for terms in core for t in terms for v in t.scope if now(v).name in hidden}
     inner = _with_gaussian_children(template, inner | {v.name for v in unsure}, hidden)
     kept = [

@@ -168,7 +168,15 @@ def _read(template: Template, given: Given, lengths: Lengths, subject: str, ahea
 
 
 def _way(template: Template, data: Sequences, subject: str) -> ModuleType:
-    """Which kind of hidden variables there are, of those that say anything about what was observed."""
+    return finite if hidden_kind(template, data, subject) == "finite" else gaussian
+
+
+def hidden_kind(template: Template, data: Sequences, subject: str) -> Literal["finite", "numeric"]:
+    """Which kind of variables is hidden, of those that say anything about what was observed.
+
+    Raises:
+        PlanError: when both are.
+    """
     hidden = {v.name for v in template.variables if v.name not in data.values}
     terms = informative(template, hidden)
     left = dict.fromkeys(now(v) for each in terms for t in each for v in t.scope if now(v).name in hidden)
@@ -180,7 +188,7 @@ def _way(template: Template, data: Sequences, subject: str) -> ModuleType:
         )
     gaps = [v for v in template.variables if v.name in data.values and not v.finite and not data.full(v)]
     every = (*template.first, *template.later)
-    return gaussian if numeric or any(depended_on(v.name, every) for v in gaps) else finite
+    return "numeric" if numeric or any(depended_on(v.name, every) for v in gaps) else "finite"
 
 
 def _parallel(route: Route, data: Sequences) -> bool:

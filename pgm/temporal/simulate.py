@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Generator, Tensor
 
-from ..errors import PlanError
-from ..variable import Variable
+from ..errors import EvidenceError, PlanError
+from ..variable import Variable, quoted
 from .beliefs import Paths
 from .sequences import Given, read_sequences
 from .template import Template, children, looks_back, now
@@ -49,17 +47,24 @@ def simulate(
         [['off', 'on', 'off', 'on']]
     """
     if not template.directed:
-        raise PlanError("simulate: the template has potentials, so there is no order to draw in; unroll it and sample.")
+        raise PlanError(
+            "simulate: the template has potentials, so no order to draw in; use unroll and sample."
+        )
     if steps < 1 or n < 1:
         raise PlanError(f"simulate: steps is {steps} and n {n}, expected 1 or more.")
+    for name in given or {}:
+        if template[name] not in template.inputs:
+            raise EvidenceError(
+                f"simulate: {name!r} is drawn, not given; inputs are {quoted(v.name for v in template.inputs)}."
+            )
     data = read_sequences(template, given or {}, None, "simulate", steps)
-    inputs: dict[str, Any] = {name: data.values[name].expand(n, *data.values[name].shape[1:]) for name in data.values}
+    known = {name: value.expand(n, *value.shape[1:]) for name, value in data.values.items()}
     device = data.lengths.device
     if seed is None:
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         torch.manual_seed(seed)
-        columns = _drawn(template, steps, n, inputs)
+        columns = _drawn(template, steps, n, known)
     values = {v.name: torch.stack(columns[v.name], 1) for v in template.variables}
     return Paths(template.variables, values, None)
 

@@ -41,7 +41,7 @@ class Roles:
         unsure: observed variables with gaps that other terms depend on: hidden, with evidence where it is there.
         terms: those of the first step and of later ones that say something.
         observed: the sequences.
-        probes: for chosen variables a tensor of zeros `[rows, steps, states]` that is added to the logarithms; the
+        probes: for chosen scopes a tensor of zeros `[rows, steps, *states]` that is added to the logarithms; the
             gradient of the total with respect to it is the posterior.
     """
 
@@ -51,7 +51,7 @@ class Roles:
     unsure: tuple[Variable, ...]
     terms: tuple[tuple[Local, ...], tuple[Local, ...]]
     observed: Sequences
-    probes: Mapping[str, Tensor] = field(default_factory=dict)
+    probes: Mapping[tuple[Variable, ...], Tensor] = field(default_factory=dict)
 
 
 def roles(template: Template, data: Sequences, subject: str, wanted: Iterable[str] = ()) -> Roles:
@@ -163,8 +163,15 @@ def _pieces(known: Roles, tables: Tables, start: int, stop: int) -> list[Piece]:
     found = [piece(term, known, tables, start, stop) for term in known.terms[start > 0]]
     for v in known.unsure:
         found.append(Piece((v,), evidence(v, known.observed)[:, start:stop]))
-    by_name = {v.name: v for term in found for v in term.scope}
-    return found + [Piece((by_name[name],), probe[:, start:stop]) for name, probe in known.probes.items()]
+    here = [scope for scope in known.probes if start > 0 or not any(map(looks_back, scope))]
+    return found + [Piece(scope, known.probes[scope][:, start:stop]) for scope in here]
+
+
+def zeros(scope: Sequence[Variable], data: Sequences) -> Tensor:
+    """A probe: zeros `[rows, steps, *states of the scope]` that remember their gradient."""
+    sizes = [v.size for v in scope]
+    found = torch.zeros(data.rows, data.steps, *sizes, dtype=torch.float64, device=data.lengths.device)
+    return found.requires_grad_()
 
 
 def evidence(variable: Variable, data: Sequences) -> Tensor:
