@@ -39,6 +39,8 @@ class Joint:
         PlanError: when a term has no density, or the finite variables are too entangled to be summed.
     """
 
+    nbytes = 0.0  # it holds plans, no tables
+
     def __init__(
         self,
         terms: Sequence[Local],
@@ -155,8 +157,6 @@ class Joint:
 
     def _logs(self, term: Local, scope: tuple[str, ...], values: Values) -> Tensor:
         """The log of one term over the finite variables in it, `[draws or 1, *scope]`."""
-        if term.enumerable:
-            values = {}
         sizes = [self.summed[name].size for name in scope]
         logs = term.log_prob(*(self._value(variable, scope, values) for variable in term.scope)).to(torch.float64)
         return logs.expand([logs.shape[0] if logs.dim() > len(sizes) else 1, *sizes])

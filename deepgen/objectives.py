@@ -1,0 +1,228 @@
+"""Objectives: plain functions of models, to be made large or small by any optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Size, Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from pgm.conditionals import Conditional, Deterministic
+from pgm.engines.joint import Joint
+from pgm.errors import PlanError, ShapeError
+from pgm.model import Model
+from pgm.variable import Variable
+
+
+def elbo(model: Model, guide: Model, observed: Mapping[str, Tensor], particles: int = 1) -> Tensor:
+    """The evidence lower bound, E_q[log p(x, z) - log q(z | x)], one number a row.
+
+    z are the variables that are not observed, drawn from the guide q by reparameterisation, parents first. Where q(z)
+    and p(z) are both independent Gaussians and nothing that p(z) depends on was drawn after z, that part is
+    -KL(q(z) || p(z)) in closed form. A finite variable that the guide has a conditional for is summed over its states,
+    weighted by the guide; one that it has not is summed exactly in the model. Torch's own randomness is used.
+
+    Args:
+        model: any model; with potentials it is the bound of an unnormalised density.
+        guide: conditionals of the variables that are not observed, given observed ones and each other.
+        observed: tensors `[*batch, *event]` by name, state numbers `[*batch]` for finite variables.
+        particles: draws a row, averaged.
+
+    Returns:
+        `[*batch]`, in nats, differentiable in the parameters of both.
+
+    Raises:
+        PlanError: when a variable is neither observed nor drawn nor finite, or cannot be drawn by reparameterisation.
+        ShapeError: when a value does not have its variable's event shape.
+
+    Example:
+        >>> from pgm import Gaussian, LinearGaussian, Real, Variable
+        >>> z, x = Variable("z", Real()), Variable("x", Real())
+        >>> model = Model(Gaussian(z, 0.0, 1.0), LinearGaussian(x, [z], [1.0], 0.0, 1.0))
+        >>> guide = Model(LinearGaussian(z, [x], [0.5], 0.0, 0.5))  # the exact posterior: the bound is log N(x; 0, 2)
+        >>> elbo(model, guide, {"x": torch.tensor([0.0, 2.0])}, particles=10_000).shape
+        torch.Size([2])
+
+    Reference: Kingma and Welling (2014), Auto-encoding variational Bayes; Sohn, Lee and Yan (2015) for conditional
+    models; Kingma, Mohamed, Rezende and Welling (2014), Semi-supervised learning, for the sum over states.
+    """
+    draws = Draws(_batch(model, observed), particles, dict(observed))
+    for name in guide.graph.topological:
+        if name not in observed:
+            draws.add(_conditional(model, guide, name))
+    total = draws.against(model)
+    left, certain = _left(model, draws)
+    for term in model.terms:
+        if id(term) not in draws.counted and not any(v.name in left or v.name in certain for v in term.scope):
+            total = total + term.log_prob(*(draws.values[v.name] for v in term.scope))
+    if left:
+        total = total + _summed(model, left, certain, draws).to(total)
+    return draws.mean(total)
+
+
+@dataclass(eq=False)
+class Draws:
+    """Draws from a guide, parents first. Batch axes are `[*states summed, particles if several, *batch]`.
+
+    Args:
+        batch: the shape of the rows.
+        particles: draws a row.
+        values: the observed values, and then the draws, by name.
+        made: the guide's distribution of each draw, by name.
+        log_weights: log q of each state of the finite draws, by name.
+        counted: the terms of the model that need no further attention, by id.
+    """
+
+    batch: Size
+    particles: int
+    values: dict[str, Tensor]
+    made: dict[str, Distribution] = field(default_factory=dict)
+    log_weights: dict[str, Tensor] = field(default_factory=dict)
+    counted: set[int] = field(default_factory=set)
+
+    @property
+    def rows(self) -> Size:
+        """The shape of the draws, states apart."""
+        return Size((self.particles, *self.batch)) if self.particles > 1 else self.batch
+
+    def add(self, conditional: Conditional) -> None:
+        """Draw the child, or lay out its states along a new axis."""
+        child, name = conditional.child, conditional.child.name
+        made = self.made[name] = conditional.distribution(*(self.values[v.name] for v in conditional.given))
+        if made.has_rsample:
+            shape = _joined(made.batch_shape, self.rows)
+            self.values[name] = (made if made.batch_shape == shape else made.expand(shape)).rsample()
+        elif child.finite:
+            states = torch.arange(child.size, device=made.log_prob(torch.tensor(0)).device)
+            axes = len(self.log_weights) + len(self.rows)
+            self.values[name] = states.reshape([-1] + [1] * axes)
+            self.log_weights[name] = made.log_prob(self.values[name])
+        else:
+            raise PlanError(
+                f"elbo: node {name!r} is not reparameterised and has no finite states to sum. Use another objective, "
+                f"or make {name!r} finite."
+            )
+
+    def against(self, model: Model) -> Tensor:
+        """log p(z) - log q(z) of the draws, where p(z) depends on nothing drawn later; elsewhere - log q(z)."""
+        total, earlier = torch.zeros(()), {*self.values} - {*self.made}
+        for name, q in self.made.items():
+            prior = model.conditionals.get(name)
+            p = None
+            if prior is not None and earlier.issuperset(v.name for v in prior.given):
+                p = prior.distribution(*(self.values[v.name] for v in prior.given))
+                self.counted.add(id(prior))
+            total = total + self._against(name, q, p)
+            earlier.add(name)
+        return total
+
+    def _against(self, name: str, q: Distribution, p: Distribution | None) -> Tensor:
+        closed = None if p is None else minus_kl(q, p)
+        if closed is not None:
+            return closed
+        found = -self.log_weights[name] if name in self.log_weights else -q.log_prob(self.values[name])
+        return found if p is None else found + p.log_prob(self.values[name])
+
+    def mean(self, total: Tensor) -> Tensor:
+        """The mean over states, as the guide weighs them, and over particles, `[*batch]`."""
+        if self.log_weights:
+            weights = sum(self.log_weights.values(), torch.zeros(())).exp()
+            shape = _joined(total.shape, weights.shape, self.rows)
+            safe = total.expand(shape).masked_fill(weights == 0, 0.0)
+            total = (weights * safe).sum(tuple(range(len(self.log_weights))))
+        total = total.expand(_joined(total.shape, self.rows))
+        return total.mean(0) if self.particles > 1 else total
+
+
+def minus_kl(q: Distribution, p: Distribution) -> Tensor | None:
+    """-KL(q || p) of independent Gaussians, `[*batch]`; None for other distributions.
+
+    Args:
+        q, p: distributions of one event shape.
+
+    Example:
+        >>> minus_kl(Normal(torch.tensor(1.0), 1.0), Normal(torch.tensor(0.0), 1.0))
+        tensor(-0.5000)
+    """
+    one, other = _normal(q), _normal(p)
+    if one is None or other is None:
+        return None
+    ratio, distance = (one.scale / other.scale).square(), ((one.loc - other.loc) / other.scale).square()
+    found = ratio.log() - ratio - distance
+    event = tuple(range(-len(q.event_shape), 0))
+    return 0.5 * ((found.sum(event) if event else found) + q.event_shape.numel())
+
+
+def _normal(made: Distribution) -> Normal | None:
+    while isinstance(made, Independent):
+        made = made.base_dist
+    return made if isinstance(made, Normal) else None
+
+
+def _batch(model: Model, observed: Mapping[str, Tensor]) -> Size:
+    """The shape of the rows."""
+    shapes = []
+    for name in model.graph.require(observed, "elbo"):
+        value, event = observed[name], model[name].shape
+        split = value.dim() - len(event)
+        if tuple(value.shape[split:]) != event:
+            expected = ", ".join(map(str, ("*batch", *event)))
+            raise ShapeError(f"elbo: {name!r} has shape {tuple(value.shape)}, expected [{expected}].")
+        shapes.append(value.shape[:split])
+    return _joined(*shapes)
+
+
+def _joined(*shapes: Size) -> Size:
+    """What shapes broadcast to; torch's own function is slow where they are all the same."""
+    return shapes[0] if len(set(shapes)) == 1 else torch.broadcast_shapes(*shapes)
+
+
+def _conditional(model: Model, guide: Model, name: str) -> Conditional:
+    """What the guide draws a variable from."""
+    if name not in guide.conditionals or guide.potentials or name not in model.graph.by_name:
+        raise PlanError(
+            f"elbo: the guide is {guide!r}; expected a conditional of each of its variables that is not observed, all "
+            f"of them variables of the model, and no potentials; look at {name!r}."
+        )
+    return guide.conditionals[name]
+
+
+def _left(model: Model, draws: Draws) -> tuple[dict[str, Variable], dict[str, Conditional]]:
+    """The finite variables to be summed in the model, and the functions of them; functions of the rest are computed."""
+    left: dict[str, Variable] = {}
+    certain: dict[str, Conditional] = {}
+    for name in model.graph.topological:
+        variable, conditional = model.graph.by_name[name], model.conditionals.get(name)
+        if name in draws.values:
+            continue
+        if variable.finite:
+            left[name] = variable
+        elif not isinstance(conditional, Deterministic):
+            raise PlanError(
+                f"elbo: node {name!r} is not observed, the guide has no conditional of it, and it has no finite states "
+                f"to sum. Give the guide one, or observe {name!r}."
+            )
+        elif all(v.name in draws.values for v in conditional.given):
+            draws.values[name] = conditional.draw(*(draws.values[v.name] for v in conditional.given))
+            draws.counted.add(id(conditional))
+        else:
+            certain[name] = conditional
+    return left, certain
+
+
+def _summed(model: Model, left: Mapping[str, Variable], certain: Mapping[str, Conditional], draws: Draws) -> Tensor:
+    """The log of the product of the terms with finite variables left, summed over these."""
+
+    def make() -> Joint:
+        own = {id(conditional) for conditional in certain.values()}
+        terms = [t for t in model.terms if id(t) not in own and any(v.name in {**left, **certain} for v in t.scope)]
+        return Joint(terms, certain, {}, {}, list(left.values()))
+
+    joint: Joint = model.sessions.get(("elbo", *left), make)
+    needed = {v.name: v for t in (*joint.terms, *certain.values()) for v in t.scope if v.name in draws.values}
+    splits = {name: draws.values[name].dim() - len(v.shape) for name, v in needed.items()}
+    shape = _joined(draws.rows, *(draws.values[name].shape[:n] for name, n in splits.items()))
+    flat = {name: draws.values[name].expand([*shape, *v.shape]).reshape([-1, *v.shape]) for name, v in needed.items()}
+    return joint.log_prob(flat).expand(shape.numel()).reshape(shape)
