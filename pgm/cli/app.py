@@ -196,7 +196,28 @@ def learn(
     learn(rows, output, method, score, max_parents, alpha, seed, json)
 
 
-COMMANDS = (info, query, mpe, sample, plot, convert, solve, learn)
+def fit(
+    file: Model,
+    rows: Annotated[Path, typer.Argument(metavar="CSV", help="The header names variables; an empty cell is missing.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The model file; its suffix says the format.")
+    ],
+    prior: Annotated[float, typer.Option(min=0, metavar="COUNT", help="Pseudo-count of every entry of a table.")] = 0.0,
+    restarts: Annotated[int, typer.Option(min=1, metavar="N", help="Starts, of which the best is kept.")] = 1,
+    iterations: Annotated[int, typer.Option(min=1, metavar="N", help="Of each start at most.")] = 500,
+    tolerance: Annotated[
+        float, typer.Option(min=0, metavar="SHARE", help="Growth of the log-likelihood at which a start ends.")
+    ] = 1e-8,
+    seed: Annotated[int, typer.Option(min=0, metavar="SEED", help="Of the random starts.")] = 0,
+    json: Json = False,
+) -> None:
+    """Fit the tables of a model to rows, by EM where cells are empty."""
+    from .fit import fit
+
+    fit(file, rows, output, prior, restarts, iterations, tolerance, seed, json)
+
+
+COMMANDS = (info, query, mpe, sample, plot, convert, solve, learn, fit)
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

@@ -35,13 +35,13 @@ class EvidenceTable:
     rows: int
 
 
-def read_rows(path: Path, model: Model, keep: bool) -> EvidenceTable:
+def read_rows(path: Path, model: Model, keep: bool | None) -> EvidenceTable:
     """Read rows of evidence.
 
     Args:
         path: CSV with a header of variable names; an empty cell is missing; .gz is unpacked.
         model: its variables are looked for.
-        keep: whether other columns are kept; otherwise they are an error.
+        keep: whether other columns are kept; otherwise they are an error. None where there is no such choice.
 
     Raises:
         FileError: with file and line on a repeated or unknown column, a ragged row, or an unknown state.
@@ -88,13 +88,14 @@ def refuse_repeated(path: Path, header: Sequence[str]) -> None:
         raise fault(path, 1, f"column {twice!r} is there twice; keep one.")
 
 
-def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool) -> None:
+def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool | None) -> None:
     refuse_repeated(path, header)
     names = model.graph.by_name
     unknown = next((name for name in header if name not in names), None)
     there = f"there are {quoted(names)}"
     if unknown is not None and not keep:
-        raise fault(path, 1, f"column {unknown!r} is not a variable; {there}. Remove it, or use --keep to copy it.")
+        fix = "Remove it." if keep is None else "Remove it, or use --keep to copy it."
+        raise fault(path, 1, f"column {unknown!r} is not a variable; {there}. {fix}")
     if not any(name in names for name in header):
         raise fault(path, 1, f"no column is a variable; {there}. The first line must hold their names.")
 
