@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from .model import BayesianNetwork as BayesianNetwork
     from .model import MarkovNetwork as MarkovNetwork
     from .model import Model as Model
+    from .models.estimators import Classifier as Classifier
     from .models.factors import factor_analysis as factor_analysis
     from .models.factors import probabilistic_pca as probabilistic_pca
     from .models.mixture import gaussian_mixture as gaussian_mixture
@@ -173,6 +174,7 @@ _HOME = {
     "learn.tree": "chow_liu pairwise_information",
     "logistic": "Logistic Softmax",
     "model": "BayesianNetwork MarkovNetwork Model",
+    "models.estimators": "Classifier",
     "models.factors": "factor_analysis probabilistic_pca",
     "models.mixture": "gaussian_mixture kernel_density mixture_discriminant",
     "models.naive_bayes": "naive_bayes",

@@ -18,7 +18,7 @@ from ..terms import Local
 from ..variable import Variable, quoted
 from .kalman import System
 from .sequences import Sequences
-from .slices import depended_on, informative
+from .slices import depended_on, informative, owner
 from .template import Template, children, looks_back, now
 
 
@@ -87,22 +87,21 @@ def layout(template: Template, data: Sequences, subject: str, fill: bool = False
         PlanError: when a term over a hidden variable is not linear-Gaussian.
     """
     hidden = {v.name for v in template.variables if v.name not in data.values}
-    core = informative(template, hidden)
+    core = informative(template, data, hidden)
     every = (*template.first, *template.later)
     unsure = [v for v in template.variables if v.name in data.values and not data.full(v)]
     unsure = [v for v in unsure if (fill and not v.finite) or depended_on(v.name, every)]
     inner = {now(v).name for terms in core for t in terms for v in t.scope if now(v).name in hidden}
     inner = _with_gaussian_children(template, inner | {v.name for v in unsure}, hidden)
     kept = [
-        [t for t in ts if {now(v).name for v in t.scope} & hidden <= inner] for ts in (template.first, template.later)
+        [t for t in terms if {now(v).name for v in t.scope} & hidden <= inner and owner(t) not in data.computed]
+        for terms in (template.first, template.later)
     ]
     touching = [[t for t in terms if any(now(v).name in inner for v in t.scope)] for terms in kept]
     seen = {t.child.name for terms in touching for t in terms if isinstance(t, Conditional)} - inner
-    gaussian = [
-        [t for t in terms if t in some or _owner(t) in seen] for terms, some in zip(kept, touching, strict=True)
-    ]
+    gaussian = [[t for t in terms if t in some or owner(t) in seen] for terms, some in zip(kept, touching, strict=True)]
     plain = [tuple(t for t in terms if t not in some) for terms, some in zip(kept, gaussian, strict=True)]
-    lagged = {now(v).name for t in touching[1] if _owner(t) in seen for v in t.scope if looks_back(v)} & inner
+    lagged = {now(v).name for t in touching[1] if owner(t) in seen for v in t.scope if looks_back(v)} & inner
     return Layout(
         tuple(v for v in template.order if v.name in inner),
         tuple(v for v in template.order if v.name in lagged),
@@ -148,10 +147,6 @@ def plain_log_prob(known: Layout) -> Tensor:
                 there = there & data.seen(v)[:, start:stop]
             total = total + torch.where(there, logs, 0.0).sum(1)
     return total
-
-
-def _owner(term: Local) -> str:
-    return term.child.name if isinstance(term, Conditional) else ""
 
 
 def _with_gaussian_children(template: Template, inner: set[str], hidden: set[str]) -> set[str]:

@@ -178,7 +178,7 @@ def hidden_kind(template: Template, data: Sequences, subject: str) -> Literal["f
         PlanError: when both are.
     """
     hidden = {v.name for v in template.variables if v.name not in data.values}
-    terms = informative(template, hidden)
+    terms = informative(template, data, hidden)
     left = dict.fromkeys(now(v) for each in terms for t in each for v in t.scope if now(v).name in hidden)
     states, numeric = ([v.name for v in left if v.finite == wanted] for wanted in (True, False))
     if states and numeric:

@@ -29,12 +29,14 @@ class Sequences:
         lengths: the number of steps of each sequence, `[rows]`; what lies beyond is padding.
         steps: the length of the longest one.
         batched: whether a batch was given.
+        computed: the names of variables that are functions of the others.
     """
 
     values: Mapping[str, Tensor]
     lengths: Tensor
     steps: int
     batched: bool
+    computed: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -83,8 +85,8 @@ class Sequences:
         return Sequences(found, torch.full_like(self.lengths, steps + start), steps + start, self.batched)
 
     def with_values(self, more: Mapping[str, Tensor]) -> Sequences:
-        """These and more variables."""
-        return replace(self, values={**self.values, **more})
+        """These and more variables, which are computed from them."""
+        return replace(self, values={**self.values, **more}, computed=self.computed | more.keys())
 
 
 def read_sequences(template: Template, given: Given, lengths: Lengths, subject: str, ahead: int = 0) -> Sequences:

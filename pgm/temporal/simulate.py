@@ -42,14 +42,12 @@ def simulate(
     Example:
         >>> from pgm import Tabular, Variable, before
         >>> lamp = Variable("lamp", ["off", "on"])
-        >>> switch = Template([Tabular(lamp, [], [1.0, 0.0])], [Tabular(lamp, [before(lamp)], [[0.0, 1.0], [1.0, 0.0]])])
-        >>> simulate(switch, 4, seed=0).labels("lamp")
+        >>> switch = Tabular(lamp, [before(lamp)], [[0.0, 1.0], [1.0, 0.0]])
+        >>> simulate(Template([Tabular(lamp, [], [1.0, 0.0])], [switch]), 4, seed=0).labels("lamp")
         [['off', 'on', 'off', 'on']]
     """
     if not template.directed:
-        raise PlanError(
-            "simulate: the template has potentials, so no order to draw in; use unroll and sample."
-        )
+        raise PlanError("simulate: the template has potentials, so no order to draw in; unroll and sample it.")
     if steps < 1 or n < 1:
         raise PlanError(f"simulate: steps is {steps} and n {n}, expected 1 or more.")
     for name in given or {}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import prod
 
@@ -75,7 +75,7 @@ def roles(template: Template, data: Sequences, subject: str, wanted: Iterable[st
     hidden = {v.name for v in template.variables if v.name not in data.values} | {v.name for v in unsure}
     chain = tuple(v for v in template.carried if v.name in hidden)
     kept = {*wanted, *(v.name for v in (*chain, *unsure))}
-    terms = informative(template, hidden - kept)
+    terms = informative(template, data, hidden - kept)
     size = prod(v.size for v in chain)
     if size > STATES_AT_MOST:
         raise PlanError(
@@ -153,9 +153,11 @@ def grid(term: Local, hidden: Sequence[Variable], values: Mapping[Variable, Tens
 
 
 def _log_prob(term: Local, hidden: Sequence[Variable], values: Mapping[Variable, Tensor]) -> Tensor:
+    rows, steps = torch.broadcast_shapes(*(value.shape[:2] for value in values.values()))
+    if not hidden:  # one batch axis, as layers want it
+        return term.log_prob(*(values[v].flatten(0, 1) for v in term.scope)).reshape(rows, steps)
     logs = term.log_prob(*grid(term, hidden, values))
-    batch = torch.broadcast_shapes(*(value.shape[:2] for value in values.values()))
-    return logs.expand(*batch, *(v.size for v in hidden))
+    return logs.expand(rows, steps, *(v.size for v in hidden))
 
 
 def _pieces(known: Roles, tables: Tables, start: int, stop: int) -> list[Piece]:
@@ -221,21 +223,23 @@ def depended_on(name: str, terms: Iterable[Local]) -> bool:
     )
 
 
-def informative(template: Template, free: set[str]) -> tuple[tuple[Local, ...], tuple[Local, ...]]:
+def informative(template: Template, data: Sequences, free: Set[str]) -> tuple[tuple[Local, ...], tuple[Local, ...]]:
     """The terms of the first step and of later ones that say something.
 
-    Left out are the conditionals of `free` variables that no other term mentions: they sum to one.
+    Left out are the conditionals of what is computed, and of `free` variables that no other term mentions: they sum to
+    one.
     """
-    first, later = list(template.first), list(template.later)
+    first, later, barren = template.first, template.later, set(data.computed)
     while True:
+        first, later = (tuple(t for t in terms if owner(t) not in barren) for terms in (first, later))
         barren = {name for name in free & children(later).keys() if not depended_on(name, (*first, *later))}
         if not barren:
-            return tuple(first), tuple(later)
-        free = free - barren
-        first, later = (
-            [t for t in terms if not (isinstance(t, Conditional) and t.child.name in barren)]
-            for terms in (first, later)
-        )
+            return first, later
+
+
+def owner(term: Local) -> str:
+    """The name of the child; '' for a potential."""
+    return term.child.name if isinstance(term, Conditional) else ""
 
 
 def _check_gaps(variable: Variable, data: Sequences, owned: bool, subject: str) -> None:
