@@ -111,5 +111,5 @@ def _check_children(plate: Plate, copied: Mapping[str, Variable]) -> None:
         if isinstance(term, Conditional) and term.child.name not in copied:
             raise GraphError(
                 f"Plate({plate.name}): {term.child.name!r} has its conditional in the plate but is mentioned outside; "
-                f"what is outside can depend on none of the copies. Copied are {quoted(copied)}."
+                f"what is outside can depend on none of the copies. Copied is {quoted(copied) or 'nothing'}."
             )
