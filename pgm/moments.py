@@ -68,13 +68,17 @@ class Moments:
         """One name a number, such as 'x' or 'x[0,1]'."""
         return tuple(label for variable in self.variables for label in _labels(variable))
 
+    def lines(self) -> list[tuple[str, str]]:
+        """For one row of evidence the name of each number, and its mean ± standard deviation."""
+        spreads = self.std.reshape(-1).tolist()
+        texts = [f"{mean:.4f} ± {spread:.4f}" for mean, spread in zip(self.flat.tolist(), spreads, strict=True)]
+        return list(zip(self.labels(), texts, strict=True))
+
     def __str__(self) -> str:
         if self.batch:
             return repr(self)
-        labels, std = self.labels(), self.std.reshape(-1)
-        width = max(map(len, labels))
-        rows = zip(labels, self.flat.tolist(), std.tolist(), strict=True)
-        return "\n".join(f"{label:<{width}}  {mean:.4f} ± {spread:.4f}" for label, mean, spread in rows)
+        width = max(map(len, self.labels()))
+        return "\n".join(f"{label:<{width}}  {text}" for label, text in self.lines())
 
     def __repr__(self) -> str:
         rows = f", {self.batch[0]} rows" if self.batch else ""

@@ -202,14 +202,16 @@ class Posterior:
     def __str__(self) -> str:
         if self.batch:
             return repr(self)
-        targets = self._flat_targets()
-        width = max((len(name) for name, _, _ in targets), default=0)
         lines = [
-            f"{name:<{width}}  " + "  ".join(f"{label} {p:.4f}" for label, p in _shown(labels, values))
-            for name, labels, values in targets
+            (name, "  ".join(f"{label} {p:.4f}" for label, p in _shown(labels, values)))
+            for name, labels, values in self._flat_targets()
         ]
-        lines += [str(moments) for moments in self._beyond.moments.values()]
-        return "\n".join([*lines, f"log evidence {float(self.log_evidence):z.4f}"])
+        for names, moments in self._beyond.moments.items():
+            joint = [(", ".join(names), f"joint of {len(moments.labels())} numbers")]
+            lines += moments.lines() if len(names) == 1 else joint
+        width = max((len(name) for name, _ in lines), default=0)
+        text = [f"{name:<{width}}  {line}" for name, line in lines]
+        return "\n".join([*text, f"log evidence {float(self.log_evidence):z.4f}"])
 
     def __repr__(self) -> str:
         rows = f"{self.batch[0]} rows" if self.batch else f"log evidence {float(self.log_evidence):z.4f}"
