@@ -51,7 +51,7 @@ PUBLISHED = [
 ]
 
 for title, post, published in zip(("Nothing seen", f"Given {seen}"), (before, after), PUBLISHED, strict=True):
-    print(f"{title}\n  {'(log scale)':<20}   mean ± std. deviation    published")
+    print(f"{title}\n  {'(log scale)':<20} {'mean ± std. dev.':>19}     published")
     for name, figures in zip(NUMBERS, published, strict=True):
         print(f"  {name:<20} {post[name].mean:>8.4f} ± {post[name].std:<12.4f} {figures}")
     stable, intact = post["burning", "stable"].item(), post["filter", "intact"].item()
