@@ -131,7 +131,7 @@ def _filled(value: Any, shape: tuple[int, ...]) -> Any:
     gone = [np.ndim(each) == 0 and _absent(each) for each in rows]
     whole = all(gone) or any(np.ndim(each) for each in rows)  # else they are the numbers of one vector
     hole = np.full(shape if whole else (), np.nan)
-    return [hole if missing else each for each, missing in zip(rows, gone, strict=True)]
+    return [hole if missing else each for each, missing in zip(rows, gone, strict=True)] or np.zeros((0, *shape))
 
 
 def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:
@@ -185,6 +185,11 @@ def _numbers(variable: Variable, value: Tensor | np.ndarray, subject: str) -> np
 
 def _vector(variable: Variable, value: Any, subject: str) -> np.ndarray:
     """A likelihood vector `[states]` or `[rows, states]`, finite and not negative."""
+    if not variable.finite:
+        raise EvidenceError(
+            f"{subject}: likelihood of {variable.name!r}, which is {variable.domain!r}, expected a variable with "
+            "states; observe a noisy child of it instead."
+        )
     if isinstance(value, Mapping):
         value = [float(value.get(label, 0.0)) for label in _known(variable, value, subject)]
     array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value, dtype=np.float64)

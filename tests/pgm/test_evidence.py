@@ -10,7 +10,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgm import BayesianNetwork, Exact, MarkovNetwork, Model, Table, Tabular, Variable, infer, log_evidence, mpe, sample
+from pgm import (
+    BayesianNetwork,
+    Exact,
+    Graph,
+    MarkovNetwork,
+    Model,
+    Real,
+    Table,
+    Tabular,
+    Variable,
+    infer,
+    log_evidence,
+    mpe,
+    sample,
+)
 from pgm.errors import EvidenceError
 from pgm.evidence import Evidence, patterns, read_evidence
 from pgm.testing import KINDS, brute_log_z, brute_posterior, enumerate_joint, random_case
@@ -344,3 +358,64 @@ def test_weights_and_sets_are_no_states(value: object) -> None:
         f"infer: evidence for 'a' is {value!r}, expected a label, or a list of labels. "
         "Weights on the states go to likelihood or jeffrey."
     )
+
+
+SIZE, PLACE, KIND_OF = Variable("size", Real()), Variable("place", Real(2)), Variable("kind", ["a", "b"])
+NUMERIC = Graph((SIZE, PLACE, KIND_OF), ())
+
+
+def test_numbers_may_be_missing_in_every_form() -> None:
+    """None, NaN, pandas' NA and '' stand for a whole missing value, or for one number of a vector."""
+    nan = math.nan
+    forms = [[1.5, None], [1.5, nan], ["1.5", ""], np.array([1.5, nan]), torch.tensor([1.5, nan]), (1.5, pandas.NA)]
+    for form in (*forms, pandas.Series([1.5, None]), pandas.array([1.5, None], dtype="Float64")):
+        np.testing.assert_array_equal(read_evidence(NUMERIC, {"size": form}, None).real[0].numpy(), [1.5, nan])
+    vectors = [[[1.0, 2.0], None], [np.array([1.0, 2.0]), None], np.array([[1.0, 2.0], [nan, nan]])]
+    for form in (*vectors, pandas.Series([[1.0, 2.0], None])):
+        found = read_evidence(NUMERIC, {"place": form}, None)
+        np.testing.assert_array_equal(found.real[1].numpy(), [[1.0, 2.0], [nan, nan]])
+        assert (found.rows, found.batched) == (2, True)
+    part = read_evidence(NUMERIC, {"place": [1.0, None]}, None)
+    np.testing.assert_array_equal(part.real[1].numpy(), [[1.0, nan]])
+    assert (part.rows, part.batched) == (1, False)
+    np.testing.assert_array_equal(read_evidence(NUMERIC, {"place": None}, None).real[1].numpy(), [[nan, nan]])
+
+
+def test_one_row_of_numbers_serves_many_of_labels() -> None:
+    found = read_evidence(NUMERIC, {"place": [1.0, 2.0], "kind": ["a", "b", None], "size": 3}, None)
+    assert found.rows == 3
+    assert found.real[1].tolist() == [[1.0, 2.0]] * 3
+    assert found.real[0].tolist() == [3.0] * 3
+    assert found.hard[2].tolist() == [0, 1, -1]
+    frame = pandas.DataFrame({"kind": ["a", "b"], "size": [1, 2]})
+    assert read_evidence(NUMERIC, frame, None).real[0].tolist() == [1.0, 2.0]
+    assert read_evidence(NUMERIC, {"place": [], "size": []}, None).real[1].shape == (0, 2)
+
+
+def test_numbers_keep_their_gradient() -> None:
+    value = torch.tensor([1.0, 2.0], requires_grad=True)
+    read_evidence(NUMERIC, {"size": value}, None).real[0].sum().backward()
+    assert value.grad.tolist() == [1, 1]
+
+
+def test_what_numbers_cannot_be_is_said() -> None:
+    messages = {
+        "infer: 'size' is not made of numbers (could not convert string to float: 'tall').": {
+            "given": {"size": "tall"}
+        },
+        "infer: 'size' has inf, expected Real().": {"given": {"size": [1.0, math.inf]}},
+        "infer: 'place' has shape (3,), expected [*batch, 2], since its domain is Real(2).": {
+            "given": {"place": [1.0, 2.0, 3.0]}
+        },
+        "infer: evidence for 'size' has shape (2, 1), expected () for one row, or one axis more for many.": {
+            "given": {"size": [[1.0], [2.0]]}
+        },
+        "infer: evidence for 'size' has 2 rows and for 'kind' 3; make them equal.": {
+            "given": {"size": [1.0, 2.0], "kind": ["a", "b", "a"]}
+        },
+        "infer: likelihood of 'size', which is Real(), expected a variable with states; observe a noisy child of it "
+        "instead.": {"likelihood": {"size": [1.0, 2.0]}},
+    }  # fmt: skip
+    for message, arguments in messages.items():
+        with pytest.raises(EvidenceError, match=f"^{re.escape(message)}$"):
+            read_evidence(NUMERIC, arguments.get("given"), arguments.get("likelihood"))

@@ -179,27 +179,24 @@ def test_acting_on_a_copy_leaves_the_others() -> None:
     assert acted.conditionals["x[0]"].bias is model.conditionals["x[2]"].bias
 
 
+NUMBER = Gaussian(X, 0.0, 1.0)
 WRONG = {
-    "none": (lambda: Plate("n", 0, Gaussian(X, 0.0, 1.0)), "Plate(n): copies is 0, expected 1 or more, or labels that differ."),
-    "fewer": (lambda: Plate("n", -2, Gaussian(X, 0.0, 1.0)), "Plate(n): copies is -2, expected 1 or more, or labels that differ."),
+    "none": (lambda: Plate("n", 0, NUMBER), "copies is 0, expected 1 or more, or labels that differ."),
+    "fewer": (lambda: Plate("n", -2, NUMBER), "copies is -2, expected 1 or more, or labels that differ."),
     "twice": (
-        lambda: Plate("n", ["a", "a"], Gaussian(X, 0.0, 1.0)),
-        "Plate(n): copies is ['a', 'a'], expected 1 or more, or labels that differ.",
+        lambda: Plate("n", ["a", "a"], NUMBER),
+        "copies is ['a', 'a'], expected 1 or more, or labels that differ.",
     ),
-    "text": (
-        lambda: Plate("n", "ab", Gaussian(X, 0.0, 1.0)), "Plate(n): copies is 'ab', expected a whole number or a list of labels.",
-    ),
-    "fraction": (
-        lambda: Plate("n", 2.5, Gaussian(X, 0.0, 1.0)), "Plate(n): copies is 2.5, expected a whole number or a list of labels.",
-    ),
-    "variable": (lambda: Plate("n", 2, X), "Plate(n): Variable('x', Real()) is no conditional, potential or plate."),
-    "nothing": (lambda: Plate("n", 2), "Plate(n): there are no terms, expected one or more after the number of copies."),
+    "text": (lambda: Plate("n", "ab", NUMBER), "copies is 'ab', expected a whole number or a list of labels."),
+    "fraction": (lambda: Plate("n", 2.5, NUMBER), "copies is 2.5, expected a whole number or a list of labels."),
+    "variable": (lambda: Plate("n", 2, X), "Variable('x', Real()) is no conditional, potential or plate."),
+    "nothing": (lambda: Plate("n", 2), "there are no terms, expected one or more after the number of copies."),
     "child used outside": (
-        lambda: Model(Plate("n", 2, Gaussian(X, 0.0, 1.0)), Quadratic([X], [[1.0]])),
-        "Plate(n): 'x' has its conditional in the plate but is mentioned outside; what is outside can depend on none of "
-        "the copies. Copied is nothing.",
+        lambda: Model(Plate("n", 2, NUMBER), Quadratic([X], [[1.0]])),
+        "'x' has its conditional in the plate but is mentioned outside; what is outside can depend on none of the "
+        "copies. Copied is nothing.",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -207,7 +204,7 @@ def test_what_is_wrong_is_said(case: str) -> None:
     make, text = WRONG[case]
     with pytest.raises(GraphError) as caught:
         make()
-    assert str(caught.value) == text
+    assert str(caught.value) == f"Plate(n): {text}"
 
 
 def test_what_a_plate_says_of_itself() -> None:

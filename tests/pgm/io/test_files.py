@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgm.conditionals import Tabular
+from pgm.domains import Real
 from pgm.errors import FileError
+from pgm.gaussians import ConditionalLinearGaussian
 from pgm.io import load, save
 from pgm.model import BayesianNetwork, MarkovNetwork, Model
+from pgm.neural import Implicit
 from pgm.potentials import Table
 from pgm.variable import Variable
 
@@ -32,6 +35,22 @@ def message(path: pathlib.Path, model: Model | None = None) -> str:
 def test_unknown_suffix(tmp_path: pathlib.Path, name: str, suffix: str) -> None:
     assert message(tmp_path / name) == f": suffix '{suffix}' is not known; {KNOWN}"
     assert message(tmp_path / name, COIN) == f": suffix '{suffix}' is not known; {KNOWN}"
+
+
+@pytest.mark.parametrize("suffix", ["bif", "xml", "uai", "net.gz"])
+def test_what_is_no_table_is_named_with_its_term(tmp_path: pathlib.Path, suffix: str) -> None:
+    height = Variable("height", Real())
+    numeric = Model(*COIN.terms, ConditionalLinearGaussian(height, [A], None, [1.0, 2.0], [1.0]))
+    path = tmp_path / f"a.{suffix}"
+    assert message(path, numeric) == (
+        ": 'height' in ConditionalLinearGaussian(height | a) is Real(), but files hold tables of finite variables "
+        "only; save its state_dict instead."
+    )
+    sampler = BayesianNetwork(Implicit(A, [], lambda noise: (noise > 0).long(), noise=()))
+    assert message(path, sampler) == (
+        ": Implicit(a) has no table, but files hold tables only; save its state_dict instead."
+    )
+    assert not path.exists()
 
 
 def test_suffixes_in_capitals_and_dots_in_names(tmp_path: pathlib.Path) -> None:
