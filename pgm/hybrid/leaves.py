@@ -154,7 +154,9 @@ def _saddle(found: Relation, matrix: Tensor, blocks: Blocks) -> Saddle:
     return Saddle(found.finite, numeric, hidden, matrix, offset, reach, root, precision, where)
 
 
-def leaves(parts: Sequence[Part], center: Center, maximised: Collection[int], late: bool, names: Sequence[str]) -> list[Canonical]:
+def leaves(
+    parts: Sequence[Part], center: Center, maximised: Collection[int], late: bool, names: Sequence[str]
+) -> list[Canonical]:
     """One factor a part; its coordinates are what the hidden numbers are beyond the centre.
 
     Args:
@@ -197,11 +199,11 @@ def _sizes(center: Center) -> Center:
 
 def _side_by_side(found: Relation) -> Tensor:
     """All matrices of a relation as one, `[rows, *finite, d, columns]`."""
-    if len(found.maps) == 1:
-        return next(iter(found.maps.values()))
-    none = found.root[..., :0]
-    batch = torch.broadcast_shapes(none.shape[:-2], *(m.shape[:-2] for m in found.maps.values()))
-    return torch.cat([m.expand(*batch, *m.shape[-2:]) for m in (*found.maps.values(), none)], -1)
+    batch = torch.broadcast_shapes(found.root.shape[:-2], *(m.shape[:-2] for m in found.maps.values()))
+    whole = [m.expand(*batch, *m.shape[-2:]) for m in found.maps.values()]
+    if len(whole) == 1:
+        return whole[0]
+    return torch.cat([*whole, found.root[..., :0].expand(*batch, found.root.shape[-2], 0)], -1)
 
 
 def _hidden_places(numeric: Collection[int], blocks: Blocks, near: Tensor) -> tuple[Tensor, int]:

@@ -108,7 +108,7 @@ def _grouped(shape: Shape) -> tuple[list[Leaf], list[tuple[int, ...]]]:
 
 
 def _orders(leaves: Sequence[Leaf], shape: Shape, blocks: Mapping[int, Block]) -> list[list[int]]:
-    """Elimination orders worth trying: the greedy one, and where linear relations are exact one from causes to effects."""
+    """Orders worth trying: the greedy one, and where exact relations are observed one from causes to effects."""
     variables = sorted({v for leaf in leaves for v in leaf.scope})
     local = {v: i for i, v in enumerate(variables)}
     stage = {v: _stage(v, shape, blocks) for v in variables}

@@ -17,7 +17,7 @@ from .cases import Case
 from .leaves import Part, Plain, part_of
 from .terms import Reader, Relation
 
-SINGULAR = 1e-12  # share of the largest noise variance below which noise keeps its multipliers
+SINGULAR = 1e-14  # share of the largest noise variance below which noise keeps its multipliers
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +91,7 @@ def _singular(relations: Iterable[Relation]) -> set[int]:
     return {child for child, found in spread.items() if float(found.min) <= limit}
 
 
-def _blocks(
-    model: Model, case: Case, parts: Iterable[Canonical | Relation], singular: set[int]
-) -> dict[int, Block]:
+def _blocks(model: Model, case: Case, parts: Iterable[Canonical | Relation], singular: set[int]) -> dict[int, Block]:
     numeric = {v for part in parts for v in (part.maps if isinstance(part, Relation) else part.numeric)}
     found = {}
     for v in sorted(numeric | singular):

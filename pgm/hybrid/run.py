@@ -66,14 +66,16 @@ class Upward:
 
 def upward(program: Program, leaves: Sequence[Canonical]) -> Upward:
     """Run all steps of the tree."""
-    factors, trails = list(leaves), {}
+    factors = list(leaves)
+    trails: dict[int, tuple[tuple[int, ...], Trail]] = {}
     tree, diagonal, names = program.tree, _diagonal(leaves, program), program.plan.graph.names
     for number, step in enumerate(tree.steps):
         gone = [v for v in tree.widest(step) if v not in step.scope]
         first = [v for v in gone if v in program.blocks]
         joint = _joint(program, factors, step, first)
         for v in first:
-            trails[number] = joint.finite, (trail := [])
+            trail: Trail = []
+            trails[number] = joint.finite, trail
             joint = eliminate(joint, program.blocks[v], v in program.maximised, names[v], diagonal[v], trail)
         factors.append(without(joint, gone, step.maximise) if gone and not first else joint)
     return Upward(factors, trails)
@@ -125,7 +127,10 @@ def downward(program: Program, run: Upward, rows: int, choose: Choose) -> Point:
         gone = [v for v in widest if v not in step.scope]
         if number in run.trails:
             finite, trail = run.trails[number]
-            chosen = [tuple(_at(x, finite, states, rows, sizes) for x in each) for each in trail]
+            chosen = []
+            for each in trail:
+                inverse, cross, head = (_at(x, finite, states, rows, sizes) for x in each)
+                chosen.append((inverse, cross, head))
             rest = [solved[v] for v in widest if v in program.blocks and v not in gone]
             solved[gone[0]] = solve(chosen, torch.cat(rest, -1) if rest else trail[0][2].new_zeros(rows, 0))
         elif gone:
@@ -204,8 +209,7 @@ def gradients(
     for i in asked:
         leaves[i] = _watched(leaves[i], rows, alike, program.plan.sizes)
     with torch.enable_grad():
-        total = upward(program, leaves)[-1].constant
-        total = total.expand(rows)
+        total = upward(program, leaves).total.expand(rows)
         watched = [each for i in asked for each in (leaves[i].constant, leaves[i].shift, leaves[i].precision)]
         found = torch.autograd.grad(total.sum(), watched, allow_unused=True) if asked else ()
     parts = [torch.zeros_like(w) if g is None else g for g, w in zip(found, watched, strict=True)]

@@ -17,8 +17,8 @@ from ..evidence import Evidence
 from ..samples import Samples
 from .answers import Scope, known_cases, like, prepared, query_of
 from .cases import Case
-from .planning import NUMBER_BYTES
 from .leaves import Part, Plain
+from .planning import NUMBER_BYTES
 from .problem import Problem, reduced, relevant
 from .run import downward, upward
 
@@ -118,7 +118,9 @@ def _posterior(
         states = downward(run.program, up, n, at_random).states
         chosen = {v: x.expand(n) for v, x in case.hard.items()} | states
         values = {v: [x] for v, x in chosen.items() if v in wanted}
-        at_once = max(1, int(BYTES_AT_ONCE / (NUMBER_BYTES * run.program.entries)))
+        # without finite variables all rows share one precision, which then weighs nothing
+        held = (f.shift[0].numel() + (f.precision[0].numel() if chosen else 0) for f in up.factors)
+        at_once = max(1, int(BYTES_AT_ONCE / (NUMBER_BYTES * (1 + sum(held)))))
         for low in range(0, n, at_once):
             rows = range(low, min(low + at_once, n))
             part = {v: x[rows.start : rows.stop] for v, x in chosen.items()}
@@ -155,7 +157,9 @@ def _perturbed(problem: Problem, rows: int, generator: torch.Generator) -> Probl
             part = part.shifted(_normal(problem.like, rows, part.offset.shape[-1], generator))
         elif part.factor.numeric:
             none = problem.like.new_zeros(rows, 1)
-            shift = torch.cat([pushes.pop(v, none.expand(-1, problem.blocks[v].primal)) for v in part.factor.numeric], -1)
+            shift = torch.cat(
+                [pushes.pop(v, none.expand(-1, problem.blocks[v].primal)) for v in part.factor.numeric], -1
+            )
             part = replace(part, factor=replace(part.factor, shift=part.factor.shift + shift))
         parts.append(part)
     return replace(problem, parts=tuple(parts))
