@@ -91,6 +91,8 @@ if TYPE_CHECKING:
     from .models.mixture import kernel_density as kernel_density
     from .models.mixture import mixture_discriminant as mixture_discriminant
     from .models.naive_bayes import naive_bayes as naive_bayes
+    from .models.sequences import hidden_markov_model as hidden_markov_model
+    from .models.sequences import linear_dynamical_system as linear_dynamical_system
     from .models.trees import chow_liu_tree as chow_liu_tree
     from .models.trees import tree_augmented_naive_bayes as tree_augmented_naive_bayes
     from .moments import Moments as Moments
@@ -178,6 +180,7 @@ _HOME = {
     "models.factors": "factor_analysis probabilistic_pca",
     "models.mixture": "gaussian_mixture kernel_density mixture_discriminant",
     "models.naive_bayes": "naive_bayes",
+    "models.sequences": "hidden_markov_model linear_dynamical_system",
     "models.trees": "chow_liu_tree tree_augmented_naive_bayes",
     "moments": "Moments",
     "neural": "Implicit Joined Neural bernoulli categorical normal",

@@ -76,9 +76,8 @@ TINY = 1e-6  # share of the largest eigenvalue that a variance has at least wher
 
 
 def _factors(z: Variable, x: Variable, weights: Tensor, mean: Tensor, covariance: Tensor) -> BayesianNetwork:
-    return BayesianNetwork(
-        Gaussian(z, torch.zeros(z.shape, dtype=torch.float64), 1.0), LinearGaussian(x, [z], weights, mean, covariance)
-    )
+    standard = Gaussian(z, torch.zeros(z.shape, dtype=torch.float64), 1.0).requires_grad_(False)  # fit leaves it so
+    return BayesianNetwork(standard, LinearGaussian(x, [z], weights, mean, covariance))
 
 
 def _components(z: Variable, x: Variable, rows: Numbers, subject: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -65,7 +65,9 @@ class Features:
             ]
             return {v.name: torch.from_numpy(column) for v, column in zip(self.variables, states, strict=True)}
         (x,) = self.variables
-        return {x.name: torch.from_numpy(table > self.threshold if isinstance(x.domain, Binary) else table).double()}
+        return {
+            x.name: torch.tensor(table > self.threshold if isinstance(x.domain, Binary) else table, dtype=torch.float64)
+        }
 
 
 def _edges(column: np.ndarray, bins: int) -> np.ndarray:

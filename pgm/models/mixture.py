@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from ..errors import EvidenceError
+from ..errors import EvidenceError, GraphError
 from ..evidence import Given, read_evidence
 from ..gaussians import ConditionalLinearGaussian
 from ..learn.fit import fit
-from ..model import BayesianNetwork
+from ..learn.priors import Priors
+from ..model import BayesianNetwork, Model
 from ..terms import Numbers
 from ..values import read_value
 from ..variable import Variable
@@ -24,16 +25,19 @@ def gaussian_mixture(
     *,
     covariance: Form = "full",
     tied: bool = False,
+    prior: Priors = None,
     seed: int = 0,
-) -> BayesianNetwork:
+) -> Model:
     """A mixture of Gaussians, p(x) = sum_k p(k) N(x; mean_k, covariance_k), where `fit` may start.
 
     Args:
         component: the hidden choice, with one state a Gaussian.
         x: a `Real` variable, a number or a vector.
-        rows: what was seen, `[rows, *event]`, none missing: each component starts as one cluster of k-means.
+        rows: what was seen, `[rows, *event]`, none missing: each component starts as one cluster of k-means, with
+            the covariance within clusters.
         covariance: 'full', 'diagonal' or 'spherical'.
         tied: whether all components share one covariance.
+        prior: as for `fit`; with one the start has no covariance that is singular.
         seed: of the first centres.
 
     Raises:
@@ -53,7 +57,7 @@ def gaussian_mixture(
     seen = complete(x, rows, "gaussian_mixture")
     model = BayesianNetwork(uniform(component), emission(x, [component], covariance, tied))
     chosen = clusters(seen, component.size, Generator().manual_seed(seed))
-    return fit(model, {component.name: chosen, x.name: seen}).model
+    return _started(model, {component.name: chosen, x.name: seen}, prior)
 
 
 def mixture_discriminant(
@@ -64,8 +68,9 @@ def mixture_discriminant(
     *,
     covariance: Form = "full",
     tied: bool = False,
+    prior: Priors = None,
     seed: int = 0,
-) -> BayesianNetwork:
+) -> Model:
     """One mixture a class, p(label) p(component | label) N(x; mean, covariance of both): where `fit` may start.
 
     Args:
@@ -73,9 +78,10 @@ def mixture_discriminant(
         component: the hidden choice within a class.
         x: a `Real` variable, a number or a vector.
         data: what was seen of label and x, as for `fit`, none missing: the components of a class start as clusters of
-            its rows.
+            its rows, with the covariance within clusters.
         covariance: 'full', 'diagonal' or 'spherical'.
         tied: whether one covariance serves all classes and components.
+        prior: as for `fit`; with one the start has no covariance that is singular.
         seed: of the first centres.
 
     Raises:
@@ -101,7 +107,7 @@ def mixture_discriminant(
     generator, chosen = Generator().manual_seed(seed), torch.zeros_like(classes)
     for state in classes.unique():
         chosen[classes == state] = clusters(seen[classes == state], component.size, generator)
-    return fit(model, {label.name: classes, component.name: chosen, x.name: seen}).model
+    return _started(model, {label.name: classes, component.name: chosen, x.name: seen}, prior)
 
 
 def kernel_density(x: Variable, rows: Numbers, bandwidth: float, *, kernel: str = "kernel") -> BayesianNetwork:
@@ -131,6 +137,21 @@ def kernel_density(x: Variable, rows: Numbers, bandwidth: float, *, kernel: str 
     kernels = ConditionalLinearGaussian(x, [near], None, seen, torch.tensor([bandwidth**2], dtype=torch.float64))
     made: BayesianNetwork = BayesianNetwork(uniform(near), kernels).requires_grad_(False)
     return made
+
+
+def _started(model: Model, data: Given, prior: Priors) -> Model:
+    """The model fitted to complete data, but with one covariance: those of small clusters would be singular."""
+    *others, last = model.terms
+    if not isinstance(last, ConditionalLinearGaussian):
+        raise GraphError(f"{last!r}: {last.scope[-1].name!r} is {last.scope[-1].domain!r}, expected Real.")
+    shared = last.covariance[(slice(0, 1),) * len(last.given)]
+    tied = ConditionalLinearGaussian(last.child, last.given, None, last.bias, shared)
+    *others, found = fit(BayesianNetwork(*others, tied), data, prior=prior).model.terms
+    bias, root = found.get_parameter("bias"), found.get_parameter("scale")
+    with torch.no_grad():
+        last.bias.copy_(bias)
+        last.scale.copy_(root)
+    return BayesianNetwork(*others, last)
 
 
 def complete(x: Variable, rows: Numbers, subject: str) -> Tensor:

@@ -1,0 +1,75 @@
+"""Classifiers in scikit-learn's manner: its own checks, and its own classifiers."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, load_iris
+from sklearn.model_selection import cross_val_score
+from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
+from sklearn.utils.estimator_checks import check_estimator
+
+from pgm import Classifier, log_evidence
+from pgm.models.estimators import bag, mixtures, tree
+from pgm.models.estimators import naive as naive_
+
+KINDS = {
+    "gaussian": Classifier(),
+    "bernoulli": Classifier(features="binary"),
+    "multinomial": Classifier(bag, features="positive"),
+    "tree": Classifier(tree, features="bins"),
+    "mixtures": Classifier(mixtures, smoothing=1e-2, iterations=10),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scikit_learn_is_content(kind: str) -> None:
+    found = check_estimator(KINDS[kind], on_skip=None)
+    assert len(found) > 40
+    assert {each["status"] for each in found} <= {"passed", "skipped"}  # their own skips, such as for pandas' absence
+
+
+def test_classifiers_are_those_of_scikit_learn() -> None:
+    flowers, digits = load_iris(return_X_y=True), load_digits(return_X_y=True)
+    pairs = [
+        (Classifier(), GaussianNB(), flowers),
+        (Classifier(features="binary", threshold=7.5, counts=0.3), BernoulliNB(binarize=7.5, alpha=0.3), digits),
+        (Classifier(bag, features="positive"), MultinomialNB(), digits),
+    ]
+    for ours, theirs, (rows, labels) in pairs:
+        ours.fit(rows[::2], labels[::2]), theirs.fit(rows[::2], labels[::2])
+        expected = theirs.predict_log_proba(rows[1::2])
+        np.testing.assert_allclose(ours.predict_log_proba(rows[1::2]), expected, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(np.exp(expected), ours.predict_proba(rows[1::2]), atol=1e-6)
+        assert ours.score(rows, labels) == theirs.score(rows, labels)
+
+
+def test_a_tree_and_mixtures_tell_more_than_naive_bayes() -> None:
+    rows, labels = load_digits(return_X_y=True)
+    naive, tree_ = (Classifier(build, features="bins", bins=3) for build in (naive_, tree))
+    before, after = (cross_val_score(each, rows[:600, 10:50:3], labels[:600], cv=3).mean() for each in (naive, tree_))
+    assert after > before
+    one, two = (
+        Classifier(partial(mixtures, components=n), smoothing=1e-2, iterations=20).fit(rows[:500, 20:40], labels[:500])
+        for n in (1, 2)
+    )
+    assert two.score_samples(rows[:500, 20:40]).mean() > one.score_samples(rows[:500, 20:40]).mean()
+
+
+def test_evidence_is_the_sum_over_classes() -> None:
+    rows, labels = load_iris(return_X_y=True)
+    model = Classifier(tree, features="bins").fit(rows, labels)
+    joint = model.predict_joint_log_proba(rows)
+    evidence = log_evidence(model.model_, given=model.features_(rows)).detach()
+    np.testing.assert_allclose(evidence, model.score_samples(rows))
+    np.testing.assert_allclose(np.exp(joint - model.score_samples(rows)[:, None]), model.predict_proba(rows))
+
+
+def test_classes_keep_their_labels_and_names_of_columns_are_checked() -> None:
+    rows, labels = load_iris(return_X_y=True, as_frame=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[labels]
+    model = Classifier().fit(rows, names)
+    assert list(model.classes_) == list(model.model_["class"].states) == ["setosa", "versicolor", "virginica"]
+    assert list(model.feature_names_in_) == list(rows.columns)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(rows[rows.columns[::-1]])
