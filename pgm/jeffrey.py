@@ -31,8 +31,6 @@ def with_jeffrey(model: Model, evidence: Evidence, wanted: Likelihood, engine: E
 
     Reference: Jeffrey (1983), The Logic of Decision; Valtorta, Kim and Vomlel (2002).
     """
-    from .ask import posterior
-
     asked = read_evidence(model.graph, None, wanted, "jeffrey")
     _check(model, evidence, asked)
     if evidence.batched and asked.batched and evidence.rows != asked.rows:
@@ -46,12 +44,13 @@ def with_jeffrey(model: Model, evidence: Evidence, wanted: Likelihood, engine: E
         {v: np.broadcast_to(vector, (rows, vector.shape[1])) for v, vector in evidence.soft.items()},
         rows,
         evidence.batched or asked.batched,
+        {v: value.expand(rows, *value.shape[1:]) for v, value in evidence.real.items()},
     )
     for _ in range(ROUNDS):
         gap = 0.0
         for v, q in goal.items():
             both = replace(known, soft=known.soft | factors)
-            p = posterior(model, ((v,),), both, engine, "raise")[names[v]].numpy().reshape(rows, -1)
+            p = engine.answer(model, ((v,),), both, "raise")[names[v]].numpy().reshape(rows, -1)
             if ((p == 0) & (q > 0)).any():
                 raise EvidenceError(f"jeffrey: {names[v]!r} is given weight on a state that the evidence excludes.")
             gap = max(gap, float(np.abs(p - q).max()))

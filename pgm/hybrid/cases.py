@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class Case:
 def cases(model: Model, evidence: Evidence, device: torch.device, dtype: torch.dtype) -> Iterator[Case]:
     """The rows of evidence, grouped by which states and numbers are missing."""
     variables = model.variables
-    numbers = {v: value.reshape(evidence.rows, -1) for v, value in evidence.real.items()}
+    numbers = {v: value.reshape(evidence.rows, prod(variables[v].shape)) for v, value in evidence.real.items()}
     masks = [np.zeros((evidence.rows, 1), dtype=bool), *(states[:, None] < 0 for states in evidence.hard.values())]
     masks += [np.isnan(value.detach().cpu().numpy()) for value in numbers.values()]
     kinds, which = np.unique(np.concatenate(masks, 1), axis=0, return_inverse=True)
@@ -68,5 +69,5 @@ def cases(model: Model, evidence: Evidence, device: torch.device, dtype: torch.d
 
 
 def _places(variable: Variable, gaps: list[bool] | None) -> tuple[int, ...]:
-    length = int(np.prod(variable.shape, dtype=int))
+    length = prod(variable.shape)
     return tuple(range(length)) if gaps is None else tuple(i for i in range(length) if gaps[i])
