@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
@@ -117,7 +118,9 @@ class Model(nn.Module):
             tensor(-0.6931, dtype=torch.float64, grad_fn=<AddBackward0>)
         """
         self.graph.require(assignment, "log_prob")
-        values = read_all(self.variables, assignment, "log_prob")
+        held = next(chain(self.parameters(), self.buffers()), None)
+        device = None if held is None else held.device
+        values = {k: v.to(device=device) for k, v in read_all(self.variables, assignment, "log_prob").items()}
         total = torch.zeros((), dtype=torch.float64)
         for term in self.terms:
             total = total + term.log_prob(*(values[variable.name] for variable in term.scope))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from pgm import Binary, Count, Gaussian, Model, Real, Tabular, Variable
+from pgm import Binary, Count, Deterministic, Gaussian, Model, Real, Tabular, Variable
 from pgm.errors import EvidenceError, GraphError
 from pgm.values import placed, read_all, read_value
 
@@ -102,6 +102,18 @@ def test_values_go_where_the_parameters_are() -> None:
         there = placed(module, [numbers, states])
         assert [value.dtype for value in there] == [torch.float32, torch.long]
     assert placed(nn.Tanh(), [numbers])[0] is numbers
+
+
+@pytest.mark.gpu
+def test_values_follow_the_model_to_another_device() -> None:
+    """Every form of a value, and terms with and without parameters."""
+    double = Deterministic(Variable("y", Real()), [X], lambda x: 2 * x)
+    model = Model(Tabular(SKY, [], [0.2, 0.3, 0.5]), Gaussian(X, 0.0, 1.0), double)
+    rows = {"sky": ["dark", "clear"], "x": [1.0, -1.0], "y": torch.tensor([2.0, -2.0])}
+    expected = model.log_prob(rows)
+    found = model.to("cuda").log_prob(rows)
+    assert found.device.type == "cuda"
+    torch.testing.assert_close(found.cpu(), expected)
 
 
 def test_log_prob_of_a_model_takes_every_form() -> None:
