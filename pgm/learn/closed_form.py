@@ -117,6 +117,18 @@ def _root(term: GaussianConditional, noise: Tensor, count: Tensor) -> Tensor:
     return square_root(clean, True, term.subject)
 
 
+@torch.no_grad()
+def least_share(term: GaussianConditional, part: Scatter) -> float:
+    """The least variance of the noise in any direction and state, as a share of the child's variance in all rows."""
+    whole = part.pooled(range(part.weight.dim()))
+    length = prod(term.child.shape)
+    total = whole.scatter.diagonal()[-length:].mean() / whole.weight
+    covariance = term.covariance.double().cpu()
+    if term.scale.dim() - len(term.finite) > len(term.child.shape):
+        covariance = torch.linalg.eigvalsh(covariance).clamp(min=0)
+    return float(covariance.min() / total) if total > 0 else 0.0
+
+
 def _known(known: Tensor, value: Tensor, parameter: Tensor) -> Tensor:
     """The new value in cells about which something is known, the old one in others."""
     old = parameter.detach().double().cpu()

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from math import inf, isfinite
+from math import inf
 from operator import add
 
 import torch
 from torch import Tensor
 
 from ..errors import EvidenceError
+from ..gaussians import GaussianConditional
 from ..model import Model
-from .closed_form import log_prior, maximise
+from .closed_form import least_share, log_prior, maximise
 from .count import part_of
 from .expect import Expectation
 from .priors import Priors
 from .starts import indistinct, random_start
-from .statistics import Statistics, learnable
+from .statistics import Scatter, Statistics, learnable
 
 Progress = Callable[[int, float], object]
 ROUNDING = 1e-9  # of the sum, by which it may fall between two iterations
+NOTHING = 1e-14  # share of a variance below which nothing is left of it
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ def climb(
     converged, stopped = False, ""
     try:
         while len(history) < limits.iterations and not converged:
+            spread = _shares(work, found)
             maximise(work, found, prior)
+            _require_spread(spread, _shares(work, found))
             found, likelihood = expected(work, tasks)
             now = likelihood + log_prior(work, prior)
             _require_rise(before, now)
@@ -149,10 +153,25 @@ def _state(model: Model) -> dict[str, Tensor]:
 
 
 def _require_rise(before: float, now: float) -> None:
-    if not isfinite(now) and now != -inf:
-        raise EvidenceError(
-            "fit: the likelihood has no bound: a covariance shrank to 0 around few rows; give a prior such as "
-            "NormalInverseWishart(scale), use fewer states, or share the covariance among them."
-        )
     if now < before - ROUNDING * max(1.0, abs(before)):
         raise RuntimeError(f"fit: EM went down from {before!r} to {now!r}; this is a mistake in the library.")
+
+
+def _shares(work: Model, statistics: Statistics) -> dict[str, float]:
+    """For each regression the least variance of its noise, as a share of the variance of its child in all rows."""
+    pairs = [(tie.original, part) for tie, part in zip(learnable(work), statistics.parts, strict=True)]
+    return {
+        term.subject: least_share(term, part)
+        for term, part in pairs
+        if isinstance(term, GaussianConditional) and isinstance(part, Scatter)
+    }
+
+
+def _require_spread(before: dict[str, float], now: dict[str, float]) -> None:
+    """Raise an `EvidenceError` that names what shrinks to a point, where the likelihood has no bound."""
+    for name, share in now.items():
+        if share <= NOTHING < before[name]:
+            raise EvidenceError(
+                f"fit: the likelihood has no bound: the covariance of {name} shrank to 0 around few rows; give a prior "
+                "such as NormalInverseWishart(scale), use fewer states, or share the covariance among them."
+            )
