@@ -10,6 +10,6 @@ Lauritzen and Jensen (2001), Stable local computation with conditional Gaussian 
 
 from .answers import answer as answer
 from .answers import evidence_of as evidence_of
-from .answers import explain as explain
-from .answers import plan as plan
+from .explaining import explain as explain
+from .explaining import plan as plan
 from .sampling import draw as draw

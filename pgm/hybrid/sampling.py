@@ -15,10 +15,10 @@ from ..engines.exact import Exact
 from ..errors import PlanError
 from ..evidence import Evidence
 from ..samples import Samples
-from .answers import Scope, known_cases, like, prepared, query_of
 from .cases import Case
 from .leaves import Part, Plain
 from .planning import NUMBER_BYTES
+from .prepare import Scope, known_cases, like, prepared, query_of
 from .problem import Problem, reduced, relevant
 from .run import downward, upward
 

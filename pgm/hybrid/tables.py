@@ -1,0 +1,91 @@
+"""The fast path of tables: when all that is left is finite, and numbers only weigh the states of single variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..ask import posterior
+from ..engines.exact import Exact
+from ..evidence import Evidence
+from ..model import Model
+from ..plan import Plan
+from ..posterior import Posterior
+from ..terms import Local
+from .canonical import Canonical
+from .problem import Problem
+from .run import Belief
+
+
+@dataclass(frozen=True, eq=False)
+class FinitePart:
+    """A model of the terms that are tables, kept beside the whole one; it holds its own compiled questions."""
+
+    model: Model
+
+    @property
+    def nbytes(self) -> float:
+        return sum(each.nbytes for each in self.model.sessions.kept.values())
+
+
+def by_tables(
+    problem: Problem, engine: Exact, reads: Sequence[tuple[int, ...]]
+) -> tuple[Tensor, list[Belief], Plan] | None:
+    """The log evidence `[rows]`, the marginal of each scope, and the plan; None where another way is needed.
+
+    Terms with observed numbers that depend on one hidden finite variable at most are likelihoods of it, as in mixtures
+    and hidden Markov models.
+    """
+    terms, none = problem.model.terms, problem.like.new_zeros(len(problem.case.rows), 0)
+    if problem.blocks:
+        return None
+    plain = [0 <= place < len(terms) and terms[place].enumerable for place in problem.sources]
+    factors = [part.around({}) for part, table in zip(problem.parts, plain, strict=True) if not table]
+    if any(len(factor.finite) > 1 for factor in factors):
+        return None
+    model = _tables_of(problem, [terms[place] for place, table in zip(problem.sources, plain, strict=True) if table])
+    total, soft = _likelihoods(problem, factors)
+    found = _asked(problem, model, soft, engine, reads)
+    if bool(found.log_evidence.isneginf().any()):
+        return None  # what was lost in likelihoods, logarithms may rescue
+    names = problem.model.graph.names
+    beliefs = [Belief(found[tuple(names[v] for v in scope)].to(none), none, none.unsqueeze(-1)) for scope in reads]
+    return total + found.log_evidence.to(total), beliefs, found.plan
+
+
+def _likelihoods(problem: Problem, factors: Sequence[Canonical]) -> tuple[Tensor, dict[int, Tensor]]:
+    """The factors of each variable as one likelihood with a largest entry of 1, and the logarithm taken out."""
+    rows = len(problem.case.rows)
+    total, logs = problem.like.new_zeros(rows), dict[int, Tensor]()
+    for factor in factors:
+        if factor.finite:
+            logs[factor.finite[0]] = logs.get(factor.finite[0], 0.0) + factor.constant
+        else:
+            total = total + factor.constant
+    soft = {}
+    for v, each in logs.items():
+        peak = each.amax(1, keepdim=True).clamp(min=torch.finfo(each.dtype).min)
+        total, soft[v] = total + peak.squeeze(1), (each - peak).exp().expand(rows, -1)
+    return total, soft
+
+
+def _tables_of(problem: Problem, terms: Sequence[Local]) -> Model:
+    """The model of some terms and of all finite variables that are left, kept with the whole one."""
+    finite = dict.fromkeys(v for scope in problem.scopes for v in scope)
+    key = ("tables", frozenset(finite), frozenset(map(id, terms)))
+    variables = [problem.model.variables[v] for v in finite]
+    kept: FinitePart = problem.model.sessions.get(key, lambda: FinitePart(Model(*terms, variables=variables)))
+    return kept.model
+
+
+def _asked(
+    problem: Problem, model: Model, soft: Mapping[int, Tensor], engine: Exact, reads: Sequence[tuple[int, ...]]
+) -> Posterior:
+    names, number = problem.model.graph.names, model.graph.numbers
+    hard = {number[names[v]]: x.cpu().numpy() for v, x in problem.case.hard.items() if names[v] in number}
+    weights = {number[names[v]]: x.double().cpu().numpy() for v, x in soft.items()}
+    scopes = tuple(tuple(number[names[v]] for v in scope) for scope in reads)
+    return posterior(model, scopes, Evidence(hard, weights, len(problem.case.rows), True), engine, "nan")
