@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ..errors import GraphError
-from ..graph import Graph
+from ..graph import Structured
 from ..model import Model
 from .nodes import Answer, Known, known, observed, variable_nodes
 from .picture import Picture
@@ -20,7 +20,7 @@ View = Literal["directed", "moral", "factor", "junction"]
 
 
 def plot(
-    model: Model | Graph,
+    model: Structured,
     *,
     given: Any = None,
     posterior: Answer | Mapping[str, Any] | None = None,
@@ -38,7 +38,7 @@ def plot(
     as in `z[0] -> z[1]`, go from left to right.
 
     Args:
-        model: a model, or a graph alone.
+        model: a model, a template, or a graph alone.
         given: the value of each observed variable, as in `infer`, one row; these are shaded. Of a variable in a plate
             the copies are named, and counted.
         posterior: answers of one row; shown as bars inside the variables, for numeric ones as mean ± standard
@@ -66,7 +66,7 @@ def plot(
         >>> picture, '"rain" -> "wet"' in picture.dot
         (Picture(directed view, 2 nodes), True)
     """
-    heading = title if title is not None else "" if isinstance(model, Graph) else model.name
+    heading = title if title is not None else model.name if isinstance(model, Model) else ""
     subject = laid_out(model) if copies or view == "junction" else folded(model)
     for plate, names in plates.items():
         subject.graph.require(names, f"plot: plate {plate!r}")

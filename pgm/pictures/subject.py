@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from ..conditionals import Conditional
-from ..graph import Graph, Term
+from ..graph import Graph, Structured, Term
 from ..model import Model
 from ..plates import Piece, Plate, inside, originals
 from ..terms import Local
@@ -32,14 +32,14 @@ class Subject:
     copies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def laid_out(model: Model | Graph) -> Subject:
+def laid_out(model: Structured) -> Subject:
     """Every variable of the model, with each copy in a plate on its own."""
-    return Subject(model) if isinstance(model, Graph) else Subject(model.graph, model.conditionals)
+    return Subject(model.graph, model.conditionals if isinstance(model, Model) else {})
 
 
-def folded(model: Model | Graph) -> Subject:
+def folded(model: Structured) -> Subject:
     """The model as it was written: what is in a plate once, inside a box that says how many copies there are."""
-    if isinstance(model, Graph) or not model.plates:
+    if not isinstance(model, Model) or not model.plates:
         return laid_out(model)
     terms = originals(model.pieces)
     plates: dict[str, tuple[str, ...]] = {}

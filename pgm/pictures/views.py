@@ -15,7 +15,7 @@ from .sketch import LARGE, NO_PLATES, Engine, Plates, Sketch
 from .style import EVIDENCE_LINE, FACTOR, MARRIED, NODE, PAPER, Attributes, attributes, bold, html, small
 from .subject import Subject
 
-STEP = re.compile(r"\[(\d+)\]$")
+STEP = re.compile(r"\[(\d+|t-1)\]$")  # a variable unrolled in time, or that of the step before in a template
 Nodes = Mapping[str, Attributes]
 PLAIN = attributes()
 LEVEL = attributes(style="invis", weight="9")  # keeps a variable on one level through time
@@ -50,13 +50,19 @@ def _arrow(conditional: Conditional | None) -> Attributes:
 def steps(graph: Graph) -> tuple[tuple[str, ...], ...]:
     """The variables of each step in time, when names such as z[0] and arrows from one step to a later one say so.
 
+    In a template there are two, the step before and this one.
+
     Example:
         >>> from pgm import Variable
         >>> z = [Variable(f"z[{t}]") for t in range(3)]
         >>> steps(Graph(tuple(z), (Term(("z[0]", "z[1]"), "z[1]"), Term(("z[1]", "z[2]"), "z[2]"))))
         (('z[0]',), ('z[1]',), ('z[2]',))
     """
-    at = {name: int(found[1]) for name in graph.names if (found := STEP.search(name))}
+    marks = {name: found[1] for name in graph.names if (found := STEP.search(name))}
+    if "t-1" in marks.values():
+        earlier = tuple(name for name, mark in marks.items() if mark == "t-1")
+        return earlier, tuple(name for name in graph.names if name not in earlier)
+    at = {name: int(mark) for name, mark in marks.items()}
     moves = [at[child] - at[a] for child in at for a in graph.parents[child] if a in at]
     if not any(moves) or min(moves) < 0:
         return ()

@@ -40,6 +40,7 @@ from pgm.pictures.intervals import MOST_NUMBERS, SHOWN_NUMBERS, intervals, segme
 from pgm.pictures.render import render
 from pgm.pictures.style import BAR, BAR_LIGHT, EVIDENCE, INK, NODE, NUMERIC
 from pgm.pictures.subject import folded
+from pgm.temporal.template import Template, before
 from tests.pgm.pictures.test_draw import parsed, texts
 
 SEX, AGE, HEIGHT, BMI = (
@@ -213,14 +214,31 @@ def chain(steps: int) -> Model:
     return Model(Tabular(z[0], [], [0.5, 0.5]), *moves, *seen)
 
 
+def places(dot: str) -> dict[str, tuple[float, float]]:
+    """Where the layout program puts each node, in inches."""
+    lines = map(shlex.split, render(dot, "plain").decode().splitlines())
+    return {line[1]: (float(line[2]), float(line[3])) for line in lines if line[0] == "node"}
+
+
 def test_time_goes_from_left_to_right_on_two_levels() -> None:
-    lines = map(shlex.split, render(plot(chain(4)).dot, "plain").decode().splitlines())
-    place = {line[1]: (float(line[2]), float(line[3])) for line in lines if line[0] == "node"}
+    place = places(plot(chain(4)).dot)
     z, x = ([place[f"{name}[{t}]"] for t in range(4)] for name in "zx")
-    assert [left for left, _ in z] == sorted(left for left, _ in z)
+    assert [left for left, _ in z] == sorted({left for left, _ in z})
     assert [left for left, _ in z] == [left for left, _ in x]
     assert len({height for _, height in z}) == len({height for _, height in x}) == 1
     assert z[0][1] > x[0][1]
+
+
+def test_a_template_is_two_steps_side_by_side() -> None:
+    weather, umbrella = Variable("weather", 2), Variable("umbrella", 2)
+    flat = [[0.5, 0.5], [0.5, 0.5]]
+    template = Template(
+        [Tabular(weather, [], [0.5, 0.5])],
+        [Tabular(weather, [before(weather)], flat), Tabular(umbrella, [weather], flat)],
+    )
+    place = places(plot(template).dot)
+    assert place["weather[t-1]"][0] < place["weather"][0] == place["umbrella"][0]
+    assert place["weather[t-1]"][1] == place["weather"][1] > place["umbrella"][1]
 
 
 def test_copies_in_a_plate_are_no_steps() -> None:
