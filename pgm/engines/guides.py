@@ -15,9 +15,11 @@ from ..errors import PlanError
 from ..model import Model
 from .coordinates import Coordinates
 from .joint import Joint
+from .laplace import laplace
 from .question import Question
 
 WIDEST = 2000  # numbers beyond which a full covariance is too large
+CURVED = 300  # numbers up to which second derivatives are worth their price
 Draws = tuple[dict[str, Tensor], Tensor]  # values [draws, *event] by name, and their log density [draws]
 
 
@@ -35,48 +37,62 @@ class Guide(nn.Module):
 
 
 class NormalGuide(Guide):
-    """A normal distribution in unbounded coordinates.
+    """A normal distribution in unbounded coordinates, which begins as the Gaussian that the posterior looks like.
 
     Its log density at a draw counts the parameters as constants: they drop out of the expected gradient there, and
     without them the gradient has no noise at all once the guide is the posterior.
 
     Args:
         where: the coordinates.
+        joint: the product of all terms.
         covariance: 'full', or 'diagonal' for independent numbers.
 
     Reference: Roeder, Wu and Duvenaud (2017), Sticking the landing.
     """
 
-    def __init__(self, where: Coordinates, covariance: Literal["full", "diagonal"]) -> None:
+    def __init__(self, where: Coordinates, joint: Joint, covariance: Literal["full", "diagonal"]) -> None:
         super().__init__()
         length = len(where.centre)
         if covariance == "full" and length > WIDEST:
             raise PlanError(f"SVI: the latent variables have {length} numbers; use covariance='diagonal'.")
-        self.where = where
+        self.where, self.full = where, covariance == "full"
+        self.centre, self.spread = torch.zeros_like(where.centre), torch.ones_like(where.centre)
+        if length <= CURVED:
+            self.centre, precision = laplace(lambda vectors: _log_density(where, joint, vectors), self.centre)
+            inverse = torch.linalg.inv(precision)
+            self.spread = torch.linalg.cholesky(inverse) if self.full else precision.diagonal().rsqrt()
         self.loc = nn.Parameter(torch.zeros_like(where.centre))
         self.log_diagonal = nn.Parameter(torch.zeros_like(where.centre))
-        full = covariance == "full"
-        self.below = nn.Parameter(where.centre.new_zeros(length, length)) if full else None
+        self.below = nn.Parameter(where.centre.new_zeros(length, length)) if self.full else None
 
     def draw(self, n: int) -> Draws:
         noise = torch.randn(n, len(self.loc), dtype=self.loc.dtype, device=self.loc.device)
-        vectors = self.loc + (noise * self.log_diagonal.exp() if self.below is None else noise @ self._root.mT)
-        values, log_det = self.where.values(vectors)
-        return values, self._log_prob(vectors) - log_det
+        moved = self.loc + (noise @ self._root(self.below).mT if self.below is not None else noise * self._scale)
+        wide = self.spread.dim() == 2
+        values, log_det = self.where.values(self.centre + (moved @ self.spread.mT if wide else moved * self.spread))
+        stretch = (self.spread.diagonal() if wide else self.spread).log().sum()
+        return values, self._log_prob(moved) - stretch - log_det
 
     @property
-    def _root(self) -> Tensor:
-        assert self.below is not None
-        return self.below.tril(-1) + torch.diag(self.log_diagonal.exp())
+    def _scale(self) -> Tensor:
+        return self.log_diagonal.exp()
 
-    def _log_prob(self, vectors: Tensor) -> Tensor:
+    def _root(self, below: Tensor) -> Tensor:
+        return below.tril(-1) + torch.diag(self._scale)
+
+    def _log_prob(self, moved: Tensor) -> Tensor:
         """The log density, with the parameters as constants."""
-        away, log_diagonal = vectors - self.loc.detach(), self.log_diagonal.detach()
+        away, constant = moved - self.loc.detach(), len(self.loc) / 2 * math.log(2 * math.pi)
         if self.below is None:
-            noise = away / log_diagonal.exp()
+            noise = away / self._scale.detach()
         else:
-            noise = torch.linalg.solve_triangular(self._root.detach(), away.mT, upper=False).mT
-        return -(noise.square().sum(1) / 2 + log_diagonal.sum() + len(self.loc) / 2 * math.log(2 * math.pi))
+            noise = torch.linalg.solve_triangular(self._root(self.below).detach(), away.mT, upper=False).mT
+        return -(noise.square().sum(1) / 2 + self.log_diagonal.detach().sum() + constant)
+
+
+def _log_density(where: Coordinates, joint: Joint, vectors: Tensor) -> Tensor:
+    values, log_det = where.values(vectors)
+    return joint.log_prob(values) + log_det
 
 
 class ModelGuide(Guide):
@@ -132,9 +148,9 @@ class PriorGuide(Guide):
 
 
 def guide_of(given: Model | Callable[..., Any], question: Question) -> Guide:
-    """A copy of what a user gave as a guide, as one of the above."""
+    """What a user gave as a guide, as one of the above; a model is copied, so that the given one stays as it is."""
     if isinstance(given, Model):
         return ModelGuide(deepcopy(given), question)
     from .program_guide import ProgramGuide
 
-    return ProgramGuide(deepcopy(given), question)
+    return ProgramGuide(given, question)

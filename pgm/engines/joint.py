@@ -34,6 +34,7 @@ class Joint:
         known: what is observed: state numbers `[]` and values `[*event]`, by name.
         likelihoods: vectors over states `[states]`, by name.
         summed: the finite variables to sum over.
+        fixed: whether the parameters stay as they are; then tables in which nothing numeric occurs are made once.
 
     Raises:
         PlanError: when a term has no density, or the finite variables are too entangled to be summed.
@@ -48,6 +49,7 @@ class Joint:
         known: Mapping[str, Tensor],
         likelihoods: Mapping[str, Tensor],
         summed: Sequence[Variable],
+        fixed: bool = False,
     ) -> None:
         for term in terms:
             if not term.capabilities.has_log_prob:
@@ -58,6 +60,7 @@ class Joint:
         self.terms, self.certain, self.known, self.likelihoods = tuple(terms), certain, known, likelihoods
         self.summed = {v.name: v for v in summed}
         self.scopes = [finite_scope(term.scope, self.summed, certain) for term in self.terms]
+        self.fixed, self.kept = fixed, dict[int, Tensor]()
         self.device = next((p.device for term in self.terms for p in term.parameters()), torch.device("cpu"))
 
     def log_prob(self, values: Values) -> Tensor:
@@ -144,8 +147,8 @@ class Joint:
         rows = _rows(values)
         single = peaks = torch.zeros(rows, dtype=torch.float64, device=self.device)
         tables = []
-        for term, scope in zip(self.terms, self.scopes, strict=True):
-            logs = self._logs(term, scope, values)
+        for number, scope in enumerate(self.scopes):
+            logs = self.kept[number] if number in self.kept else self._logs(number, values)
             if not scope:
                 single = single + logs
                 continue
@@ -155,11 +158,15 @@ class Joint:
         tables += [vector.to(single).unsqueeze(0) for vector in self.likelihoods.values()]
         return single, tables, peaks
 
-    def _logs(self, term: Local, scope: tuple[str, ...], values: Values) -> Tensor:
+    def _logs(self, number: int, values: Values) -> Tensor:
         """The log of one term over the finite variables in it, `[draws or 1, *scope]`."""
+        term, scope = self.terms[number], self.scopes[number]
         sizes = [self.summed[name].size for name in scope]
         logs = term.log_prob(*(self._value(variable, scope, values) for variable in term.scope)).to(torch.float64)
-        return logs.expand([logs.shape[0] if logs.dim() > len(sizes) else 1, *sizes])
+        logs = logs.expand([logs.shape[0] if logs.dim() > len(sizes) else 1, *sizes])
+        if self.fixed and term.enumerable:
+            self.kept[number] = logs.detach()
+        return logs
 
     def _value(self, variable: Variable, scope: tuple[str, ...], values: Values) -> Tensor:
         """What a term is given for a variable: it broadcasts to `[draws, *scope, *event]`."""

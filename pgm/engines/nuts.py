@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..posterior import Posterior
 
 TRIES = 100  # draws from the prior among which each chain's start is looked for
+DENSE = 100  # numbers up to which the masses are a matrix
 FEWEST = 4  # draws a chain that can be judged
 SITE = "latent"
 
@@ -105,7 +106,8 @@ class NUTS:
         drawn: list[tuple[Kernel, list[Tensor]]] = []
         with suppress(KeyboardInterrupt), closing(self._bar()) as bar:
             for _ in range(self.chains):
-                kernel = Kernel(potential_fn=potential, target_accept_prob=self.acceptance)
+                dense = len(where.centre) <= DENSE
+                kernel = Kernel(potential_fn=potential, target_accept_prob=self.acceptance, full_mass=dense)
                 kernel.initial_params = at = {SITE: _start(potential, where)}
                 kernel.setup(self.warmup)
                 drawn.append((kernel, []))

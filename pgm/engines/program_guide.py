@@ -39,8 +39,8 @@ class ProgramGuide(Guide):
         wanted = {variable.name for variable in question.latent}
         if found != wanted:
             raise PlanError(
-                f"{question.subject}: the guide draws {sorted(found)}, expected the numeric variables that are not "
-                f"observed, {sorted(wanted)}. Finite ones are summed."
+                f"{question.subject}: of the model's variables the guide draws {sorted(found)}, expected the numeric "
+                f"ones that are not observed, {sorted(wanted)}. Finite ones are summed."
             )
 
     @property

@@ -103,7 +103,7 @@ class Question:
 
     def joint(self, terms: Sequence[Local]) -> Joint:
         """A product of terms with the finite variables summed out."""
-        return Joint(terms, self.certain, self.known, self.likelihoods, self.summed)
+        return Joint(terms, self.certain, self.known, self.likelihoods, self.summed, fixed=True)
 
     def prior_draws(self, n: int) -> dict[str, Tensor]:
         """Ancestral draws of all unknown variables from their priors beside what is known, `[n, *event]` by name."""

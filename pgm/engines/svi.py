@@ -38,10 +38,11 @@ class SVI:
 
     Args:
         guide: a model with a conditional of each such variable, given others or what is observed; or a Pyro program of
-            such sample sites; both must be reparameterised. None takes a normal distribution, of transformed values
-            where their support has bounds.
+            such sample sites (its modules are trained in place); both must be reparameterised. None takes a normal
+            distribution, of transformed values where their support has bounds, which begins at the highest point of the
+            posterior with its curvature there.
         steps: of Adam.
-        learning_rate: at the start, for the normal guide in units of the priors' spread; it falls to a hundredth.
+        learning_rate: at the start; it falls to a hundredth.
         particles: draws a step.
         covariance: of the normal guide: 'full', or 'diagonal' for independent numbers.
         samples: draws behind the answers.
@@ -85,7 +86,8 @@ class SVI:
         one_row(evidence, "SVI")
         question = ask(model, targets, evidence, 0, "SVI")
         with seeded(self.seed, question.device) as generator:
-            joint, guide = question.joint(question.terms), self._guide(question)
+            joint = question.joint(question.terms)
+            guide = self._guide(question, joint)
             history = self._fit(joint, guide)
             with torch.no_grad():
                 values, log_density = guide.draw(self.samples)
@@ -96,11 +98,11 @@ class SVI:
                 found = answer(question, joint, values, even, bounds.mean().item(), diagnostics, generator)
         return gathered([found], False, "SVI")
 
-    def _guide(self, question: Question) -> Guide:
+    def _guide(self, question: Question, joint: Joint) -> Guide:
         if not question.latent:
             return PriorGuide(question, Joint([], question.certain, question.known, {}, ()))
         if self.guide is None:
-            return NormalGuide(coordinates(question), self.covariance)
+            return NormalGuide(coordinates(question), joint, self.covariance)
         return guide_of(self.guide, question)
 
     def _fit(self, joint: Joint, guide: Guide) -> Tensor:
