@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..model import Model
-from ..variable import quoted
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +17,7 @@ class Fitted:
         history: what was maximised (the log-likelihood, plus the log density of the prior up to a constant) after each
             iteration from the best start.
         converged: False when the iterations ran out, or learning ended early.
-        kept: the children whose conditionals have parameters that were not learned.
+        kept: the conditionals and potentials whose parameters were not learned.
         stopped: why learning ended early; empty when it did not.
     """
 
@@ -37,5 +36,5 @@ class Fitted:
     def __repr__(self) -> str:
         steps = f"{self.iterations} iteration{'s' * (self.iterations != 1)}"
         end = "converged" if self.converged else self.stopped or "not converged"
-        rest = f"; not learned: {quoted(self.kept)}" if self.kept else ""
+        rest = f"; kept {', '.join(self.kept)}" if self.kept else ""
         return f"Fitted(log-likelihood {self.log_likelihood:.4f}, {steps}, {end}{rest})"

@@ -36,6 +36,7 @@ LBFGS: Optimiser = partial(
     tolerance_change=0.0,
     line_search_fn="strong_wolfe",
 )
+WALL = 1e10  # nats
 ADAM: Optimiser = partial(torch.optim.Adam, lr=0.01)
 
 
@@ -219,7 +220,7 @@ class Ascent:
                 history.append(mean)
                 converged = self.batch is None and self._steepest() < tolerance
                 if not converged:
-                    self.optimiser.step(partial(self._look, which))
+                    self.optimiser.step(partial(self._within, which))
                 if progress is not None:
                     progress(len(history), mean)
             self._look(self._drawn())
@@ -255,6 +256,15 @@ class Ascent:
             assert each.free.grad is not None
             _require_finite(each.free.grad, f"the gradient of {each.name}")
         return float(loss.detach())
+
+    def _within(self, which: np.ndarray) -> float:
+        """The same inside a step: a wall where there is no finite number, at which a line search turns round."""
+        try:
+            return self._look(which)
+        except (ArithmeticError, ShapeError):
+            for each in self.moved:
+                each.free.grad = torch.zeros_like(each.free)
+            return WALL
 
     def _steepest(self) -> float:
         return max(float(each.free.grad.abs().max()) for each in self.moved if each.free.grad is not None)

@@ -173,11 +173,9 @@ def learnable(model: Model) -> tuple[Tied, ...]:
 
 
 def kept(model: Model) -> tuple[str, ...]:
-    """The names of the children whose conditionals have parameters but are not learnable."""
+    """The conditionals that have parameters but are not learnable."""
     originals = [each.original for each in tied(model)]
-    return tuple(
-        term.scope[-1].name for term in originals if any(True for _ in term.parameters()) and not _closed_form(term)
-    )
+    return tuple(term.subject for term in originals if any(True for _ in term.parameters()) and not _closed_form(term))
 
 
 def _closed_form(term: Local) -> bool:

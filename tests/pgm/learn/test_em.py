@@ -203,7 +203,7 @@ def test_several_hidden_parents_of_a_number() -> None:
     spread = (posterior * (a[:, None, None] - expected) ** 2).sum(0) / weight
     np.testing.assert_allclose(numpy(found.model.conditionals["a"].covariance), spread, atol=1e-9)
     np.testing.assert_allclose(numpy(found.model.conditionals["first"].table), weight.sum(1) / 40, atol=1e-9)
-    assert found.kept == ("y",)
+    assert found.kept == ("Logistic(y)",)
 
 
 def test_numbers_missing_in_one_column_have_a_closed_form() -> None:
@@ -264,7 +264,7 @@ def test_factor_analysis_from_weights_of_zero() -> None:
     found = fit(model, {"x": data}, tolerance=1e-10, iterations=2000)
     peer = FactorAnalysis(1, tol=1e-10, max_iter=5000, svd_method="lapack").fit(data)
     assert found.log_likelihood == pytest.approx(200 * peer.score(data), abs=1e-3)
-    assert found.kept == ("z",)
+    assert found.kept == ("Gaussian(z)",)
 
 
 def test_a_leaf_that_is_never_seen_changes_nothing_else() -> None:

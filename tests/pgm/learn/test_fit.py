@@ -150,18 +150,18 @@ def test_what_has_no_closed_form_is_kept_and_said() -> None:
     data = {"kind": generator.integers(0, 3, 9), "x": generator.normal(size=(9, 2)), "y": generator.normal(size=9)}
     model = mixed(1, 1, 3)  # a bias that states of different variance share
     found = fit(model, data)
-    assert found.kept == ("y",)
-    assert repr(found).endswith("1 iteration, converged; not learned: 'y')")
+    assert found.kept == ("ConditionalLinearGaussian(y)",)
+    assert repr(found).endswith("1 iteration, converged; kept ConditionalLinearGaussian(y))")
     torch.testing.assert_close(found.model.conditionals["y"].bias, model.conditionals["y"].bias)
     cause = BayesianNetwork(Tabular(RAIN, [], [0.5, 0.5]), NoisyOr(WET, [RAIN], [0.8], 0.1))
-    assert fit(cause, {"rain": ["no", "yes"], "wet": ["no", "yes"]}).kept == ("wet",)
+    assert fit(cause, {"rain": ["no", "yes"], "wet": ["no", "yes"]}).kept == ("NoisyOr(wet)",)
 
 
 def test_parameters_without_gradient_stay() -> None:
     root = Tabular(RAIN, [], [0.5, 0.5])
     root.requires_grad_(False)
     found = fit(BayesianNetwork(root, NET.conditionals["wet"]), {"rain": ["yes"], "wet": ["yes"]})
-    assert found.kept == ("rain",)
+    assert found.kept == ("Tabular(rain)",)
     assert found.model.conditionals["rain"].table.tolist() == [0.5, 0.5]
     assert found.model.conditionals["wet"].table[1].tolist() == [0.0, 1.0]
 
