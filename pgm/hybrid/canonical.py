@@ -233,7 +233,7 @@ def log_density(finite: tuple[int, ...], root: Tensor, subject: str) -> Tensor:
 
 def _late(factor: Canonical, count: int, maximise: bool, subject: str, trail: Trail | None) -> Canonical:
     """Integrate the multipliers of observed numbers one by one; a variance of zero asks whether the number agrees."""
-    every = torch.zeros(1)
+    every = factor.constant.new_zeros(1)
     for _ in range(count):
         assert factor.reach is not None
         variance, head = -factor.precision[..., :1, :1], factor.shift[..., :1]

@@ -14,6 +14,8 @@ from ..evidence import Evidence
 from ..model import Model
 from ..variable import Variable
 
+NUMBERS_AT_ONCE = 2**24  # over all variables and rows of a case, so that memory stays bounded
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -50,8 +52,9 @@ def cases(model: Model, evidence: Evidence, device: torch.device, dtype: torch.d
     masks = [np.zeros((evidence.rows, 1), dtype=bool), *(states[:, None] < 0 for states in evidence.hard.values())]
     masks += [np.isnan(value.detach().cpu().numpy()) for value in numbers.values()]
     kinds, which = np.unique(np.concatenate(masks, 1), axis=0, return_inverse=True)
-    for kind, absent in enumerate(kinds):
-        rows = np.flatnonzero(which.reshape(-1) == kind)
+    at_once = max(1, NUMBERS_AT_ONCE // sum(prod(v.shape) for v in variables))
+    for kind, rows in _groups(which.reshape(-1), len(kinds), at_once):
+        absent = kinds[kind]
         chosen, flags = torch.from_numpy(rows), iter(absent[1:].tolist())
         seen = {v: states for v, states in evidence.hard.items() if not next(flags)}
         gaps = {v: [next(flags) for _ in range(value.shape[1])] for v, value in numbers.items()}
@@ -66,6 +69,13 @@ def cases(model: Model, evidence: Evidence, device: torch.device, dtype: torch.d
             },
             {v: _places(variables[v], gaps.get(v)) for v in range(len(variables)) if not variables[v].finite},
         )
+
+
+def _groups(which: np.ndarray, kinds: int, at_once: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows of each kind, at most so many at once."""
+    for kind in range(kinds):
+        rows = np.flatnonzero(which == kind)
+        yield from ((kind, rows[low : low + at_once]) for low in range(0, len(rows), at_once))
 
 
 def _places(variable: Variable, gaps: list[bool] | None) -> tuple[int, ...]:

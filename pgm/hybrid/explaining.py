@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..model import Model
 
 
+@torch.no_grad()
 def explain(model: Model, wanted: Scope, evidence: Evidence, k: int, engine: Exact) -> Explanation:
     """The most probable joint states and numbers of the variables wanted, all else summed and integrated out.
 
@@ -39,9 +40,8 @@ def explain(model: Model, wanted: Scope, evidence: Evidence, k: int, engine: Exa
     numbers = {v: empty.new_zeros(evidence.rows, prod(model.variables[v].shape)) for v in wanted if v not in finite}
     for case in known_cases(model, evidence, empty):
         run = _maximising(model, wanted, case, engine)
-        with torch.no_grad():
-            up = upward(run.program, run.factors())
-            point = downward(run.program, up, run.rows, largest)
+        up = upward(run.program, run.factors())
+        point = downward(run.program, up, run.rows, largest)
         logs[case.rows] = up.total.expand(run.rows)
         for column, v in enumerate(finite):
             states[case.rows, column] = case.hard[v] if v in case.hard else point.states[v]

@@ -62,7 +62,7 @@ class Reader:
             PlanError: when the term depends on hidden numbers in a way that is neither linear nor Gaussian.
         """
         hidden = [v for v in self._scope(term) if self.case.hidden.get(v)]
-        if isinstance(term, GaussianConditional):
+        if isinstance(term, GaussianConditional) and (hidden or term.singular):
             return self._regression(term)
         if not hidden:
             return self._table(term)

@@ -63,10 +63,10 @@ def sport() -> Model:
 
 
 @settings(max_examples=10)
-@given(SEEDS)
-def test_rows_with_different_gaps_are_answered_as_one_by_one(seed: int) -> None:
+@given(SEEDS, st.integers(0, 2))
+def test_rows_with_different_gaps_are_answered_as_one_by_one(seed: int, finite: int) -> None:
     generator = np.random.default_rng(seed)
-    model = random_network(generator)
+    model = random_network(generator, finite)
     rows: dict[str, object] = {}
     for variable in model.variables:
         if variable.finite:
@@ -233,6 +233,14 @@ def test_plans_print(mixture: Model) -> None:
     assert "sum[x]" in plan_for(mixture, given=["y"]).table()
     assert infer(mixture, given={"y": 1.0}).plan == plan_for(mixture, given=["y"])
     assert "max[x]" in plan_for(mixture, task="maximum").table()
+
+
+def test_rows_of_a_linear_model_share_one_covariance() -> None:
+    x, y = number("x"), number("y")
+    model = BayesianNetwork(Gaussian(x, 1.0, 2.0), LinearGaussian(y, [x], [1.0], 0.0, 1.0))
+    post = infer(model, ["x"], given={"y": [0.0, 3.0, -100.0]})["x"]
+    np.testing.assert_allclose(post.mean, 1 + 2 / 3 * (np.array([0.0, 3.0, -100.0]) - 1), atol=1e-12)
+    np.testing.assert_allclose(post.variance, 2 / 3, atol=1e-12)
 
 
 def test_no_rows(mixture: Model) -> None:

@@ -137,3 +137,31 @@ def test_a_density_and_a_certainty_cannot_be_compared() -> None:
     assert infer(model, ["s"], given={"x": 0.5})["s"].tolist() == [0.0, 1.0]
     with pytest.raises(PlanError, match="'x': the value observed is certain in some states and has a density"):
         infer(model, ["s"], given={"x": 0.0})
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_redundant_exact_observations(seed: int) -> None:
+    """Random networks of which half is exact, some of it observed more than once: dense moments, pseudo-inverse."""
+    generator = np.random.default_rng(seed)
+    n = int(generator.integers(3, 8))
+    variables = [number(f"x{i}") for i in range(n)]
+    exact = generator.random(n) < 0.5
+    exact[:2] = False
+    weights = np.tril(generator.integers(-1, 3, size=(n, n)), -1) * (generator.random((n, n)) < 0.6)
+    noise, bias = np.where(exact, 0.0, generator.random(n) + 0.2), generator.normal(size=n)
+    terms = [
+        LinearGaussian(v, variables[:i], weights[i, :i], bias[i], noise[i]) if i else Gaussian(v, bias[i], noise[i])
+        for i, v in enumerate(variables)
+    ]
+    solved = np.linalg.inv(np.eye(n) - weights)
+    mean, covariance = solved @ bias, solved @ np.diag(noise) @ solved.T
+    world = solved @ (bias + np.sqrt(noise) * generator.normal(size=n))
+    seen = generator.random(n) < 0.5
+    gain = covariance[:, seen] @ np.linalg.pinv(covariance[np.ix_(seen, seen)], rcond=1e-9, hermitian=True)
+    expected = mean + gain @ (world - mean)[seen]
+    after = covariance - gain @ covariance[seen]
+    post = infer(BayesianNetwork(*terms), given={f"x{i}": world[i] for i in np.flatnonzero(seen)})
+    size = 1 + covariance.max()
+    np.testing.assert_allclose([post[v.name].mean for v in variables], expected, atol=1e-7 * size)
+    np.testing.assert_allclose([post[v.name].variance for v in variables], np.diag(after), atol=1e-7 * size)
