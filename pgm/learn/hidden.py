@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ..engines.exact import Exact
 from ..evidence import Evidence
-from ..hybrid.answers import Run, known_cases, like, prepared, query_of, reads_of
 from ..hybrid.canonical import Canonical, axes, places
 from ..hybrid.cases import Case
+from ..hybrid.prepare import Run, known_cases, like, prepared, query_of, reads_of
 from ..hybrid.problem import reduced
 from ..hybrid.run import Gradient, gradients
 from ..model import Model
