@@ -6,8 +6,9 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyro import poutine
-from pyro.infer import Trace_ELBO, TraceEnum_ELBO
+from pyro.infer import HMC, MCMC, Trace_ELBO, TraceEnum_ELBO
 from pyro.infer.inspect import get_dependencies
+from pyro.ops.stats import effective_sample_size
 from torch import Tensor, nn
 
 import pgm
@@ -250,3 +251,56 @@ def test_a_value_is_observed_whole_or_not_at_all() -> None:
     x = Variable("x", Real(2))
     with pytest.raises(pgm.EvidenceError, match=r"^as_pyro: 'x' is missing in part of its \(2,\); expected all"):
         traced(as_pyro(Model(Gaussian(x, [0.0, 0.0], 1.0)), given={"x": [1.0, torch.nan]}))
+
+
+def plated() -> BayesianNetwork:
+    """A mean behind three numbers."""
+    mean, x = Variable("mean", Real()), Variable("x", Real())
+    return BayesianNetwork(Gaussian(mean, 0.0, 4.0), Plate("n", 3, LinearGaussian(x, [mean], [1.0], 0.0, 1.0)))
+
+
+SEEN = {"x[0]": 1.0, "x[1]": 2.0, "x[2]": 0.5}
+
+
+def test_pyros_own_bound_trains_a_guide_with_many_particles_at_once() -> None:
+    exact = pgm.infer(plated(), ["mean"], given=SEEN)
+    guide = as_pyro(BayesianNetwork(Gaussian(Variable("mean", Real()), 0.0, 1.0)))
+    bound = Trace_ELBO(num_particles=20, vectorize_particles=True)(as_pyro(plated(), given=SEEN), guide)
+    trained = list(guide.parameters())
+    adam = torch.optim.Adam(trained, lr=0.05)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for _ in range(150):
+            adam.zero_grad()
+            bound().backward()
+            adam.step()
+    conditional = guide.model.conditionals["mean"]
+    assert isinstance(conditional, Gaussian)
+    # steps of Adam at this rate leave less than two of them
+    assert conditional.mean.item() == pytest.approx(exact["mean"].mean.item(), abs=0.1)
+    assert conditional.scale.abs().item() == pytest.approx(exact["mean"].std.item(), abs=0.1)
+
+
+def test_pyros_own_sampler_sums_the_finite_sites() -> None:
+    k, x, z = Variable("k", 2), Variable("x", Real()), Variable("z", Real())
+    model = BayesianNetwork(
+        Tabular(k, [], [0.3, 0.7]),
+        Gaussian(x, 0.0, 1.0),
+        ConditionalLinearGaussian(z, [k, x], [[1.0], [-1.0]], [0.0, 1.0], [0.5]),
+    )
+    kernel = HMC(as_pyro(model, given={"z": 0.4}), step_size=0.5, num_steps=3)
+    with torch.random.fork_rng():
+        chains = MCMC(kernel, num_samples=200, warmup_steps=50, disable_progbar=True)
+        torch.manual_seed(0)
+        chains.run()
+    exact = pgm.infer(model, ["x"], given={"z": 0.4})["x"]
+    effective = effective_sample_size(chains.get_samples(group_by_chain=True)["x"], 0, 1).item()
+    bound = 4 * exact.std.item() / effective**0.5
+    assert chains.get_samples()["x"].mean().item() == pytest.approx(exact.mean.item(), abs=bound)
+
+
+def test_a_checkpoint_of_a_program_is_loaded_strictly() -> None:
+    one, other = as_pyro(hybrid(1)), as_pyro(hybrid(2))
+    other.load_state_dict(one.state_dict())
+    values = one.unfold({name: node["value"] for name, node in traced(one).nodes.items() if "value" in node})
+    torch.testing.assert_close(other.model.log_prob(values), one.model.log_prob(values))
