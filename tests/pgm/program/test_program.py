@@ -1,5 +1,8 @@
 """Models as Pyro programs, against the model's own log density and exact answers."""
 
+import subprocess
+import sys
+
 import pyro
 import pytest
 import torch
@@ -304,3 +307,8 @@ def test_a_checkpoint_of_a_program_is_loaded_strictly() -> None:
     other.load_state_dict(one.state_dict())
     values = one.unfold({name: node["value"] for name, node in traced(one).nodes.items() if "value" in node})
     torch.testing.assert_close(other.model.log_prob(values), one.model.log_prob(values))
+
+
+def test_the_engines_are_there_without_pyro() -> None:
+    script = "import sys, pgm; pgm.SVI(), pgm.NUTS(), pgm.Importance(); assert 'pyro' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
