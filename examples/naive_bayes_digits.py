@@ -40,7 +40,7 @@ def accuracy(model: pgm.Model, pixels: Tensor, truth: Tensor) -> float:
 BINARY, COUNTS, NUMBERS = Variable("pixels", Binary(64)), Variable("pixels", Count(64)), Variable("pixels", Real(64))
 ONE, SPREAD = Dirichlet(1.0), NormalInverseWishart(0.3)  # no pixel is certain; no covariance singular
 ink, gray = (images > 8).double(), images / 16
-CHOICES = {
+CHOICES: dict[str, tuple[pgm.Model, Tensor, Dirichlet | NormalInverseWishart]] = {
     "ink or none, Bernoulli": (pgm.naive_bayes(digit, BINARY), ink, ONE),
     "drops of ink, multinomial": (pgm.naive_bayes(digit, COUNTS), images, ONE),
     "gray, one Gaussian a pixel": (pgm.naive_bayes(digit, NUMBERS), gray, NormalInverseWishart(0.01)),
@@ -64,39 +64,36 @@ best = models["gray, dependent"]
 covered = gray[test].clone()
 covered[:, 32:] = torch.nan
 half = pgm.infer(best, given={"pixels": covered})
-right = (half["digit"].argmax(1) == labels[test]).double().mean()
-errors = ((half["pixels"].mean - gray[test])[:, 32:] ** 2).mean().sqrt()
-average = ((gray[train].mean(0) - gray[test])[:, 32:] ** 2).mean().sqrt()
-print(f"\nLower half covered: {right:.1%} right. Filled in, a pixel is {16 * errors:.1f} of 16 shades off", end=" ")
+found = (half["digit"].argmax(1) == labels[test]).double().mean()
+guesses = half["pixels"].mean, gray[train].mean(0)
+errors, average = (((guess - gray[test])[:, 32:] ** 2).mean().sqrt() for guess in guesses)
+print(f"\nLower half covered: {found:.1%} right. Filled in, a pixel is {16 * errors:.1f} of 16 shades off", end=" ")
 print(f"(root mean square);\nwith the average image {16 * average:.1f}.")
 
-one_each = [(labels[test] == k).nonzero()[0].item() for k in range(10)]
-drawn = [pgm.sample(best, 1, ["pixels"], given={"digit": k}, seed=k)["pixels"][0] for k in range(10)]
+one_each = torch.stack([(labels[test] == k).nonzero()[0, 0] for k in range(10)])
+drawn = [pgm.sample(best, 1, ["pixels"], given={"digit": k}, seed=k)["pixels"] for k in range(10)]
 lines = {
     "average": pgm.infer(best, ["pixels"], given={"digit": torch.arange(10)})["pixels"].mean,
-    "drawn": torch.stack(drawn),
+    "drawn": torch.cat(drawn),
     "covered": covered[one_each],
     "filled in": half["pixels"].mean[one_each],
     "true": gray[test][one_each],
 }
 figure, axes = plt.subplots(5, 10, figsize=(6.4, 3.4), layout="constrained")
-for line, (name, shown) in zip(axes, lines.items(), strict=True):
+for line, (name, pictures) in zip(axes, lines.items(), strict=True):
     line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    for place, image in zip(line, shown.detach().numpy(), strict=True):
+    for place, image in zip(line, pictures.detach().numpy(), strict=True):
         place.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         place.set(xticks=[], yticks=[], facecolor=EVIDENCE)
 figure.savefig(folder / "digits.png", dpi=120)
 print("\nPicture:", folder / "digits.png")
-
 if "DEEPGEN_DATA" in os.environ:
-
-    def mnist(name: str, start: int) -> Tensor:
-        """The bytes of one of the four files, without the first few."""
-        packed = (Path(os.environ["DEEPGEN_DATA"]) / "mnist" / f"{name}-ubyte.gz").read_bytes()
-        return torch.frombuffer(bytearray(gzip.decompress(packed)), dtype=torch.uint8, offset=start)
-
+    files = sorted((Path(os.environ["DEEPGEN_DATA"]) / "mnist").glob("*-ubyte.gz"))  # images and labels, t10k and train
+    new, truth, old, told = (
+        torch.frombuffer(bytearray(gzip.decompress(file.read_bytes())), dtype=torch.uint8, offset=header)
+        for file, header in zip(files, (16, 8, 16, 8), strict=True)
+    )
+    seen, shown = ((pixels.reshape(-1, 784) > 127).double() for pixels in (old, new))
     big = pgm.naive_bayes(digit, Variable("pixels", Binary(784)))
-    seen, new = ((mnist(f"{part}-images-idx3", 16).reshape(-1, 784) > 127).double() for part in ("train", "t10k"))
-    known = {"digit": mnist("train-labels-idx1", 8).long(), "pixels": seen}
-    right = accuracy(pgm.fit(big, known, prior=ONE).model, new, mnist("t10k-labels-idx1", 8))
+    right = accuracy(pgm.fit(big, {"digit": told.long(), "pixels": seen}, prior=ONE).model, shown, truth)
     print(f"MNIST, 10,000 test images of ink or none: {right:.2%} right")
