@@ -45,5 +45,6 @@ def differentiable(value: Tensor, again: Again, tables: Sequence[Tensor]) -> Ten
     """
     if not any(table.requires_grad for table in tables):
         return value
-    found: Tensor = _Later.apply(value, again, *tables)
+    apart = [table.view_as(table) for table in tables]  # a tensor that comes twice gets its gradient in two parts
+    found: Tensor = _Later.apply(value, again, *apart)
     return found

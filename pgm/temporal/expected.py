@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import torch
@@ -58,7 +58,7 @@ def finite_statistics(template: Template, data: Sequences, wanted: Iterable[Loca
         states = {scopes[term]: gradients[id(probes[scopes[term]])]} if scopes[term] else {}
         for late, (start, stop) in enumerate(((0, 1), (1, data.steps))):
             if term in known.terms[late]:
-                _add(parts, term, part_of(Tied(term, (term,)), _rows(data, term, start, stop, states)))
+                _add(parts, term, part_of(Tied(term, (term,)), _rows(data, term, start, stop, known.gaps, states)))
     return parts, totals.detach()
 
 
@@ -75,11 +75,12 @@ def linear_statistics(template: Template, data: Sequences, wanted: Iterable[Loca
         states, totals = kalman.smoothed(system(template, known), False)
         totals = totals + plain_log_prob(known)
     require_possible(totals, data, "fit_sequences")
+    finite = {v.name for v in template.variables if v.finite}  # a numeric one with gaps is part of the state
     parts: Parts = {}
     for term in dict.fromkeys(wanted):
         for late, (start, stop) in enumerate(((0, 1), (1, data.steps))):
             if term in (*known.terms[late].values(), *known.plain[late]):
-                rows = _rows(data, term, start, stop, {})
+                rows = _rows(data, term, start, stop, finite, {})
                 if isinstance(term, GaussianConditional):
                     rows = replace(rows, numbers={term.scope: _numbers(known, states, term, start, stop)})
                 _add(parts, term, part_of(Tied(term, (term,)), rows))
@@ -91,11 +92,20 @@ def _add(parts: Parts, term: Local, part: Part) -> None:
     parts[key] = parts[key] + part if key in parts else part  # type: ignore[operator]  # both of one kind
 
 
-def _rows(data: Sequences, term: Local, start: int, stop: int, states: dict[tuple[Variable, ...], Tensor]) -> Rows:
-    """Each step of each sequence as a row: what was seen of the scope of a term, and the posterior of the rest."""
-    there = data.inside[:, start:stop]
-    child = term.scope[-1]
-    if child.name in data.values and not isinstance(term, GaussianConditional):
+def _rows(
+    data: Sequences,
+    term: Local,
+    start: int,
+    stop: int,
+    gaps: Collection[str],
+    states: dict[tuple[Variable, ...], Tensor],
+) -> Rows:
+    """Each step of each sequence as a row: what was seen of the scope of a term, and the posterior of the rest.
+
+    A row whose child is missing does not count, if the child is among `gaps`.
+    """
+    there, child = data.inside[:, start:stop], term.scope[-1]
+    if child.name in data.values and child.name in gaps:
         there = there & data.seen(child)[:, start:stop]
     seen = {}
     for v in term.scope:

@@ -199,7 +199,7 @@ def _regressed(
             blocks[parent] = block
         else:
             value = _value(known, parent, start, stop).double()
-            constant = constant + (block @ value.reshape(*value.shape[:2], -1, 1)).squeeze(-1)
+            constant = constant + (block @ value.reshape(*value.shape[:2], width(parent), 1)).squeeze(-1)
     return blocks, constant, root
 
 

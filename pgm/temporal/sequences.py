@@ -128,7 +128,7 @@ def read_sequences(template: Template, given: Given, lengths: Lengths, subject: 
         steps,
         bool(rows),
     )
-    _check_inputs(template, found, subject)
+    _check_inputs(template, found, ahead, subject)
     return found
 
 
@@ -213,17 +213,21 @@ def _numbers(variable: Variable, value: Any, subject: str) -> Tensor:
 
 
 def _lengths(read: Mapping[str, _Column], lengths: Lengths, rows: int, steps: int, subject: str) -> Tensor:
-    ragged = next((column for column in read.values() if column.ragged), None)
+    # an input that reaches further than the others does so in each sequence
+    found = {name: [n - column.steps + steps for n in column.lengths] for name, column in read.items() if column.ragged}
+    names = list(found)
+    for name in names[1:]:
+        if found[name] != found[names[0]]:
+            raise EvidenceError(f"{subject}: the sequences have different lengths in {names[0]!r} and {name!r}.")
     if lengths is None:
-        extra = ragged.steps - steps if ragged else 0  # an input that reaches further
-        return torch.tensor([n - extra for n in ragged.lengths] if ragged else [steps] * rows)
-    found = torch.as_tensor(lengths)
-    if found.shape != (rows,) or bool((found < 1).any()) or bool((found > steps).any()):
+        return torch.tensor(found[names[0]] if names else [steps] * rows)
+    given = torch.as_tensor(lengths)
+    if given.shape != (rows,) or bool((given < 1).any()) or bool((given > steps).any()):
         raise EvidenceError(
-            f"{subject}: lengths are {found.tolist()}, expected one number from 1 to {steps} for each of {rows} "
+            f"{subject}: lengths are {given.tolist()}, expected one number from 1 to {steps} for each of {rows} "
             "sequences."
         )
-    return found.long()
+    return given.long()
 
 
 def require_possible(totals: Tensor, data: Sequences, subject: str) -> None:
@@ -233,9 +237,11 @@ def require_possible(totals: Tensor, data: Sequences, subject: str) -> None:
         raise EvidenceError(f"{subject}: what is given{where} has probability 0 (checked in log arithmetic).")
 
 
-def _check_inputs(template: Template, found: Sequences, subject: str) -> None:
+def _check_inputs(template: Template, found: Sequences, ahead: int, subject: str) -> None:
     for variable in template.inputs:
         if variable.name not in found.values:
             raise EvidenceError(f"{subject}: {variable.name!r} has no conditional, so it is an input; give its values.")
-        if not found.full(variable):
+        seen = found.seen(variable)
+        needed = torch.arange(found.steps + ahead, device=seen.device) < (found.lengths + ahead).unsqueeze(1)
+        if seen.shape[1] < found.steps + ahead or not bool((seen | ~needed).all()):
             raise EvidenceError(f"{subject}: the input {variable.name!r} has a missing value; give all of them.")

@@ -52,9 +52,8 @@ def simulate(
         raise PlanError(f"simulate: steps is {steps} and n {n}, expected 1 or more.")
     for name in given or {}:
         if template[name] not in template.inputs:
-            raise EvidenceError(
-                f"simulate: {name!r} is drawn, not given; inputs are {quoted(v.name for v in template.inputs)}."
-            )
+            inputs = quoted(v.name for v in template.inputs) or "none"
+            raise EvidenceError(f"simulate: {name!r} is drawn, not given; inputs are {inputs}.")
     data = read_sequences(template, given or {}, None, "simulate", steps)
     known = {name: value.expand(n, *value.shape[1:]) for name, value in data.values.items()}
     device = data.lengths.device
