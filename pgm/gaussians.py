@@ -100,6 +100,12 @@ class GaussianConditional(Conditional):
     def _full(self) -> bool:
         return self.scale.dim() == len(self.finite) + 2 and len(self.child.shape) == 1
 
+    @property
+    def singular(self) -> bool:
+        """Whether the noise has no spread in some direction, in some state of the parents."""
+        root = self.scale.diagonal(dim1=-2, dim2=-1) if self._full else self.scale
+        return bool((root == 0).any())
+
     def regression(self) -> Regression:
         """The weights, biases and noise in the one form that exact inference takes."""
         chosen = [parent.size for parent in self.finite]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -12,13 +13,14 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from ..conditionals import Conditional, Deterministic
+from ..counts import Tallied
 from ..energies import Quadratic
 from ..errors import PlanError
 from ..gaussians import GaussianConditional
 from ..model import Model
 from ..point import Point
 from ..terms import Local
-from .canonical import Canonical, table
+from .canonical import Canonical, apply, table
 from .cases import Case
 
 SAMPLERS = "engine=SVI(), NUTS() or Importance()"
@@ -45,6 +47,22 @@ class Relation:
     reach: Tensor
     root: Tensor
     order: tuple[int, ...]
+
+    @cached_property
+    def diagonal(self) -> bool:
+        """Whether the root is diagonal for good: one number, or without a gradient that could change that."""
+        if self.root.shape[-1] == 1:
+            return True
+        steps = self.root.detach().diagonal(dim1=-2, dim2=-1)
+        return not self.root.requires_grad and not bool((self.root - torch.diag_embed(steps)).any())
+
+    @cached_property
+    def spread(self) -> tuple[float, float]:
+        """The least and the largest variance of the noise in any direction and state."""
+        root = self.root.detach()
+        steps = root.diagonal(dim1=-2, dim2=-1) if self.diagonal else torch.linalg.svdvals(root)
+        least, most = steps.square().aminmax()
+        return float(least), float(most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +127,18 @@ class Reader:
             values = term.factor().ordered(term.scope).to(self.like)
             safe = torch.where(values > 0, values, 1.0).log().masked_fill(values == 0, -torch.inf)
             return table(*self._chosen(self._scope(term), safe))
+        if isinstance(term, GaussianConditional | Tallied):
+            return table(*self._spread(term))
         logs, finite = self._called(term, term.log_prob, len(term.scope))
         return table(finite, logs.to(self.like))
+
+    def _spread(self, term: Local) -> tuple[tuple[int, ...], Tensor]:
+        """The logarithms of a term whose values broadcast: no table of rows times states times numbers is made."""
+        scope = self._scope(term)
+        free = tuple(v for v in scope if self.model.variables[v].finite and v not in self.case.hard)
+        logs = term.log_prob(*(self._along(term, v, free) for v in scope))
+        rows = len(self.case.rows) if len(free) < len(scope) else 1
+        return free, logs.to(self.like).expand(rows, *(self.model.variables[v].size for v in free))
 
     def _chosen(self, scope: list[int], values: Tensor) -> tuple[tuple[int, ...], Tensor]:
         """Values `[*scope, *rest]` at the observed states, `[rows, *unobserved, *rest]`, and the unobserved."""
@@ -138,17 +166,20 @@ class Reader:
 
     def _values(self, term: Local, v: int, free: tuple[int, ...], grid: list[int]) -> Tensor:
         """What a variable is at every point of a grid of rows and states, the grid as one axis."""
-        variable, case = self.model.variables[v], self.case
+        event = self.model.variables[v].shape
+        return self._along(term, v, free).expand(*grid, *event).reshape(-1, *event)
+
+    def _along(self, term: Local, v: int, free: tuple[int, ...]) -> Tensor:
+        """What a variable is along the axes of a grid of rows and states, with length 1 where it does not matter."""
+        variable, case, ones = self.model.variables[v], self.case, [1] * len(free)
         if v in free:
-            axis = free.index(v) + 1
             states = torch.arange(variable.size, device=self.like.device)
-            return states.reshape([-1 if i == axis else 1 for i in range(len(grid))]).expand(grid).reshape(-1)
-        ones = [1] * len(free)
+            return states.reshape([1, *(-1 if v == other else 1 for other in free)])
         if variable.finite:
-            return case.hard[v].reshape(-1, *ones).expand(grid).reshape(-1)
+            return case.hard[v].reshape(-1, *ones)
         weight = next((p for p in term.parameters() if p.is_floating_point()), case.values[v])
         values = case.values[v].to(weight.dtype)
-        return values.reshape(len(values), *ones, -1).expand(*grid, -1).reshape(-1, *variable.shape)
+        return values.reshape(len(values), *ones, *variable.shape)
 
     def _quadratic(self, term: Quadratic) -> Canonical:
         """The potential as a function of its hidden numbers."""
@@ -198,9 +229,9 @@ class Reader:
                 maps[v] = matrix[..., hidden]
             if v in self.case.values:
                 x = self.case.values[v].to(self.like)
-                x = x.reshape(len(x), *[1] * len(free), -1, 1)
-                offset = offset + (matrix @ x).squeeze(-1)
-                reach = reach + (matrix.detach().abs() @ x.detach().abs()).squeeze(-1)
+                x = x.reshape(len(x), *[1] * len(free), -1)
+                offset = offset + apply(matrix, x)
+                reach = reach + apply(matrix.detach().abs(), x.detach().abs())
         order = sorted(range(bias.shape[-1]), key=lambda i: i not in self.case.hidden[child])
         return Relation(free, child, maps, offset, reach, root, tuple(order))
 
