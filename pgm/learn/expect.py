@@ -16,7 +16,7 @@ from ..ask import posterior
 from ..conditionals import Tabular
 from ..engines.exact import Exact
 from ..errors import EvidenceError
-from ..evidence import Evidence, patterns
+from ..evidence import MISSING, Evidence, patterns
 from ..model import Model
 from ..terms import Local
 from ..variable import Variable
@@ -97,9 +97,19 @@ def _distinct(evidence: Evidence, weights: Tensor) -> tuple[np.ndarray, Tensor]:
     """The first of all equal rows, and their weights together; rows with numbers are all taken as different."""
     if evidence.real or not evidence.hard:
         return np.arange(evidence.rows), weights
-    table = np.stack([evidence.hard[v] for v in sorted(evidence.hard)], axis=1)
-    _, first, which = np.unique(table, axis=0, return_index=True, return_inverse=True)
-    return first, torch.from_numpy(np.bincount(which.reshape(-1), weights.numpy(), len(first)))
+    _, first, which = np.unique(_keys(evidence), return_index=True, return_inverse=True)
+    return first, torch.from_numpy(np.bincount(which, weights.numpy(), len(first)))
+
+
+def _keys(evidence: Evidence) -> np.ndarray:
+    """A number for each row, the same for equal rows."""
+    keys, bound = np.zeros(evidence.rows, dtype=np.int64), 1
+    for states in evidence.hard.values():
+        size = int(states.max(initial=MISSING)) + 2
+        if bound * size >= 2**62:
+            keys, bound = np.unique(keys, return_inverse=True)[1], evidence.rows
+        keys, bound = keys * size + states + 1, bound * size
+    return keys
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,17 +44,17 @@ def fit(
     conditional without a closed form (see `Fitted.kept`), and every one with a parameter that requires no gradient.
     Conditionals that share their parameters are fitted to all of their data. Ctrl-C ends early and keeps the best.
 
-    The first start is the model as given, unless two states of a variable that is never seen have the same effect on
-    everything: these would stay the same for ever. Then, as in each further start, the states of such variables are
-    taken together for one step, tables that mention them are mixed half and half with rows drawn uniformly, and means
-    that depend on them are moved by a draw of the noise.
+    The first start is the model as given, unless two states (or two numbers) of a variable that is never seen have the
+    same effect on everything: these would stay the same for ever. Then, as in each further start, the states of such
+    variables are taken together for one step, tables that mention them are mixed half and half with rows drawn
+    uniformly, and biases and weights of regressions that do are each moved by a draw of the noise.
 
     Args:
         model: conditionals only; its graph says what depends on what, its parameters are the start.
         data: for each variable a list of labels or integers (-1 is missing), or numbers (NaN is missing), one a row;
             a DataFrame of those; or `Samples`. A variable that is left out is hidden.
         prior: a `Dirichlet` for all tables, a `NormalInverseWishart` for all regressions, or a mapping from children to
-            their priors.
+            their priors (in a plate, the children as they are named there).
         weights: how much each row counts, `[rows]`; 1 when None.
         restarts: how many starts; the best result is returned.
         iterations: of each start at most; one is enough when nothing is missing.

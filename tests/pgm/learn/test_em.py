@@ -1,6 +1,7 @@
 """EM against enumeration, closed forms and other libraries; its laws; where it starts and how it ends."""
 
 import warnings
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -28,6 +29,9 @@ from pgm import (
     fit_by_gradient,
     sample,
 )
+from pgm.evidence import read_evidence
+from pgm.hybrid.oracles import brute_answer, random_network
+from pgm.learn.expect import blocks
 from pgm.model import Model
 from pgm.testing import brute_log_z, brute_posterior, random_model
 
@@ -251,6 +255,38 @@ def test_parts_of_a_vector_may_be_missing() -> None:
     np.testing.assert_allclose(numpy(found.mean), filled.mean(0), atol=1e-9)
     gap = filled - filled.mean(0)
     np.testing.assert_allclose(numpy(found.covariance), (gap.T @ gap + extra) / 30, atol=1e-9)
+
+
+@given(SEEDS)
+@settings(max_examples=8)
+def test_networks_of_both_kinds_rise_and_end_at_what_enumeration_says(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    model = random_network(generator, 2, 2)
+    data = punched(drawn(model, 10, seed), 0.3, generator)
+    prior = {name: NormalInverseWishart(0.5) for name in ("x0", "x1")}
+    found = fit(model, data, prior=prior, iterations=4, tolerance=0)
+    rows = [{name: column[row] for name, column in data.items()} for row in range(10)]
+    expected = sum(brute_answer(found.model, labelled(row, model)).log_evidence for row in rows)
+    assert found.log_likelihood == pytest.approx(expected, abs=1e-7)
+    assert (np.diff(found.history) >= -1e-9 * max(1.0, abs(found.history[-1]))).all()
+
+
+def labelled(row: dict[str, np.ndarray], model: Model) -> dict[str, object]:
+    """Labels of the states that are seen, and numbers, of which some may be missing."""
+    states = {name: model[name].states[v] for name, v in row.items() if model[name].finite and v >= 0}
+    return states | {name: v for name, v in row.items() if not model[name].finite}
+
+
+def test_equal_rows_of_many_columns_are_found() -> None:
+    """So many states that a row has no number below 2^62: the counts are those of a dictionary all the same."""
+    columns = [Variable(f"v{i}", 1000) for i in range(9)]
+    model = BayesianNetwork(*(Tabular(v, [], np.full(1000, 1e-3)) for v in columns))
+    rows = np.random.default_rng(0).integers(0, 1000, (9, 20))[:, np.r_[np.arange(20), :10, :5]]
+    evidence = read_evidence(model.graph, {v.name: row for v, row in zip(columns, rows, strict=True)}, None)
+    found: Counter[tuple[int, ...]] = Counter()
+    for block in blocks(model, evidence, torch.ones(35, dtype=torch.float64)):
+        found.update(dict(zip(map(tuple, rows.T[block.rows].tolist()), block.weights.tolist(), strict=True)))
+    assert found == Counter(map(tuple, rows.T.tolist()))
 
 
 def test_factor_analysis_from_weights_of_zero() -> None:
