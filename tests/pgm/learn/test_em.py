@@ -234,7 +234,7 @@ def test_holes_of_every_kind_lead_to_where_gradients_lead() -> None:
         ConditionalLinearGaussian(B, [kind, A], [[0.1], [0.5]], [0.0, 0.0], [1.0]),
     )
     data = punched(drawn(model, 60, 0), 0.25, np.random.default_rng(0))
-    found, other = fit(model, data, tolerance=1e-13, iterations=3000), fit_by_gradient(model, data, tolerance=1e-4)
+    found, other = fit(model, data, tolerance=1e-9), fit_by_gradient(model, data, tolerance=1e-4)
     assert other.converged
     assert found.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-3)
 
@@ -258,14 +258,14 @@ def test_parts_of_a_vector_may_be_missing() -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_networks_of_both_kinds_rise_and_end_at_what_enumeration_says(seed: int) -> None:
     generator = np.random.default_rng(seed)
     model = random_network(generator, 2, 2)
-    data = punched(drawn(model, 10, seed), 0.3, generator)
+    data = punched(drawn(model, 6, seed), 0.3, generator)
     prior = {name: NormalInverseWishart(0.5) for name in ("x0", "x1")}
-    found = fit(model, data, prior=prior, iterations=4, tolerance=0)
-    rows = [{name: column[row] for name, column in data.items()} for row in range(10)]
+    found = fit(model, data, prior=prior, iterations=3, tolerance=0)
+    rows = [{name: column[row] for name, column in data.items()} for row in range(6)]
     expected = sum(brute_answer(found.model, labelled(row, model)).log_evidence for row in rows)
     assert found.log_likelihood == pytest.approx(expected, abs=1e-7)
     assert (np.diff(found.history) >= -1e-9 * max(1.0, abs(found.history[-1]))).all()
@@ -297,7 +297,7 @@ def test_factor_analysis_from_weights_of_zero() -> None:
     latent = Gaussian(z, [0.0], 1.0)
     latent.requires_grad_(False)
     model = BayesianNetwork(latent, LinearGaussian(x, [z], np.zeros((1, 4)), np.zeros(4), np.ones(4)))
-    found = fit(model, {"x": data}, tolerance=1e-10, iterations=2000)
+    found = fit(model, {"x": data}, tolerance=1e-9)
     peer = FactorAnalysis(1, tol=1e-10, max_iter=5000, svd_method="lapack").fit(data)
     assert found.log_likelihood == pytest.approx(200 * peer.score(data), abs=1e-3)
     assert found.kept == ("Gaussian(z)",)
