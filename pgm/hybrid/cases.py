@@ -51,8 +51,13 @@ def cases(model: Model, evidence: Evidence, device: torch.device, dtype: torch.d
     numbers = {v: value.reshape(evidence.rows, prod(variables[v].shape)) for v, value in evidence.real.items()}
     masks = [np.zeros((evidence.rows, 1), dtype=bool), *(states[:, None] < 0 for states in evidence.hard.values())]
     masks += [np.isnan(value.detach().cpu().numpy()) for value in numbers.values()]
-    kinds, which = np.unique(np.concatenate(masks, 1), axis=0, return_inverse=True)
-    at_once = max(1, NUMBERS_AT_ONCE // sum(prod(v.shape) for v in variables))
+    missing = np.concatenate(masks, 1)
+    some = missing.any(0)  # columns without a gap tell no rows apart
+    some[0] = True
+    found, which = np.unique(missing[:, some], axis=0, return_inverse=True)
+    kinds = np.zeros((len(found), len(some)), dtype=bool)
+    kinds[:, some] = found
+    at_once = max(1, NUMBERS_AT_ONCE // sum(v.size if v.finite else prod(v.shape) for v in variables))
     for kind, rows in _groups(which.reshape(-1), len(kinds), at_once):
         absent = kinds[kind]
         chosen, flags = torch.from_numpy(rows), iter(absent[1:].tolist())
