@@ -95,7 +95,7 @@ class Draws:
             shape = _joined(made.batch_shape, self.rows)
             self.values[name] = (made if made.batch_shape == shape else made.expand(shape)).rsample()
         elif child.finite:
-            states = torch.arange(child.size, device=made.log_prob(torch.tensor(0)).device)
+            states = torch.arange(child.size, device=next((v.device for v in self.values.values()), None))
             axes = len(self.log_weights) + len(self.rows)
             self.values[name] = states.reshape([-1] + [1] * axes)
             self.log_weights[name] = made.log_prob(self.values[name])

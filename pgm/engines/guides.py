@@ -118,7 +118,7 @@ class ModelGuide(Guide):
 
     def draw(self, n: int) -> Draws:
         values = {name: value.expand([n, *value.shape]) for name, value in self.question.known.items()}
-        log_density = torch.zeros(n, dtype=torch.float64)
+        log_density = torch.zeros(n, dtype=torch.float64, device=self.question.device)
         for name in self.order:
             conditional = self.model.conditionals[name]
             given = [values[parent.name] for parent in conditional.given]

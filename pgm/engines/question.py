@@ -85,12 +85,12 @@ class Question:
     def _flat(self, variable: Variable) -> Conditional:
         """Where draws of a variable without a conditional begin: uniform, or standard normal."""
         if variable.finite:
-            return Tabular(variable, [], np.full(variable.size, 1 / variable.size))
+            return Tabular(variable, [], np.full(variable.size, 1 / variable.size)).to(self.device)
         if not isinstance(variable.domain, Real):
             raise PlanError(
                 f"{self.subject}: {variable.name!r} is {variable.domain!r} without a conditional; give it one."
             )
-        return Gaussian(variable, torch.zeros(variable.shape), 1.0)
+        return Gaussian(variable, torch.zeros(variable.shape), 1.0).to(self.device)
 
     @property
     def device(self) -> torch.device:

@@ -244,3 +244,22 @@ def test_a_generator_has_no_density_to_bound() -> None:
     guide = Model(LinearGaussian(Z, [x], torch.zeros(3, 2), [0.0, 0.0], 1.0))
     with pytest.raises(pgm.PlanError, match="'x' has no log_prob"):
         elbo(model, guide, {"x": torch.zeros(4, 3)})
+
+
+@pytest.mark.gpu
+def test_the_bound_is_the_same_on_a_gpu() -> None:
+    model, guide, x = linear(2)
+    expected = elbo(model, guide, {"x": x}, particles=2).detach()  # with the posterior as guide there is no noise
+    found = elbo(model.to("cuda"), guide.to("cuda"), {"x": x.to("cuda")}, particles=2)
+    assert found.device.type == "cuda"
+    torch.testing.assert_close(found.detach().cpu(), expected)
+
+
+@pytest.mark.gpu
+def test_states_are_summed_on_a_gpu() -> None:
+    model, classifier, x = mixture(0)
+    expected = [elbo(model, guide, {"x": x}).detach() for guide in (Model(classifier), Model())]
+    model, classifier = model.to("cuda"), classifier.to("cuda")
+    for guide, value in zip((Model(classifier), Model()), expected, strict=True):
+        found = elbo(model, guide, {"x": x.to("cuda")}).detach().cpu()
+        torch.testing.assert_close(found, value, rtol=1e-4, atol=1e-4)  # float32 nets

@@ -166,3 +166,15 @@ def test_what_cannot_be_asked_is_said() -> None:
     )
     with pytest.raises(pgm.PlanError, match=r"^SVI: 'pixels' is Binary\(3\), not observed, and cannot be moved conti"):
         infer(model, engine=SVI())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("engine", [SVI(steps=100), pgm.NUTS(samples=100, warmup=50, chains=1), pgm.Importance(20_000)])
+def test_engines_run_where_the_model_is(engine: pgm.SVI | pgm.NUTS | pgm.Importance) -> None:
+    exact = infer(mixture(), ["k", "x"], given={"z": 0.4})
+    found = infer(mixture().to("cuda"), ["k", "x"], given={"z": 0.4}, engine=engine)
+    # each engine's own error is tested on the CPU; 100 correlated draws are worth 20 or more
+    assert float((found["k"].cpu() - exact["k"]).abs().max()) < 4 * 0.5 / math.sqrt(20)
+    assert found["x"].mean.item() == pytest.approx(
+        exact["x"].mean.item(), abs=4 * exact["x"].std.item() / math.sqrt(20)
+    )
