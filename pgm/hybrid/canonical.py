@@ -19,9 +19,10 @@ from ..errors import PlanError, ShapeError
 from ..semiring import LOG_SUM, Semiring
 
 LOG_TWO_PI = log(2 * pi)
-IMPROPER = 1e-14  # share of a precision's diagonal below which what is left of it counts as none
-CERTAIN = 1e-11  # share of the variances met on the way below which what is left of a variance counts as zero
-AGREES = 1e-8  # share of the numbers met on the way by which two that must be equal may differ
+# Exponents of the machine's epsilon (1e-14, 1e-11 and 1e-8 in double precision): the share of
+IMPROPER = 0.89  # a precision's diagonal below which what is left of it counts as none,
+CERTAIN = 0.7  # the variances met on the way below which what is left of a variance counts as zero,
+AGREES = 0.5  # the numbers met on the way by which two that must be equal may differ.
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,18 @@ def axes(values: Tensor, scope: Sequence[int], wanted: Sequence[int]) -> Tensor:
     rest = range(len(scope) + 1, values.dim())
     moved = values.permute(0, *(scope.index(v) + 1 for v in wanted if v in scope), *rest)
     return moved[(slice(None), *(slice(None) if v in scope else None for v in wanted))]
+
+
+def apply(matrix: Tensor, vector: Tensor) -> Tensor:
+    """matrix @ vector for each row and state; a matrix that all rows share is applied to all of them at once."""
+    if len(matrix) == 1 < len(vector):
+        return (matrix[0] @ vector.movedim(0, -1)).movedim(-1, 0)
+    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
+
+
+def tolerance(near: Tensor, exponent: float) -> float:
+    """A power of the epsilon of a tensor's precision."""
+    return float(torch.finfo(near.dtype).eps ** exponent)
 
 
 def multiply(
@@ -176,8 +189,7 @@ def solve(trail: Trail, rest: Tensor) -> Tensor:
     """The coordinates that were eliminated where the exponent is stationary, given those that are left, `[rows, n]`."""
     found = rest
     for inverse, cross, head in reversed(trail):
-        pull = (cross @ found.unsqueeze(-1)).squeeze(-1)
-        here = (inverse @ (head - pull).unsqueeze(-1)).squeeze(-1)
+        here = apply(inverse, head - apply(cross, found))
         found = torch.cat([here, found.expand(*here.shape[:-1], found.shape[-1])], -1)
     return found[..., : found.shape[-1] - rest.shape[-1]]
 
@@ -189,7 +201,7 @@ def _pivot(matrix: Tensor, block: Block, subject: str, diagonal: float) -> tuple
         return (inverse + inverse.mT) / 2, torch.linalg.slogdet(matrix).logabsdet
     root, failed = torch.linalg.cholesky_ex(matrix)
     steps = root.diagonal(dim1=-2, dim2=-1)
-    if bool(failed.any()) or bool((steps.detach().square() <= IMPROPER * diagonal).any()):
+    if bool(failed.any()) or bool((steps.detach().square() <= tolerance(matrix, IMPROPER) * diagonal).any()):
         raise ShapeError(
             f"{subject!r}: the total precision is not positive definite, so that there is no density; expected "
             "conditionals or quadratic potentials that hold every numeric variable in place."
@@ -205,8 +217,7 @@ def _schur(factor: Canonical, inverse: Tensor, scale: Tensor | float, trail: Tra
     if trail is not None:
         trail.append((inverse, cross, head))
     gain = inverse @ cross
-    solved = (inverse @ head.unsqueeze(-1)).squeeze(-1)
-    lifted = (gain.mT @ head.unsqueeze(-1)).squeeze(-1)
+    solved, lifted = apply(inverse, head), apply(gain.mT, head)
     drop = cross.mT @ gain
     reach = factor.reach
     if reach is not None:
@@ -238,8 +249,8 @@ def _late(factor: Canonical, count: int, maximise: bool, subject: str, trail: Tr
         assert factor.reach is not None
         variance, head = -factor.precision[..., :1, :1], factor.shift[..., :1]
         far, wide = factor.reach[..., :1, 0], factor.reach[..., 1, :1]
-        certain = variance.detach().squeeze(-1) <= CERTAIN * wide
-        wrong = certain & (head.detach().abs() > AGREES * far)
+        certain = variance.detach().squeeze(-1) <= tolerance(wide, CERTAIN) * wide
+        wrong = certain & (head.detach().abs() > tolerance(far, AGREES) * far)
         safe = torch.where(certain.unsqueeze(-1), torch.ones_like(variance), variance)
         inverse = torch.where(certain.unsqueeze(-1), torch.zeros_like(variance), -1 / safe)
         density = torch.where(certain.squeeze(-1), 0.0, -0.5 * (safe[..., 0, 0].log() + LOG_TWO_PI))

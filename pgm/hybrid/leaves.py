@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .canonical import LOG_TWO_PI, Block, Canonical, embed, log_density, places
+from .canonical import LOG_TWO_PI, Block, Canonical, apply, embed, log_density, places
 from .terms import Relation
 
 Blocks = Mapping[int, Block]
@@ -41,7 +41,7 @@ class Whitened:
     def around(self, center: Center) -> Canonical:
         """The factor of what the numbers are beyond the centre."""
         w = _residual(self.finite, self.numeric, self.matrix, self.offset, center)
-        shift = -(self.matrix.mT @ w.unsqueeze(-1)).squeeze(-1)
+        shift = -apply(self.matrix.mT, w)
         constant = self.scale - 0.5 * w.square().sum(-1)
         return Canonical(self.finite, self.numeric, constant, _wide(shift, self.where, self.precision), self.precision)
 
@@ -83,7 +83,7 @@ class Saddle:
 
     def shifted(self, noise: Tensor) -> Saddle:
         """The same with its noise displaced by draws of a standard normal `[rows, d]`."""
-        return replace(self, offset=self.offset - (self.root @ noise.unsqueeze(-1)).squeeze(-1))
+        return replace(self, offset=self.offset - apply(self.root, noise))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class Plain:
         if not self.factor.numeric:
             return self.factor
         c = torch.cat([center[v] for v in self.factor.numeric], -1)
-        pull = (self.factor.precision @ c.unsqueeze(-1)).squeeze(-1)
+        pull = apply(self.factor.precision, c)
         constant = self.factor.constant + ((self.factor.shift - 0.5 * pull) * c).sum(-1)
         shift = _wide(self.factor.shift - pull, self.where, self.precision)
         return replace(self.factor, constant=constant, shift=shift, precision=self.precision)
@@ -128,12 +128,20 @@ def part_of(found: Canonical | Relation, singular: Collection[int], blocks: Bloc
     matrix = _side_by_side(found)
     if found.child in singular:
         return _saddle(found, matrix, blocks)
-    inverse = torch.linalg.inv(found.root)
-    matrix, offset = inverse @ matrix, (inverse @ found.offset.unsqueeze(-1)).squeeze(-1)
-    scale = -torch.linalg.slogdet(found.root).logabsdet - 0.5 * found.root.shape[-1] * LOG_TWO_PI
+    matrix, offset, log_det = _divided(found, matrix)
+    scale = -log_det - 0.5 * found.root.shape[-1] * LOG_TWO_PI
     numeric = tuple(found.maps)
     where, n = _hidden_places(numeric, blocks, matrix)
     return Whitened(found.finite, numeric, matrix, offset, scale, _square(matrix.mT @ matrix, where, n), where)
+
+
+def _divided(found: Relation, matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """root^-1 matrix, root^-1 offset and log |det root|."""
+    if found.diagonal:
+        steps = found.root.diagonal(dim1=-2, dim2=-1)
+        return matrix / steps.unsqueeze(-1), found.offset / steps, steps.abs().log().sum(-1)
+    inverse = torch.linalg.inv(found.root)
+    return inverse @ matrix, apply(inverse, found.offset), torch.linalg.slogdet(found.root).logabsdet
 
 
 def _saddle(found: Relation, matrix: Tensor, blocks: Blocks) -> Saddle:
@@ -189,8 +197,7 @@ def _residual(finite: Sequence[int], numeric: Sequence[int], matrix: Tensor, off
     if not numeric:
         return offset
     c = torch.cat([center[v] for v in numeric], -1)
-    c = c.reshape(len(c), *[1] * len(finite), -1, 1)
-    return offset + (matrix @ c).squeeze(-1)
+    return offset + apply(matrix, c.reshape(len(c), *[1] * len(finite), -1))
 
 
 def _sizes(center: Center) -> Center:

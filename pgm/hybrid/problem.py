@@ -12,12 +12,12 @@ from torch import Tensor
 from ..errors import PlanError
 from ..model import Model
 from ..plan import NONE
-from .canonical import Block, Canonical, table
+from .canonical import Block, Canonical, table, tolerance
 from .cases import Case
 from .leaves import Part, Plain, part_of
 from .terms import Reader, Relation
 
-SINGULAR = 1e-14  # share of the largest noise variance below which noise keeps its multipliers
+SINGULAR = 0.89  # exponent of epsilon: the share of the largest variance below which noise keeps its multipliers
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def reduced(model: Model, case: Case, wanted: Collection[int], like: Tensor) -> 
         if model.variables[v].finite and v not in held and v not in case.hard:
             sources.append(NONE)
             parts.append(table((v,), like.new_zeros(1, model.variables[v].size)))
-    singular = _singular(part for part in parts if isinstance(part, Relation))
+    singular = _singular([part for part in parts if isinstance(part, Relation)], like)
     blocks = _blocks(model, case, parts, singular)
     loose = next((v for v in wanted if case.hidden.get(v) and v not in blocks), None)
     if loose is not None:
@@ -84,11 +84,10 @@ def reduced(model: Model, case: Case, wanted: Collection[int], like: Tensor) -> 
     return Problem(model, case, tuple(sources), tuple(part_of(p, singular, blocks) for p in parts), blocks, like)
 
 
-def _singular(relations: Iterable[Relation]) -> set[int]:
-    """The children of conditionals whose noise has no spread in some direction."""
-    spread = {each.child: torch.linalg.svdvals(each.root.detach()).square().aminmax() for each in relations}
-    limit = SINGULAR * max((float(found.max) for found in spread.values()), default=0.0)
-    return {child for child, found in spread.items() if float(found.min) <= limit}
+def _singular(relations: Collection[Relation], like: Tensor) -> set[int]:
+    """The children of conditionals whose noise has next to no spread in some direction."""
+    largest = max((each.spread[1] for each in relations), default=0.0)
+    return {each.child for each in relations if each.spread[0] <= tolerance(like, SINGULAR) * largest}
 
 
 def _blocks(model: Model, case: Case, parts: Iterable[Canonical | Relation], singular: set[int]) -> dict[int, Block]:
