@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from math import inf
+from math import inf, isnan
 from operator import add
 
 import torch
@@ -153,6 +153,10 @@ def _state(model: Model) -> dict[str, Tensor]:
 
 
 def _require_rise(before: float, now: float) -> None:
+    if isnan(now):
+        raise EvidenceError(
+            "fit: the likelihood is no number; look for variances of 0 among the parameters to begin with."
+        )
     if now < before - ROUNDING * max(1.0, abs(before)):
         raise RuntimeError(f"fit: EM went down from {before!r} to {now!r}; this is a mistake in the library.")
 

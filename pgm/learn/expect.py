@@ -156,7 +156,7 @@ class FiniteExpectation:
             logs = logs + found
         else:
             tables = [term for term in self.model.terms if term.enumerable]
-            logs = logs + sum(term.log_prob(*map(self.block.value, term.scope)) for term in tables)
+            logs = logs + sum(term.log_prob(*map(self.block.value, term.scope)).double().cpu() for term in tables)
         return Beliefs(self.block.weights, {**self.block.hard, **self.block.real}, states), logs
 
     def _likelihoods(self) -> tuple[dict[str, Tensor], Tensor]:

@@ -63,8 +63,10 @@ def fit(
         progress: called after each iteration with their number so far and the best value of the sum.
 
     Raises:
-        PlanError: when the model has potentials, or nothing that can be learned this way (see `fit_by_gradient`).
-        EvidenceError: on unknown names and labels, no rows, or rows that the model says are impossible.
+        PlanError: when the model has potentials, or nothing that can be learned this way (see `fit_by_gradient`); or
+            without a start or an iteration.
+        EvidenceError: on unknown names and labels, no rows, rows that the model says are impossible, or a likelihood
+            without bound, as where a Gaussian shrinks to one row.
 
     Example:
         >>> from pgm import BayesianNetwork, Tabular, Variable
@@ -81,6 +83,8 @@ def fit(
         Lauritzen (1995), The EM algorithm for graphical association models with missing data.
     """
     require_learnable(model)
+    if restarts < 1 or iterations < 1:
+        raise PlanError(f"fit: restarts is {restarts} and iterations {iterations}, expected 1 or more of both.")
     work = deepcopy(model)
     evidence = read_data(work, data, "fit")
     tasks = expectations(work, evidence, read_weights(weights, evidence.rows))

@@ -161,15 +161,15 @@ class Coordinate:
 
 
 def coordinates(model: Model) -> list[Coordinate]:
-    """One for each parameter that requires a gradient."""
-    found = []
+    """One for each parameter that requires a gradient, even if several terms hold it."""
+    found: dict[nn.Parameter, Coordinate] = {}
     for term in _originals(model):
         for name, parameter in term.named_parameters():
-            if parameter.requires_grad and parameter.numel():
+            if parameter.requires_grad and parameter.numel() and parameter not in found:
                 to_free, to_parameter = _maps(term, name)
                 free = to_free(parameter.detach().clone()).requires_grad_()
-                found.append(Coordinate(f"{term.subject}.{name}", parameter, free, to_parameter))
-    return found
+                found[parameter] = Coordinate(f"{term.subject}.{name}", parameter, free, to_parameter)
+    return list(found.values())
 
 
 def _originals(model: Model) -> list[Local]:

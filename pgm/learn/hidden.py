@@ -92,15 +92,16 @@ class HybridExpectation:
         leaves = run.factors()
         logs, found = gradients(run.program, leaves, run.rows)
         require_possible(logs, self.rows)
-        read = {scope: (leaves[i], found[i]) for scope, i in zip(reads, run.program.reading, strict=True)}
-        return self._beliefs(run, read), logs
+        gradient = {i: (g.cpu(), h.cpu(), k.cpu()) for i, (g, h, k) in found.items()}
+        read = {scope: (leaves[i], gradient[i]) for scope, i in zip(reads, run.program.reading, strict=True)}
+        return self._beliefs(run, read), logs.cpu()
 
     def _beliefs(self, run: Run, read: dict[tuple[int, ...], tuple[Canonical, Gradient]]) -> Beliefs:
         model, case = self.model, self.case
-        seen = {model.variables[v].name: states for v, states in case.hard.items()}
+        seen = {model.variables[v].name: states.cpu() for v, states in case.hard.items()}
         for v, values in case.values.items():
             if case.knows(v):
-                seen[model.variables[v].name] = values.reshape(-1, *model.variables[v].shape).double()
+                seen[model.variables[v].name] = values.reshape(-1, *model.variables[v].shape).double().cpu()
         states: dict[Scope, Tensor] = {}
         numbers: dict[Scope, Numbers] = {}
         for scope in self.scopes:
@@ -165,7 +166,7 @@ class Marginal:
                 whole[..., low : low + lengths[v]] = case.values[v].to(mean).unsqueeze(1)
             if hidden:
                 beyond = mean[..., given : given + len(hidden)]
-                whole[..., [low + i for i in hidden]] = center[v].unsqueeze(1) + beyond
+                whole[..., [low + i for i in hidden]] = center[v].cpu().unsqueeze(1) + beyond
             where += [low + i for i in hidden]
             low, given = low + lengths[v], given + len(hidden)
         spread = mean.new_zeros(*mean.shape[:2], n, n)

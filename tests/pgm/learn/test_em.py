@@ -5,6 +5,8 @@ from collections import Counter
 from itertools import product
 
 import numpy as np
+import pandas
+import pyagrum
 import pytest
 import torch
 from hmmlearn.hmm import CategoricalHMM, GaussianHMM
@@ -22,6 +24,7 @@ from pgm import (
     LinearGaussian,
     Logistic,
     NormalInverseWishart,
+    PlanError,
     Real,
     Tabular,
     Variable,
@@ -103,6 +106,21 @@ def test_the_sum_never_falls(seed: int) -> None:
     assert len(found.history) == 15
     steps = np.diff(found.history)
     assert (steps >= -1e-9 * max(1.0, abs(found.history[-1]))).all()
+
+
+def test_tables_with_holes_are_those_of_pyagrum() -> None:
+    """Both run EM until little moves: pyAgrum until the log-likelihood changes by less than 1e-8 of itself."""
+    x, y = Variable("x", ["a", "b"]), Variable("y", ["a", "b"])
+    model = BayesianNetwork(Tabular(x, [], [0.5, 0.5]), Tabular(y, [x], [[0.9, 0.1], [0.2, 0.8]]))
+    generator, rows = np.random.default_rng(0), sample(model, 200, seed=0)
+    data = {name: np.where(generator.random(200) < 0.25, "", rows.labels(name)).tolist() for name in rows}
+    learner = pyagrum.BNLearner(pandas.DataFrame(data).replace("", "?"), pyagrum.fastBN("x{a|b}->y{a|b}"), ["?"])
+    learner.useNoPrior()
+    learner.useEM(1e-8)
+    peer = learner.learnParameters(pyagrum.fastBN("x{a|b}->y{a|b}").dag())
+    found = fit(model, data, tolerance=1e-14).model.conditionals
+    np.testing.assert_allclose(numpy(found["x"].table), peer.cpt("x").toarray(), atol=1e-5)
+    np.testing.assert_allclose(numpy(found["y"].table), peer.cpt("y").toarray(), atol=1e-5)
 
 
 SHAPES = {"full": (3, 2, 2), "tied": (1, 2, 2), "diag": (3, 2), "spherical": (3,)}
@@ -388,6 +406,8 @@ def test_refusals() -> None:
     model = BayesianNetwork(
         Tabular(HIDDEN, [], [0.5, 0.5]), ConditionalLinearGaussian(A, [HIDDEN], None, [0.0, 9.0], [1.0, 0.1])
     )
+    with pytest.raises(PlanError, match=r"fit: restarts is 0 and iterations 500, expected 1 or more of both"):
+        fit(model, {"a": [0.0, 1.0]}, restarts=0)
     with pytest.raises(EvidenceError, match=r"fit: the likelihood has no bound: the covariance of .*\(a\) shrank to 0"):
         fit(model, {"a": [0.0, 1.0, -1.0, 0.5, 9.0]})
 

@@ -150,6 +150,21 @@ def test_copies_in_a_plate_move_together() -> None:
         torch.testing.assert_close(one.model.state_dict()[name].abs(), tensor.abs(), atol=1e-4, rtol=1e-4)
 
 
+def test_a_net_that_two_conditionals_share_is_moved_once() -> None:
+    """Two children of one net: the same as one child whose rows are those of both."""
+    net = torch.nn.Linear(1, 2, dtype=torch.float64)
+    point, other = Variable("x", Real(1)), Variable("other", ["a", "b"])
+    root = Gaussian(point, torch.zeros(1, dtype=torch.float64), 1.0)
+    both = BayesianNetwork(root, Neural(Y, [point], categorical, net), Neural(other, [point], categorical, net))
+    one = BayesianNetwork(root, Neural(Y, [point], categorical, net))
+    generator = np.random.default_rng(0)
+    x, y, z = generator.normal(size=(40, 1)), generator.integers(0, 2, 40), generator.integers(0, 2, 40)
+    found = fit_by_gradient(both, {"x": x, "y": y, "other": z}).model.conditionals["y"]
+    peer = fit_by_gradient(one, {"x": np.r_[x, x], "y": np.r_[y, z]}).model.conditionals["y"]
+    at = torch.tensor([[-1.0], [0.0], [2.0]], dtype=torch.float64)
+    torch.testing.assert_close(found.distribution(at).probs, peer.distribution(at).probs, atol=1e-4, rtol=0)
+
+
 def test_batches_are_drawn_from_the_seed_and_find_the_way() -> None:
     torch.manual_seed(0)
     generator = np.random.default_rng(0)
