@@ -53,10 +53,25 @@ def triangular_log_density(value: Tensor, mean: Tensor, root: Tensor) -> Tensor:
     """
     diagonal = root.diagonal(dim1=-2, dim2=-1)
     certain = diagonal == 0
+    if not bool(certain.any()):
+        z = _solved(root, value - mean)
+        return -0.5 * (z.square().sum(-1) + value.shape[-1] * log(2 * pi)) - diagonal.abs().log().sum(-1)
     filled = root + torch.diag_embed(certain.to(root))  # that coordinate is then what the others leave unexplained
-    z = torch.linalg.solve_triangular(filled, (value - mean).unsqueeze(-1), upper=False).squeeze(-1)
+    z = _solved(filled, value - mean)
     explained = (root.detach().abs() @ z.detach().abs().unsqueeze(-1)).squeeze(-1)
     return _summed(z, filled.diagonal(dim1=-2, dim2=-1), certain, value.abs() + mean.abs() + explained)
+
+
+def _solved(root: Tensor, gap: Tensor) -> Tensor:
+    """root^-1 gap, `[*batch, d]`; rows that meet one and the same root are solved together."""
+    rank, length = gap.dim() - 1, gap.shape[-1]
+    sizes = [1] * (rank - root.dim() + 2) + list(root.shape[:-2])
+    lead = next((axis for axis, n in enumerate(sizes) if n > 1), rank)
+    if root.dim() - 2 > rank or lead == 0:
+        return torch.linalg.solve_triangular(root, gap.unsqueeze(-1), upper=False).squeeze(-1)
+    rows = gap.reshape(-1, *gap.shape[lead:]).movedim(0, -1)  # [*states, d, rows]
+    found = torch.linalg.solve_triangular(root.reshape(*sizes[lead:], length, length), rows, upper=False)
+    return found.movedim(-1, 0).reshape(*gap.shape[:lead], *found.shape[:-1])
 
 
 def _summed(z: Tensor, size: Tensor, certain: Tensor, magnitude: Tensor) -> Tensor:

@@ -46,3 +46,18 @@ def test_the_density_of_a_gaussian_is_that_of_its_distribution(seed: int, form: 
     )
     grid = term.log_prob(torch.arange(2), heights.unsqueeze(1), values.unsqueeze(1))
     torch.testing.assert_close(grid[torch.arange(3), states], term.log_prob(states, heights, values))
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
+def test_matrices_that_many_rows_meet_give_the_density_of_each_row(seed: int, tied: bool, shared: bool) -> None:
+    """With one covariance or one mean for all states, against torch's own density."""
+    label, x = Variable("label", 2), Variable("x", Real(3))
+    half = normal(seed, 1 if tied else 2, 3, 3)
+    mean, covariance = normal(seed + 1, 1 if shared else 2, 3), half @ half.mT + 0.1 * torch.eye(3)
+    term, values = ConditionalLinearGaussian(x, [label], None, mean, covariance), normal(seed + 2, 5, 4, 3)
+    peer = torch.distributions.MultivariateNormal(mean.expand(2, 3), covariance.expand(2, 3, 3))
+    expected = peer.log_prob(values.unsqueeze(2))
+    for states in (torch.arange(2), torch.arange(2).reshape(1, 1, 2), torch.arange(2).expand(5, 4, 2)):
+        torch.testing.assert_close(term.log_prob(states, values.unsqueeze(2)), expected)
+    torch.testing.assert_close(term.log_prob(torch.tensor(1), values), expected[..., 1])
