@@ -49,7 +49,8 @@ def answer(model: Model, targets: tuple[Scope, ...], evidence: Evidence, engine:
     places = (0, *accumulate(prod(variables[v].size for v in t) for t in finite))
     empty = like(model, engine)
     totals, flat = empty.new_zeros(evidence.rows), empty.new_zeros(evidence.rows, places[-1])
-    moments = {t: _blank(model, t, evidence.rows, empty) for t in numeric}
+    certain = {t for t in numeric if all(v in evidence.real and not bool(evidence.real[v].isnan().any()) for v in t)}
+    moments = {t: _blank(model, t, evidence.rows, empty, t in certain) for t in numeric}
     made = None
     for case in known_cases(model, evidence, empty):
         found = _answered(model, case, engine, targets)
@@ -57,21 +58,24 @@ def answer(model: Model, targets: tuple[Scope, ...], evidence: Evidence, engine:
         for t, low, high in zip(finite, places, places[1:], strict=False):
             flat[case.rows, low:high] = found.states[t].reshape(len(case.rows), -1)
         for t in numeric:
-            for whole, part in zip(moments[t], found.moments[t], strict=True):
-                whole[case.rows] = part
+            moments[t][0][case.rows] = found.moments[t][0]
+            if t not in certain:
+                moments[t][1][case.rows] = found.moments[t][1]
     check_possible(totals.cpu().numpy(), evidence, model, impossible, "infer")
     bad = totals.isneginf()
     flat[bad] = torch.nan
-    for mean, covariance in moments.values():
-        mean[bad], covariance[bad] = torch.nan, torch.nan
+    for t in numeric:
+        moments[t][0][bad] = torch.nan
+        if t not in certain:
+            moments[t][1][bad] = torch.nan
     made = made or plan(model, Query("marginal", targets), engine)
     return _posterior(model, finite, places, evidence, totals, flat, moments, made)
 
 
-def _blank(model: Model, target: Scope, rows: int, empty: Tensor) -> tuple[Tensor, Tensor]:
-    """Room for the mean and the covariance of a numeric target."""
+def _blank(model: Model, target: Scope, rows: int, empty: Tensor, certain: bool) -> tuple[Tensor, Tensor]:
+    """Room for the mean and the covariance of a numeric target; one covariance, 0, for all rows when it is certain."""
     n = sum(prod(model.variables[v].shape) for v in target)
-    return empty.new_zeros(rows, n), empty.new_zeros(rows, n, n)
+    return empty.new_zeros(rows, n), empty.new_zeros(1 if certain else rows, n, n).expand(rows, n, n)
 
 
 def _posterior(
@@ -140,11 +144,11 @@ def _whole(belief: Belief | None, target: Scope, problem: Problem, center: Cente
     """Mean and covariance of all numbers of a target: what is observed has no variance."""
     case, rows, like = problem.case, len(problem.case.rows), problem.like
     lows = (0, *accumulate(prod(problem.model.variables[v].shape) for v in target))
-    mean, covariance = like.new_zeros(rows, lows[-1]), like.new_zeros(rows, lows[-1], lows[-1])
+    mean, covariance = like.new_zeros(rows, lows[-1]), like.new_zeros(rows if belief else 1, lows[-1], lows[-1])
     for v, low, high in zip(target, lows, lows[1:], strict=False):
         if v in case.values:
             mean[:, low:high] = case.values[v].detach().to(like)
-    if belief is not None:
+    if belief:
         hidden = [low + i for v, low in zip(target, lows, strict=False) for i in case.hidden[v]]
         own = torch.tensor(hidden, device=like.device)
         mean[:, own] = torch.cat([center[v].expand(rows, -1) for v in target if case.hidden[v]], -1) + belief.mean

@@ -199,15 +199,24 @@ def _pivot(matrix: Tensor, block: Block, subject: str, diagonal: float) -> tuple
     if block.dual:  # [[-S, B], [B', P]]: det = +-det(1 + S P) for B = 1, so it is never singular
         inverse = torch.linalg.inv(matrix)
         return (inverse + inverse.mT) / 2, torch.linalg.slogdet(matrix).logabsdet
-    root, failed = torch.linalg.cholesky_ex(matrix)
-    steps = root.diagonal(dim1=-2, dim2=-1)
-    if bool(failed.any()) or bool((steps.detach().square() <= tolerance(matrix, IMPROPER) * diagonal).any()):
+    inverse, log_det, least = _inverse(matrix)
+    if not least > tolerance(matrix, IMPROPER) * diagonal:
         raise ShapeError(
             f"{subject!r}: the total precision is not positive definite, so that there is no density; expected "
             "conditionals or quadratic potentials that hold every numeric variable in place."
         )
+    return inverse, log_det
+
+
+def _inverse(matrix: Tensor) -> tuple[Tensor, Tensor, float]:
+    """The inverse of positive definite matrices, log det, and the least pivot, which says whether they are."""
+    if matrix.shape[-1] == 1:
+        return 1 / matrix, matrix[..., 0, 0].log(), float(matrix.detach().min())
+    root, failed = torch.linalg.cholesky_ex(matrix)
+    steps = root.diagonal(dim1=-2, dim2=-1)
     lower = torch.linalg.solve_triangular(root, torch.eye(matrix.shape[-1]).to(matrix), upper=False)
-    return lower.mT @ lower, 2 * steps.log().sum(-1)
+    least = -1.0 if bool(failed.any()) else float(steps.detach().square().min())
+    return lower.mT @ lower, 2 * steps.log().sum(-1), least
 
 
 def _schur(factor: Canonical, inverse: Tensor, scale: Tensor | float, trail: Trail | None) -> Canonical:

@@ -52,7 +52,7 @@ def cases(model: Model, evidence: Evidence, device: torch.device, dtype: torch.d
     masks = [np.zeros((evidence.rows, 1), dtype=bool), *(states[:, None] < 0 for states in evidence.hard.values())]
     masks += [np.isnan(value.detach().cpu().numpy()) for value in numbers.values()]
     missing = np.concatenate(masks, 1)
-    some = missing.any(0)  # columns without a gap tell no rows apart
+    some = missing.sum(0) > 0  # columns without a gap tell no rows apart
     some[0] = True
     found, which = np.unique(missing[:, some], axis=0, return_inverse=True)
     kinds = np.zeros((len(found), len(some)), dtype=bool)
