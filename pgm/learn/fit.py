@@ -159,6 +159,13 @@ def fitted(model: Model, found: Statistics, prior: Priors = None) -> Model:
 
     Raises:
         GraphError: when the statistics are not of this model.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable
+        >>> coin = Variable("coin", ["heads", "tails"])
+        >>> model = BayesianNetwork(Tabular(coin, [], [0.5, 0.5]))
+        >>> fitted(model, statistics(model, {"coin": ["heads"] * 4 + ["tails"]})).conditionals["coin"].table.detach()
+        tensor([0.8000, 0.2000], dtype=torch.float64)
     """
     parts = len(learnable(model))
     if len(found.parts) != parts:

@@ -15,10 +15,17 @@ class Fitted:
         model: a new model; the one that was given is as it was.
         log_likelihood: of all rows, sum_n w_n log p(row n), in nats; what is missing in a row is summed out.
         history: what was maximised (the log-likelihood, plus the log density of the prior up to a constant) after each
-            iteration from the best start.
+            iteration from the best start; by gradients, the mean over the rows looked at before each step.
         converged: False when the iterations ran out, or learning ended early.
         kept: the conditionals and potentials whose parameters were not learned.
         stopped: why learning ended early; empty when it did not.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Tabular, Variable, fit
+        >>> coin = Variable("coin", ["heads", "tails"])
+        >>> found = fit(BayesianNetwork(Tabular(coin, [], [0.5, 0.5])), {"coin": ["heads", "tails"]})
+        >>> found.iterations, round(found.log_likelihood, 4)
+        (1, -1.3863)
     """
 
     model: Model
