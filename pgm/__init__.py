@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from .model import MarkovNetwork as MarkovNetwork
     from .model import Model as Model
     from .models.estimators import Classifier as Classifier
+    from .models.estimators import Density as Density
     from .models.factors import factor_analysis as factor_analysis
     from .models.factors import probabilistic_pca as probabilistic_pca
     from .models.mixture import gaussian_mixture as gaussian_mixture
@@ -176,7 +177,7 @@ _HOME = {
     "learn.tree": "chow_liu pairwise_information",
     "logistic": "Logistic Softmax",
     "model": "BayesianNetwork MarkovNetwork Model",
-    "models.estimators": "Classifier",
+    "models.estimators": "Classifier Density",
     "models.factors": "factor_analysis probabilistic_pca",
     "models.mixture": "gaussian_mixture kernel_density mixture_discriminant",
     "models.naive_bayes": "naive_bayes",

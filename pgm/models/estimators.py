@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from scipy.special import log_softmax, logsumexp
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, DensityMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
@@ -17,19 +17,21 @@ from torch import Tensor
 
 from ..ask import log_evidence
 from ..counts import Multinomial
+from ..domains import Real
 from ..errors import EvidenceError
 from ..learn.columns import Columns
 from ..learn.fit import fit
-from ..learn.priors import Dirichlet, NormalInverseWishart, Prior
+from ..learn.priors import Dirichlet, NormalInverseWishart, Prior, Priors
 from ..model import BayesianNetwork, Model
 from ..variable import Variable
-from .emissions import uniform
+from .emissions import emission, uniform
 from .features import Features, Kind
 from .mixture import mixture_discriminant
 from .naive_bayes import naive_bayes
 from .trees import tree_augmented_naive_bayes
 
 CLASS = "class"
+VECTOR = "x"
 NUMBERS = 2**22  # in the answers to one batch of rows
 
 Data = Mapping[str, Tensor]
@@ -160,6 +162,58 @@ class Classifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.positive_only = self.features == "positive"
         tags.classifier_tags.poor_score = self.features in ("binary", "positive")
         return tags
+
+
+def single(x: Variable, rows: Tensor) -> Model:
+    """One Gaussian with a full covariance."""
+    return BayesianNetwork(emission(x, [], "full"))
+
+
+class Density(DensityMixin, BaseEstimator):
+    """A model of vectors, p(x), with scikit-learn's methods.
+
+    Args:
+        build: from the variable and the rows `[rows, columns]` to the model that EM starts from, such as
+            `lambda x, rows: gaussian_mixture(Variable("k", 3), x, rows)`; `single` is one Gaussian.
+        prior: of the parameters, as for `fit`.
+        iterations: of EM at most; 0 where the model is fitted already, as `kernel_density` is.
+
+    Attributes:
+        model_: the fitted model.
+
+    Example:
+        >>> from pgm import kernel_density
+        >>> rows = np.array([[0.0], [1.0]])
+        >>> made = Density(lambda x, rows: kernel_density(x, rows, bandwidth=0.5), iterations=0).fit(rows)
+        >>> np.exp(made.score_samples([[0.5]]))
+        array([0.48394145])
+    """
+
+    def __init__(
+        self, build: Callable[[Variable, Tensor], Model] = single, *, prior: Priors = None, iterations: int = 100
+    ) -> None:
+        self.build = build
+        self.prior = prior
+        self.iterations = iterations
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from rows `[rows, columns]`; y is not used."""
+        rows = torch.tensor(validate_data(self, X, dtype=np.float64))
+        model = self.build(Variable(VECTOR, Real(rows.shape[1])), rows)
+        if self.iterations:
+            model = fit(model, {VECTOR: rows}, prior=self.prior, iterations=self.iterations).model
+        self.model_ = model
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """log p(x), in nats, `[rows]`."""
+        check_is_fitted(self)
+        rows = torch.tensor(validate_data(self, X, dtype=np.float64, reset=False))
+        return _log_evidence(self.model_, {VECTOR: rows}, {})
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of log p(x) over rows, in nats."""
+        return float(self.score_samples(X).mean())
 
 
 def _log_evidence(model: Model, data: Data, more: Mapping[str, int]) -> np.ndarray:

@@ -4,13 +4,27 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
+from scipy.stats import multivariate_normal
 from sklearn.datasets import load_digits, load_iris
+from sklearn.decomposition import PCA
 from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
+from sklearn.neighbors import KernelDensity
 from sklearn.utils.estimator_checks import check_estimator
 
-from pgm import Classifier, log_evidence
-from pgm.models.estimators import bag, mixtures, tree
+from pgm import (
+    Classifier,
+    Density,
+    NormalInverseWishart,
+    Real,
+    Variable,
+    gaussian_mixture,
+    kernel_density,
+    log_evidence,
+    probabilistic_pca,
+)
+from pgm.models.estimators import bag, mixtures, single, tree
 from pgm.models.estimators import naive as naive_
 
 KINDS = {
@@ -27,6 +41,36 @@ def test_scikit_learn_is_content(kind: str) -> None:
     found = check_estimator(KINDS[kind], on_skip=None)
     assert len(found) > 40
     assert {each["status"] for each in found} <= {"passed", "skipped"}  # their own skips, such as for pandas' absence
+
+
+FLOOR = NormalInverseWishart(0.01)
+
+
+def mixture(x: Variable, rows: torch.Tensor):
+    return gaussian_mixture(Variable("k", 2), x, rows, prior=FLOOR)
+
+
+@pytest.mark.parametrize("build", [single, mixture])
+def test_scikit_learn_is_content_with_densities(build) -> None:
+    found = check_estimator(Density(build, prior=FLOOR, iterations=3), on_skip=None)
+    assert {each["status"] for each in found} <= {"passed", "skipped"}
+
+
+def test_densities_are_those_of_scikit_learn() -> None:
+    rows = load_iris().data
+    peers = {
+        PCA(2).fit(rows * (149 / 150) ** 0.5 + rows.mean(0) * (1 - (149 / 150) ** 0.5)): lambda x, rows: (
+            probabilistic_pca(Variable("z", Real(2)), x, rows)
+        ),
+        KernelDensity(bandwidth=0.4).fit(rows): lambda x, rows: kernel_density(x, rows, 0.4),
+    }
+    for peer, build in peers.items():
+        made = Density(build, iterations=0).fit(rows)
+        np.testing.assert_allclose(made.score_samples(rows), peer.score_samples(rows), rtol=1e-9)
+        assert made.score(rows) == pytest.approx(made.score_samples(rows).mean())
+    covariance = np.cov(rows.T, bias=True)
+    expected = multivariate_normal(rows.mean(0), covariance).logpdf(rows)
+    np.testing.assert_allclose(Density().fit(rows).score_samples(rows), expected, rtol=1e-9)
 
 
 def test_classifiers_are_those_of_scikit_learn() -> None:
