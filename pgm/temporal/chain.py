@@ -60,10 +60,28 @@ def detached(chain: Chain) -> Chain:
 def filtered(chain: Chain, parallel: bool) -> tuple[Tensor, Tensor]:
     """p(state t | everything up to t), `[rows, steps, states]`, and the log of the sum over all paths."""
     alpha, totals, doubtful = _messages(detached(chain), parallel)
+    norm = alpha.sum(-1, keepdim=True)
+    alpha = alpha / torch.where(norm > 0, norm, 1.0)
     if bool(doubtful.any()):
         logs = _log_messages(detached(chain).taken(doubtful))
         alpha[doubtful], totals[doubtful] = torch.softmax(logs, -1), logs[:, -1].logsumexp(-1)
     return alpha, totals
+
+
+def smoothed(chain: Chain, parallel: bool) -> tuple[Tensor, Tensor]:
+    """p(state t | everything), `[rows, steps, states]`, and the log of the sum over all paths."""
+    fixed = detached(chain)
+    alpha, totals, doubtful = _messages(fixed, parallel)
+    gamma, _, careless = _pairs(fixed, alpha, parallel)
+    doubtful = doubtful | careless
+    if bool(doubtful.any()):
+        probe = alpha.new_zeros(alpha.shape).requires_grad_()
+        with torch.enable_grad():
+            probed = replace(fixed, initial=fixed.initial + probe[:, 0], emission=fixed.emission + probe[:, 1:])
+            logs = LOG_SUM.total(_log_messages(probed.taken(doubtful))[:, -1], (-1,))
+            (found,) = torch.autograd.grad(logs.sum(), probe)
+        gamma[doubtful], totals[doubtful] = found[doubtful], logs.detach()
+    return gamma, totals
 
 
 def best_path(chain: Chain) -> tuple[Tensor, Tensor]:
@@ -134,7 +152,7 @@ def _array(values: Tensor) -> np.ndarray:
 
 
 def _messages(chain: Chain, parallel: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalised forward messages, the log of the total, and which rows may have lost something to underflow."""
+    """Forward messages, each up to a factor, the log of the total, and which rows may have lost to underflow."""
     (initial, a), (step, b), (emission, c) = (
         _scaled(chain.initial, 1),
         _scaled(chain.step, 2),

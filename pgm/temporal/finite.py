@@ -113,16 +113,15 @@ def _smoothed(
     """
     known, probes = _probed(template, data, subject)
     with torch.enable_grad():
-        made = chains.detached(_chain(known)) if not probes else _chain(known)
+        made = _chain(known)
         if start is not None:
             seen = [Piece((v,), evidence(v, data)[:, :1]) for v in known.unsure if v in known.chain]
             made = replace(made, initial=joined([start, *seen], known.chain).flatten(1))
-        probe = made.initial.new_zeros(data.rows, data.steps, made.initial.shape[-1]).requires_grad_()
-        made = replace(made, initial=made.initial + probe[:, 0], emission=made.emission + probe[:, 1:])
-        totals = chains.log_total(made, parallel)
+        gamma, totals = chains.smoothed(made, parallel)
         require_possible(totals, data, subject)
-        gamma, *others = torch.autograd.grad(totals.sum(), [probe, *probes.values()])
-    return _separate(gamma, known) | dict(zip(probes, others, strict=True)), totals.detach()
+        total = chains.log_total(made, parallel).sum() if probes else None
+        others = torch.autograd.grad(total, list(probes.values())) if total is not None else ()
+    return _separate(gamma, known) | dict(zip(probes, others, strict=True)), totals
 
 
 def _one_step_totals(chain: Chain, alpha: Tensor) -> Tensor:

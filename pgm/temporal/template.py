@@ -34,7 +34,7 @@ def looks_back(variable: Variable) -> bool:
 
 def now(variable: Variable) -> Variable:
     """The variable that `before` was called with; one that does not look back is itself."""
-    return Variable(variable.name.removesuffix(MARK), variable.domain)
+    return Variable(variable.name.removesuffix(MARK), variable.domain) if looks_back(variable) else variable
 
 
 class Template(nn.Module):
