@@ -17,6 +17,7 @@ from ..conditionals import Tabular
 from ..engines.exact import Exact
 from ..errors import EvidenceError
 from ..evidence import MISSING, Evidence, patterns
+from ..gaussians import GaussianConditional
 from ..model import Model
 from ..terms import Local
 from ..variable import Variable
@@ -79,8 +80,7 @@ def blocks(model: Model, evidence: Evidence, weights: Tensor) -> Iterator[Block]
     names = model.graph.names
     rows, weights = _distinct(evidence, weights)
     kept = Evidence({v: states[rows] for v, states in evidence.hard.items()}, {}, len(rows), True)
-    width = 1 + sum(prod(v.size for v in term.scope if v.finite) for term in model.terms)
-    width += sum(prod(v.shape) for v in model.variables if not v.finite)
+    width = sum(map(_numbers_held, model.terms)) + sum(prod(v.shape) for v in model.variables if not v.finite)
     at_once = max(1, NUMBERS // width)
     for which, hard, soft in patterns(kept, model.graph.sizes):
         for part in np.array_split(which, -(-len(which) // at_once)):
@@ -91,6 +91,12 @@ def blocks(model: Model, evidence: Evidence, weights: Tensor) -> Iterator[Block]
                 {names[v]: torch.from_numpy(vectors[part]) for v, vectors in soft.items()},
                 {names[v]: numbers[rows[part]].double() for v, numbers in evidence.real.items()},
             )
+
+
+def _numbers_held(term: Local) -> int:
+    """How many numbers a row takes: a joint posterior, and for regressions a residual in each joint state."""
+    states = prod(v.size for v in term.scope if v.finite)
+    return states * (1 + prod(term.child.shape)) if isinstance(term, GaussianConditional) else states
 
 
 def _distinct(evidence: Evidence, weights: Tensor) -> tuple[np.ndarray, Tensor]:
