@@ -68,3 +68,13 @@ def test_the_training_steps_that_are_compared_are_the_same_step() -> None:
             found.append(torch.cat([parameter.detach().reshape(-1) for net in nets for parameter in net.parameters()]))
     torch.testing.assert_close(found[0], found[1])
     torch.testing.assert_close(found[0], found[2])
+
+
+def test_the_benchmark_of_sequences_agrees_with_its_peers() -> None:
+    pytest.importorskip("hmmlearn", reason="the peer")
+    command = [sys.executable, "-m", "benchmarks.temporal", "--smoke", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {row["peer"] for row in rows} == {"hmmlearn", "hmmlearn log", "torch loop", "numpy loop", "sequential"}
+    assert all(row["difference"] < 1e-9 and row["ratio"] > 0 for row in rows)
