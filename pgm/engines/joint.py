@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from math import prod
 
 import torch
 from torch import Tensor
@@ -13,12 +14,14 @@ from ..errors import PlanError
 from ..graph import Graph, Term
 from ..plan import DENSE_BYTES, Plan, Query, Task
 from ..products import Products, at_random
+from ..semiring import LOG_SUM
 from ..slicing import fitting_plan
 from ..tape import layout_of
 from ..terms import Local
 from ..variable import Variable
 from .exact import Exact
 
+FEW = 64  # worlds that are summed one by one
 Values = Mapping[str, Tensor]  # numeric values by name, [draws, *event]
 
 
@@ -71,6 +74,8 @@ class Joint:
         """
         if not self.summed:
             return self._tables(values)[0]
+        if prod(v.size for v in self.summed.values()) <= FEW:
+            return self._over_worlds(values)
         plan = self.plan("log_evidence")
         return torch.cat([self._log_prob(plan, some) for some in self._split(values, plan)])
 
@@ -82,6 +87,22 @@ class Joint:
         if bool(torch.isneginf(found).any()):
             found = _products(plan, tables, True).log_evidence(*rows)
         return total + found
+
+    def _over_worlds(self, values: Values) -> Tensor:
+        """The same by enumeration, in logarithms: where there are few worlds that takes less than a plan."""
+        sizes = [v.size for v in self.summed.values()]
+        total = torch.zeros(_rows(values), *sizes, dtype=torch.float64, device=self.device)
+        for number, scope in enumerate(self.scopes):
+            total = total + self._spread(self._logs(number, values), scope)
+        for name, vector in self.likelihoods.items():
+            total = total + self._spread(vector.log().unsqueeze(0), (name,))
+        return LOG_SUM.total(total, tuple(range(1, total.dim())))
+
+    def _spread(self, logs: Tensor, scope: tuple[str, ...]) -> Tensor:
+        """`[draws or 1, *scope]` with an axis for every summed variable, in their order."""
+        kept = [name for name in self.summed if name in scope]
+        moved = logs.permute(0, *(1 + scope.index(name) for name in kept))
+        return moved.reshape(len(logs), *(v.size if v.name in scope else 1 for v in self.summed.values()))
 
     def probabilities(self, values: Values, targets: Sequence[Sequence[Variable]]) -> Tensor:
         """p(target | values) of targets among the summed variables, end to end, `[draws, width]`."""
@@ -148,7 +169,7 @@ class Joint:
         single = peaks = torch.zeros(rows, dtype=torch.float64, device=self.device)
         tables = []
         for number, scope in enumerate(self.scopes):
-            logs = self.kept[number] if number in self.kept else self._logs(number, values)
+            logs = self._logs(number, values)
             if not scope:
                 single = single + logs
                 continue
@@ -160,6 +181,8 @@ class Joint:
 
     def _logs(self, number: int, values: Values) -> Tensor:
         """The log of one term over the finite variables in it, `[draws or 1, *scope]`."""
+        if number in self.kept:
+            return self.kept[number]
         term, scope = self.terms[number], self.scopes[number]
         sizes = [self.summed[name].size for name in scope]
         logs = term.log_prob(*(self._value(variable, scope, values) for variable in term.scope)).to(torch.float64)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from ..errors import PlanError
+from ..errors import EvidenceError, PlanError
 from .coordinates import coordinates
 from .draws import answer, gathered, seeded
 from .guides import Guide, NormalGuide, PriorGuide, guide_of
@@ -92,6 +92,11 @@ class SVI:
             with torch.no_grad():
                 values, log_density = guide.draw(self.samples)
                 bounds = (joint.log_prob(values) - log_density).expand(self.samples)
+                if impossible == "raise" and not bool(torch.isfinite(bounds).all()):
+                    raise EvidenceError(
+                        "SVI: the guide draws what the model and the evidence make impossible, so that the bound is "
+                        f"{bounds.min().item():g}; give a guide within the support, or use engine=Importance()."
+                    )
                 error = bounds.std().item() / sqrt(self.samples)
                 diagnostics = {"history": history, "log_evidence_error": error, "guide": guide}
                 even = torch.zeros_like(bounds)

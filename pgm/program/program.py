@@ -36,7 +36,9 @@ def as_pyro(model: Model, *, given: Given | None = None, likelihood: Likelihood 
     plate is the last batch axis. Potentials and likelihoods are `pyro.factor`s; variables without a conditional are
     drawn from a base distribution (uniform, standard normal, fair coin, Poisson(1)) whose density counts as one. A
     numeric `Deterministic` is a `pyro.deterministic`. Unobserved finite variables are marked for parallel enumeration.
-    Nothing enters Pyro's global parameter store: the parameters are the model's own, `program.parameters()`.
+    Nothing enters Pyro's global parameter store: the parameters are the model's own, `program.parameters()`; train them
+    with the module form of a bound, `Trace_ELBO()(program, guide)`. Pyro's samplers cannot move a numeric variable that
+    is below an enumerated one; `NUTS` here can.
 
     Args:
         model: any model.
@@ -96,7 +98,7 @@ class Program(nn.Module):
         """Values by site, `[*batch, *plates, *event]`, as values by the names of the model's variables.
 
         Args:
-            values: as sites have them: the axis of the outermost plate last among those of the plates.
+            values: as sites have them in a run without rows: the axis of the outermost plate last among the plates'.
         """
         found: dict[str, Tensor] = {}
         for block in self.block.walk:

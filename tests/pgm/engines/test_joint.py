@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from pgm import (
 from pgm.engines.joint import Joint
 
 A, B, C = Variable("a", 2), Variable("b", 3), Variable("c", 2)
+MANY = Variable("many", 40)
 X, Y, D = Variable("x", Real()), Variable("y", Real(2)), Variable("d", Real())
 DRAWS = 4
 
@@ -56,17 +58,20 @@ def worlds(model: Model, values: dict[str, Tensor]) -> Tensor:
     return found
 
 
-def joint_of(model: Model) -> Joint:
+def joint_of(model: Model, more: bool = False) -> Joint:
+    """The product of all terms; with more, that of a variable of 40 states, too many worlds to go through, below a."""
     certain = {"d": model.conditionals["d"]}
-    return Joint([t for t in model.terms if t is not certain["d"]], certain, {}, {}, [A, B, C])
+    terms = [t for t in model.terms if t is not certain["d"]]
+    many = Tabular(MANY, [A], torch.full((2, 40), 1 / 40))
+    return Joint([*terms, many] if more else terms, certain, {}, {}, [A, B, C, MANY] if more else [A, B, C])
 
 
 @settings(max_examples=15)
-@given(seed=st.integers(0, 10**6))
-def test_the_sum_is_that_over_all_worlds(seed: int) -> None:
+@given(seed=st.integers(0, 10**6), more=st.booleans())
+def test_the_sum_is_that_over_all_worlds(seed: int, more: bool) -> None:
     model, values = model_and_values(seed)
     expected = worlds(model, values).flatten(1).logsumexp(1)
-    torch.testing.assert_close(joint_of(model).log_prob(values).detach(), expected)
+    torch.testing.assert_close(joint_of(model, more).log_prob(values).detach(), expected)
 
 
 @settings(max_examples=15)
@@ -78,7 +83,8 @@ def test_probabilities_given_the_numbers_are_those_of_all_worlds(seed: int) -> N
     torch.testing.assert_close(joint_of(model).probabilities(values, [(A,), (C, B)]).detach(), expected)
 
 
-def test_the_gradient_is_that_of_the_sum_over_all_worlds() -> None:
+@pytest.mark.parametrize("more", [False, True])
+def test_the_gradient_is_that_of_the_sum_over_all_worlds(more: bool) -> None:
     model, values = model_and_values(1)
     values = {name: value.requires_grad_() for name, value in values.items()}
     inputs = [*values.values(), model.conditionals["x"].bias]
@@ -89,18 +95,20 @@ def test_the_gradient_is_that_of_the_sum_over_all_worlds() -> None:
     ]
     possible = [log for log in logs if bool(torch.isfinite(log).all())]  # logsumexp of all -inf has no gradient
     expected = torch.autograd.grad(torch.stack(possible).logsumexp(0).sum(), inputs)
-    found = torch.autograd.grad(joint_of(model).log_prob(values).sum(), inputs)
+    found = torch.autograd.grad(joint_of(model, more).log_prob(values).sum(), inputs)
     torch.testing.assert_close(found, expected)
 
 
-def test_densities_beyond_the_range_of_floats_are_summed() -> None:
+@pytest.mark.parametrize("many", [[], [MANY]])
+def test_densities_beyond_the_range_of_floats_are_summed(many: list[Variable]) -> None:
     values = {"x": torch.tensor([0.0, 300.0], dtype=torch.float64)}  # log densities of some -45,000 and -1e6
     model = Model(
         Tabular(A, [], [0.5, 0.5]),
         ConditionalLinearGaussian(X, [A], None, [-300.0, 300.0], [1.0]),
         ConditionalLinearGaussian(D, [A], None, [1400.0, -1400.0], [1.0]),
     )
-    joint = Joint(model.terms, {}, {"d": torch.tensor(0.0)}, {}, [A])
+    terms = [*model.terms, *(Tabular(v, [], [1 / v.size] * v.size) for v in many)]
+    joint = Joint(terms, {}, {"d": torch.tensor(0.0)}, {}, [A, *many])
     logs = torch.stack([model.log_prob({**values, "d": 0.0, "a": torch.tensor([k, k])}) for k in (0, 1)])
     torch.testing.assert_close(joint.log_prob(values), logs.logsumexp(0))
 
