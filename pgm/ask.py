@@ -243,16 +243,23 @@ def mpe(
         from .hybrid import explain
 
         return explain(model, wanted, evidence, k, _exact(engine))
+    return explanation(model, wanted, evidence, k, _exact(engine), "raise")
+
+
+def explanation(
+    model: Model, wanted: tuple[int, ...], evidence: Evidence, k: int, engine: Exact, impossible: str
+) -> Explanation:
+    """The best joint states of variables by number given evidence in numbers."""
     states = np.full((evidence.rows, k, len(wanted)), -1, dtype=np.int64)
     logs = np.full((evidence.rows, k), -np.inf)
     for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), _exact(engine))
+        asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), engine)
         some, found = asked.explain(*columns_of(hard, soft, rows), k)
         for column, v in enumerate(wanted):
             if v in hard:
                 found[:, :, column] = np.where(np.isneginf(some), -1, hard[v][rows][:, None])
         logs[rows], states[rows] = some, found
-    check_possible(logs[:, 0], evidence, model, "raise", "mpe")
+    check_possible(logs[:, 0], evidence, model, impossible, "mpe")
     variables = tuple(model.graph.variables[v] for v in wanted)
     if not evidence.batched:
         states, logs = states[0], logs[0]

@@ -22,7 +22,7 @@ OPERATIONS_AT_MOST = 2.0**42
 
 @dataclass(frozen=True)
 class Exact:
-    """Answers without approximation, by contraction of the model's tables.
+    """Answers without approximation, by contraction of tables, and of Gaussians where numeric variables are linear.
 
     Args:
         memory: bytes that may be used; by default half of what is free when the plan is made.

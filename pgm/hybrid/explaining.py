@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..ask import check_possible
 from ..engines.exact import Exact
@@ -16,8 +17,9 @@ from ..explanation import Explanation
 from ..plan import Plan, Query
 from .cases import Case
 from .prepare import Run, Scope, known_cases, largest, like, planned, prepared, query_of, reads_of
-from .problem import reduced
-from .run import downward, upward
+from .problem import Problem, reduced
+from .run import Point, downward, upward
+from .tables import best_by_tables
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -28,35 +30,50 @@ def explain(model: Model, wanted: Scope, evidence: Evidence, k: int, engine: Exa
     """The most probable joint states and numbers of the variables wanted, all else summed and integrated out.
 
     Raises:
-        PlanError: when more than the best one is asked for, or a numeric variable is wanted and a finite one that
-            matters to it is not (that would be the mode of a mixture), and as `answer`.
+        PlanError: when more than the best one is asked for and numeric variables are not observed, or a numeric
+            variable is wanted and a finite one that matters to it is not (that would be the mode of a mixture), and as
+            `answer`.
     """
-    if k > 1:
-        raise PlanError(f"mpe: k is {k}, expected 1 where some variables are numeric.")
-    empty = like(model, engine)
+    empty, rows = like(model, engine), evidence.rows
     finite = tuple(v for v in wanted if model.variables[v].finite)
-    logs = empty.new_zeros(evidence.rows)
-    states = torch.full((evidence.rows, len(finite)), -1, device=empty.device)
-    numbers = {v: empty.new_zeros(evidence.rows, prod(model.variables[v].shape)) for v in wanted if v not in finite}
+    logs, states = empty.new_zeros(rows, k), torch.full((rows, k, len(finite)), -1, device=empty.device)
+    numbers = {v: empty.new_zeros(rows, k, prod(model.variables[v].shape)) for v in wanted if v not in finite}
     for case in known_cases(model, evidence, empty):
-        run = _maximising(model, wanted, case, engine)
-        up = upward(run.program, run.factors())
-        point = downward(run.program, up, run.rows, largest)
-        logs[case.rows] = up.total.expand(run.rows)
+        weights, point = _best(model, wanted, case, k, engine)
+        logs[case.rows] = weights
         for column, v in enumerate(finite):
-            states[case.rows, column] = case.hard[v] if v in case.hard else point.states[v]
+            chosen = case.hard[v].unsqueeze(1) if v in case.hard else point.states[v]
+            states[case.rows, :, column] = torch.where(weights.isneginf(), -1, chosen)
         for v, whole in numbers.items():
-            whole[case.rows] = run.numbers(v, point)
-    check_possible(logs.cpu().numpy(), evidence, model, "raise", "mpe")
+            whole[case.rows] = point.numbers[v]
+    check_possible(logs[:, 0].cpu().numpy(), evidence, model, "raise", "mpe")
     pick = slice(None) if evidence.batched else 0
-    shaped = {v: x.reshape(evidence.rows, 1, *model.variables[v].shape)[pick] for v, x in numbers.items()}
+    shaped = {v: x.reshape(rows, k, *model.variables[v].shape)[pick] for v, x in numbers.items()}
     named = {model.variables[v].name: x for v, x in shaped.items()}
-    return Explanation(tuple(model.variables[v] for v in wanted), states[:, None][pick], logs[:, None][pick], named)
+    return Explanation(tuple(model.variables[v] for v in wanted), states[pick], logs[pick], named)
 
 
-def _maximising(model: Model, wanted: Scope, case: Case, engine: Exact) -> Run:
-    """The run that maximises over the variables wanted."""
+def _best(model: Model, wanted: Scope, case: Case, k: int, engine: Exact) -> tuple[Tensor, Point]:
+    """Log weights `[rows, k]`, and for each variable wanted its states `[rows, k]` or numbers `[rows, k, length]`."""
     problem = reduced(model, case, wanted, like(model, engine))
+    hidden = [v for v in wanted if model.variables[v].finite and v not in case.hard]
+    quick = best_by_tables(problem, engine, hidden, k)
+    if quick is not None:
+        logs, states = quick
+        values = {v: case.values[v].detach().to(logs).unsqueeze(1) for v in wanted if v in case.values}
+        return logs, Point(dict(zip(hidden, states.unbind(-1), strict=True)), values)
+    if k > 1:
+        raise PlanError(f"mpe: k is {k}, expected 1 where numeric variables are not observed.")
+    run = _maximising(problem, wanted, engine)
+    up = upward(run.program, run.factors())
+    point = downward(run.program, up, run.rows, largest)
+    values = {v: run.numbers(v, point).unsqueeze(1) for v in wanted if not model.variables[v].finite}
+    return up.total.expand(run.rows).unsqueeze(1), Point({v: x.unsqueeze(1) for v, x in point.states.items()}, values)
+
+
+def _maximising(problem: Problem, wanted: Scope, engine: Exact) -> Run:
+    """The run that maximises over the variables wanted."""
+    model, case = problem.model, problem.case
     numeric = [v for v in wanted if case.hidden.get(v)]
     others = {v for scope in problem.scopes for v in scope} - set(wanted)
     summed = [model.graph.names[v] for v in others if model.variables[v].finite]
@@ -80,7 +97,7 @@ def plan(model: Model, query: Query, engine: Exact) -> Plan:
     soft = {v: np.ones((1, variables[v].size)) for v in query.soft}
     case = next(known_cases(model, Evidence(hard, soft, 1, False, real), like(model, engine)))
     wanted = tuple(v for target in query.targets for v in target)
-    if query.task == "maximum":
-        return _maximising(model, wanted, case, engine).program.plan
     problem = reduced(model, case, wanted, like(model, engine))
+    if query.task == "maximum":
+        return _maximising(problem, wanted, engine).program.plan
     return planned(problem, engine, query, reads_of(query.targets, case) if query.task == "marginal" else ()).plan

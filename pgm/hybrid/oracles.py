@@ -53,48 +53,55 @@ def brute_answer(model: Model, given: Given | None = None) -> Brute:
         -0.9189
     """
     given = dict(given or {})
-    finite = [v for v in model.variables if v.finite]
-    numeric = [v for v in model.variables if not v.finite]
-    lengths = [prod(v.shape) for v in numeric]
-    lows = np.concatenate([[0], np.cumsum(lengths, dtype=int)]).astype(int)
-    values = np.concatenate([_numbers(v, given) for v in numeric] or [np.zeros(0)])
-    worlds, logs, means, covariances, peaks = [], [], [], [], []
-    for states in product(*(range(v.size) for v in finite)):
-        world = {v.name: state for v, state in zip(finite, states, strict=True)}
-        if any(v.name in given and v.number(given[v.name]) != world[v.name] for v in finite):
-            continue
-        weight = sum(
-            _log(term.table.detach().numpy()[tuple(world[v.name] for v in term.scope)]) for term in _tables(model)
-        )
-        mean, covariance = _joint(model, world, numeric, lows)
-        density, mean, covariance, peak = _conditioned(mean, covariance, values)
-        worlds.append(world)
-        logs.append(weight + density)
-        means.append(mean)
-        covariances.append(covariance)
-        peaks.append(weight + density + peak)
-    total = float(np.logaddexp.reduce(logs))
-    shares = np.exp(np.array(logs) - total)
-    mean = sum(p * m for p, m in zip(shares, means, strict=True))
-    second = sum(p * (c + np.outer(m, m)) for p, c, m in zip(shares, covariances, means, strict=True))
+    finite, numeric = ([v for v in model.variables if v.finite == kind] for kind in (True, False))
+    lows = np.concatenate([[0], np.cumsum([prod(v.shape) for v in numeric], dtype=int)]).astype(int)
+    worlds = _worlds(model, given, finite, numeric, lows)
+    total = float(np.logaddexp.reduce([world.log_weight for world in worlds]))
+    shares = np.exp([world.log_weight - total for world in worlds])
+    mean = sum(p * world.mean for p, world in zip(shares, worlds, strict=True))
+    second = sum(p * (w.covariance + np.outer(w.mean, w.mean)) for p, w in zip(shares, worlds, strict=True))
     covariance = second - np.outer(mean, mean)
-    parts = [(v.name, slice(low, low + n)) for v, low, n in zip(numeric, lows, lengths, strict=False)]
-    top = int(np.argmax(peaks))
+    parts = [(v.name, slice(low, high)) for v, low, high in zip(numeric, lows, lows[1:], strict=False)]
+    top = max(worlds, key=lambda world: world.log_weight + world.peak)
     return Brute(
         total,
-        {v.name: np.bincount([w[v.name] for w in worlds], shares, v.size) for v in finite},
+        {v.name: np.bincount([world.states[v.name] for world in worlds], shares, v.size) for v in finite},
         {name: mean[part] for name, part in parts},
         {name: covariance[part, part] for name, part in parts},
-        (worlds[top], {name: means[top][part] for name, part in parts}, float(peaks[top])),
+        (top.states, {name: top.mean[part] for name, part in parts}, top.log_weight + top.peak),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _World:
+    """One joint state of the finite variables: its weight, and what is known of all numbers in it."""
+
+    states: dict[str, int]
+    log_weight: float
+    mean: np.ndarray
+    covariance: np.ndarray
+    peak: float
+
+
+def _worlds(
+    model: Model, given: Given, finite: Sequence[Variable], numeric: Sequence[Variable], lows: np.ndarray
+) -> list[_World]:
+    """The worlds that agree with the evidence."""
+    values = np.concatenate([_numbers(v, given) for v in numeric] or [np.zeros(0)])
+    found = []
+    for numbers in product(*(range(v.size) for v in finite)):
+        states = {v.name: number for v, number in zip(finite, numbers, strict=True)}
+        if any(v.name in given and v.number(given[v.name]) != states[v.name] for v in finite):
+            continue
+        tables = [term for term in model.terms if isinstance(term, Tabular)]
+        rows = (term.table.detach().numpy()[tuple(states[v.name] for v in term.scope)] for term in tables)
+        density, mean, covariance, peak = _conditioned(*_joint(model, states, numeric, lows), values)
+        found.append(_World(states, sum(map(_log, rows)) + density, mean, covariance, peak))
+    return found
 
 
 def _log(p: float) -> float:
     return log(p) if p > 0 else -np.inf
-
-
-def _tables(model: Model) -> list[Tabular]:
-    return [term for term in model.terms if isinstance(term, Tabular)]
 
 
 def _numbers(variable: Variable, given: Mapping[str, object]) -> np.ndarray:

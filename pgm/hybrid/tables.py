@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..ask import posterior
+from ..ask import explanation, posterior
 from ..engines.exact import Exact
 from ..evidence import Evidence
 from ..model import Model
 from ..plan import Plan
-from ..posterior import Posterior
 from ..terms import Local
 from .canonical import Canonical
 from .problem import Problem
@@ -34,12 +33,41 @@ class FinitePart:
 def by_tables(
     problem: Problem, engine: Exact, reads: Sequence[tuple[int, ...]]
 ) -> tuple[Tensor, list[Belief], Plan] | None:
-    """The log evidence `[rows]`, the marginal of each scope, and the plan; None where another way is needed.
+    """The log evidence `[rows]`, the marginal of each scope, and the plan; None where another way is needed."""
+    found = _as_tables(problem)
+    if found is None:
+        return None
+    total, model, evidence = found
+    names, number = problem.model.graph.names, model.graph.numbers
+    scopes = tuple(tuple(number[names[v]] for v in scope) for scope in reads)
+    post = posterior(model, scopes, evidence, engine, "nan")
+    if bool(post.log_evidence.isneginf().any()):
+        return None  # what was lost in likelihoods, logarithms may rescue
+    none = total.new_zeros(len(total), 0)
+    beliefs = [Belief(post[tuple(names[v] for v in scope)].to(none), none, none.unsqueeze(-1)) for scope in reads]
+    return total + post.log_evidence.to(total), beliefs, post.plan
+
+
+def best_by_tables(problem: Problem, engine: Exact, wanted: Sequence[int], k: int) -> tuple[Tensor, Tensor] | None:
+    """Log weights `[rows, k]` and states `[rows, k, wanted]` of the best explanations; None as for `by_tables`."""
+    found = _as_tables(problem)
+    if found is None or not wanted:
+        return None
+    total, model, evidence = found
+    scope = tuple(model.graph.numbers[problem.model.graph.names[v]] for v in wanted)
+    best = explanation(model, scope, evidence, k, engine, "nan")
+    if bool(best.log_prob[:, 0].isneginf().any()):
+        return None
+    return total.unsqueeze(1) + best.log_prob.to(total), best.states.to(total.device)
+
+
+def _as_tables(problem: Problem) -> tuple[Tensor, Model, Evidence] | None:
+    """A logarithm `[rows]`, a finite model and the evidence on it that say the same as the problem.
 
     Terms with observed numbers that depend on one hidden finite variable at most are likelihoods of it, as in mixtures
-    and hidden Markov models.
+    and hidden Markov models; None where a term depends on more, or where numbers are left.
     """
-    terms, none = problem.model.terms, problem.like.new_zeros(len(problem.case.rows), 0)
+    terms = problem.model.terms
     if problem.blocks:
         return None
     plain = [0 <= place < len(terms) and terms[place].enumerable for place in problem.sources]
@@ -48,12 +76,10 @@ def by_tables(
         return None
     model = _tables_of(problem, [terms[place] for place, table in zip(problem.sources, plain, strict=True) if table])
     total, soft = _likelihoods(problem, factors)
-    found = _asked(problem, model, soft, engine, reads)
-    if bool(found.log_evidence.isneginf().any()):
-        return None  # what was lost in likelihoods, logarithms may rescue
-    names = problem.model.graph.names
-    beliefs = [Belief(found[tuple(names[v] for v in scope)].to(none), none, none.unsqueeze(-1)) for scope in reads]
-    return total + found.log_evidence.to(total), beliefs, found.plan
+    names, number = problem.model.graph.names, model.graph.numbers
+    hard = {number[names[v]]: x.cpu().numpy() for v, x in problem.case.hard.items() if names[v] in number}
+    weights = {number[names[v]]: x.double().cpu().numpy() for v, x in soft.items()}
+    return total, model, Evidence(hard, weights, len(total), True)
 
 
 def _likelihoods(problem: Problem, factors: Sequence[Canonical]) -> tuple[Tensor, dict[int, Tensor]]:
@@ -79,13 +105,3 @@ def _tables_of(problem: Problem, terms: Sequence[Local]) -> Model:
     variables = [problem.model.variables[v] for v in finite]
     kept: FinitePart = problem.model.sessions.get(key, lambda: FinitePart(Model(*terms, variables=variables)))
     return kept.model
-
-
-def _asked(
-    problem: Problem, model: Model, soft: Mapping[int, Tensor], engine: Exact, reads: Sequence[tuple[int, ...]]
-) -> Posterior:
-    names, number = problem.model.graph.names, model.graph.numbers
-    hard = {number[names[v]]: x.cpu().numpy() for v, x in problem.case.hard.items() if names[v] in number}
-    weights = {number[names[v]]: x.double().cpu().numpy() for v, x in soft.items()}
-    scopes = tuple(tuple(number[names[v]] for v in scope) for scope in reads)
-    return posterior(model, scopes, Evidence(hard, weights, len(problem.case.rows), True), engine, "nan")

@@ -260,7 +260,7 @@ REFUSED = {
     ),
     "mpe: 'x' is numeric and 'kind' would be summed out, which asks for the mode of a mixture; name 'kind' among the "
     "targets, or leave numeric variables out.": lambda _, mixture: mpe(mixture, ["x"]),
-    "mpe: k is 2, expected 1 where some variables are numeric.": lambda _, mixture: mpe(mixture, k=2),
+    "mpe: k is 2, expected 1 where numeric variables are not observed.": lambda _, mixture: mpe(mixture, k=2),
     "Neural(y | x): 'y' is observed in part only, which needs a linear-Gaussian dependence; observe all of its "
     "numbers or none, or use engine=SVI(), NUTS() or Importance().": lambda *_: infer(
         _partly(number("x", 2)), given={"x": [0.0, 0.0], "y": [1.0, np.nan]}
