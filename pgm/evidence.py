@@ -145,7 +145,24 @@ def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:
         )
     if isinstance(value, str) or not isinstance(value, Iterable):
         return np.array(MISSING if _absent(value) else _number(variable, value, subject))
-    return np.array([MISSING if _absent(each) else _number(variable, each, subject) for each in value], dtype=np.int64)
+    labels, known = list(value), _Numbers(variable, subject)
+    try:
+        return np.fromiter((known[type(each), each] for each in labels), np.int64, len(labels))
+    except TypeError:  # a label that cannot be a key is no label; say so
+        return np.array([MISSING if _absent(each) else _number(variable, each, subject) for each in labels], np.int64)
+
+
+class _Numbers(dict[tuple[type, Any], int]):
+    """The state number of each different label, looked up once; 1, 1.0 and True are equal but differ as labels."""
+
+    def __init__(self, variable: Variable, subject: str) -> None:
+        super().__init__()
+        self.variable, self.subject = variable, subject
+
+    def __missing__(self, key: tuple[type, Any]) -> int:
+        label = key[1]
+        self[key] = MISSING if _absent(label) else _number(self.variable, label, self.subject)
+        return self[key]
 
 
 def _absent(label: Any) -> bool:
