@@ -49,12 +49,15 @@ def draw(
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
     empty = like(model, engine)
     case = next(known_cases(model, evidence, empty))
+    many = max(n, 1)  # torch's distributions do not draw nothing
     if _downhill(model, case, wanted):
-        values = _ancestral(model, case, wanted, n, seed)
+        values = _ancestral(model, case, wanted, many, seed)
     else:
-        values = _posterior(model, case, wanted, n, torch.Generator(empty.device).manual_seed(seed), engine, evidence)
+        values = _posterior(
+            model, case, wanted, many, torch.Generator(empty.device).manual_seed(seed), engine, evidence
+        )
     variables = tuple(model.variables[v] for v in wanted)
-    columns = tuple(values[v].reshape(n, *model.variables[v].shape) for v in wanted)
+    columns = tuple(values[v].reshape(many, *model.variables[v].shape)[:n] for v in wanted)
     return Samples(variables, columns, n)
 
 

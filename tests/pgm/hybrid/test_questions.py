@@ -147,6 +147,12 @@ def test_samples_repeat_with_their_seed(mixture: Model) -> None:
     assert not torch.equal(one, third)
 
 
+@pytest.mark.parametrize("given", [{}, {"y": 6.0}])
+def test_no_samples(mixture: Model, given: dict[str, float]) -> None:
+    draws = sample(mixture, 0, given=given)
+    assert [len(draws[name]) for name in mixture.graph.names] == [0, 0, 0]
+
+
 def test_causes_are_drawn_before_effects_whatever_the_conditionals(sport: Model) -> None:
     """p(yes | height 1) = sigmoid(2.5); n draws are off by sqrt(p q / n)."""
     n, p = 4000, 1 / (1 + np.exp(-2.5))
