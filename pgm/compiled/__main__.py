@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import time
 
-from pgm import BayesianNetwork, Tabular, Variable, hill_climb, infer, mpe, pc, sample
+from pgm import (
+    BayesianNetwork,
+    Gaussian,
+    LinearGaussian,
+    Real,
+    Tabular,
+    Template,
+    Variable,
+    before,
+    hill_climb,
+    infer,
+    mpe,
+    pc,
+    sample,
+    smoothing,
+    viterbi,
+)
 
 
 def main() -> None:
@@ -20,6 +36,13 @@ def main() -> None:
     rows = sample(model, 20, seed=0)
     hill_climb(rows)
     pc(rows)
+    change = Tabular(rain, [before(rain)], [[0.9, 0.1], [0.2, 0.8]])
+    weather = Template([model.conditionals["rain"]], [change, model.conditionals["wet"]])
+    smoothing(weather, {"wet": ["yes", "no"]})
+    viterbi(weather, {"wet": ["yes", "no"]})
+    x, y = Variable("x", Real()), Variable("y", Real())
+    walk = LinearGaussian(x, [before(x)], [1.0], 0.0, 1.0)
+    smoothing(Template([Gaussian(x, 0.0, 1.0)], [walk, LinearGaussian(y, [x], [1.0], 0.0, 1.0)]), {"y": [1.0, 2.0]})
     print(f"compiled loops ready after {time.perf_counter() - start:.1f} s")
 
 

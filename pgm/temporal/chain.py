@@ -144,7 +144,7 @@ def _scaled(logs: Tensor, axes: int) -> tuple[Tensor, Tensor]:
     logs = logs.double()
     peak = logs.amax(tuple(range(-axes, 0)), keepdim=True)
     peak = torch.where(torch.isinf(peak), 0.0, peak)
-    return (logs - peak).exp(), peak.flatten(-axes).squeeze(-1)
+    return (logs - peak).exp_(), peak.flatten(-axes).squeeze(-1)
 
 
 def _array(values: Tensor) -> np.ndarray:

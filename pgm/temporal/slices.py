@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import reduce
 from math import prod
 
 import torch
@@ -104,13 +105,13 @@ def assemble(known: Roles, tables: Tables) -> Chain:
     """
     data, ends = known.observed, tuple(before(v) for v in known.chain)
     first = _pieces(known, tables, 0, 1)
-    initial = joined(_without(first, known.chain), known.chain)[:, 0]  # [rows, 1, *states] -> [rows, *states]
+    initial = joined(_without(first, known.chain), known.chain, data.lengths.device)[:, 0]  # [rows, *states]
     left = _without(_pieces(known, tables, 1, data.steps), (*ends, *known.chain))
     moving = [piece for piece in left if any(map(looks_back, piece.scope))]
     still = [piece for piece in left if not any(map(looks_back, piece.scope))]
     size = prod(v.size for v in known.chain)
-    step = joined(moving, (*ends, *known.chain))
-    emission = joined(still, known.chain)
+    step = joined(moving, (*ends, *known.chain), data.lengths.device)
+    emission = joined(still, known.chain, data.lengths.device)
     return Chain(
         initial.reshape(len(initial), size),
         step.reshape(*step.shape[:2], size, size),
@@ -203,16 +204,17 @@ def _scope(pieces: Iterable[Piece]) -> tuple[Variable, ...]:
     return tuple(dict.fromkeys(v for each in pieces for v in each.scope))
 
 
-def joined(pieces: Sequence[Piece], scope: Sequence[Variable]) -> Tensor:
-    """The sum of the logarithms, `[rows or 1, steps or 1, *states of the scope]`."""
-    device = pieces[0].logs.device if pieces else None
-    total = torch.zeros([1, 1, *(v.size for v in scope)], dtype=torch.float64, device=device)
+def joined(pieces: Sequence[Piece], scope: Sequence[Variable], device: torch.device | None = None) -> Tensor:
+    """The sum of the logarithms, float64, `[rows or 1, steps or 1, *states of the scope]`; zeros without pieces."""
+    parts = []
     for each in pieces:
-        order = [each.scope.index(v) + 2 for v in scope if v in each.scope]
-        logs = each.logs.permute(0, 1, *order)
+        logs = each.logs.permute(0, 1, *(each.scope.index(v) + 2 for v in scope if v in each.scope))
         shape = iter(logs.shape[2:])
-        total = total + logs.reshape(*logs.shape[:2], *(next(shape) if v in each.scope else 1 for v in scope))
-    return total
+        sizes = [next(shape) if v in each.scope else 1 for v in scope]
+        parts.append(logs.double().reshape(*logs.shape[:2], *sizes))
+    empty = torch.zeros([1] * (2 + len(scope)), dtype=torch.float64, device=device)
+    total = reduce(torch.add, parts) if parts else empty
+    return total.expand(*total.shape[:2], *(v.size for v in scope))
 
 
 def depended_on(name: str, terms: Iterable[Local]) -> bool:
