@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -80,9 +80,10 @@ def blocks(model: Model, evidence: Evidence, weights: Tensor) -> Iterator[Block]
     names = model.graph.names
     rows, weights = _distinct(evidence, weights)
     kept = Evidence({v: states[rows] for v, states in evidence.hard.items()}, {}, len(rows), True)
-    width = sum(map(_numbers_held, model.terms)) + sum(prod(v.shape) for v in model.variables if not v.finite)
-    at_once = max(1, NUMBERS // width)
+    numbers_seen = sum(prod(v.shape) for v in model.variables if not v.finite)
     for which, hard, soft in patterns(kept, model.graph.sizes):
+        seen = {names[v] for v in hard}
+        at_once = max(1, NUMBERS // (numbers_seen + sum(_numbers_held(term, seen) for term in model.terms)))
         for part in np.array_split(which, -(-len(which) // at_once)):
             yield Block(
                 rows[part],
@@ -93,9 +94,9 @@ def blocks(model: Model, evidence: Evidence, weights: Tensor) -> Iterator[Block]
             )
 
 
-def _numbers_held(term: Local) -> int:
-    """How many numbers a row takes: a joint posterior, and for regressions a residual in each joint state."""
-    states = prod(v.size for v in term.scope if v.finite)
+def _numbers_held(term: Local, seen: Set[str]) -> int:
+    """How many numbers a row takes: a joint posterior, and for regressions a residual in each joint state not seen."""
+    states = prod(v.size for v in term.scope if v.finite and v.name not in seen)
     return states * (1 + prod(term.child.shape)) if isinstance(term, GaussianConditional) else states
 
 
