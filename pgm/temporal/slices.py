@@ -92,7 +92,10 @@ def log_tables(terms: Iterable[Local]) -> dict[Local, Tensor]:
     for term in dict.fromkeys(terms):
         if term.enumerable:
             table = term.factor().ordered(term.scope)
-            found[term] = torch.where(table > 0, table, 1.0).log().masked_fill(table == 0, -torch.inf)
+            zero = table == 0
+            found[term] = (
+                table.masked_fill(zero, 1.0).log().masked_fill(zero, -torch.inf) if zero.any() else table.log()
+            )
     return found
 
 

@@ -20,6 +20,7 @@ from pgm import (
     Variable,
     before,
     filtering,
+    infer,
     log_likelihood,
     prediction,
     smoothing,
@@ -130,6 +131,20 @@ def test_smoothing_is_conditioning_of_the_joint_gaussian(seed: int, route: str) 
             rows = joint.rows[f"{name}[{t}]"].detach()
             torch.testing.assert_close(found[name].flat[t], joint.mean[f"{name}[{t}]"].detach())
             torch.testing.assert_close(found[name].covariance[t], rows @ rows.T)
+
+
+def test_smoothing_is_inference_in_the_unrolled_network() -> None:
+    template, data = random_template(7), random_data(7)
+    full = {name: torch.nan_to_num(x) for name, x in data.items()}
+    given = {f"{name}[{t}]": full[name][t] for name in ("y", "w") for t in range(1, T)}
+    driven = {f"{name}[{t}]": full[name][t] for name in ("u", "k") for t in range(T)}
+    post = infer(template.unroll(T), [f"p[{t}]" for t in range(T)], given=given | driven)
+    gaps = {name: x.clone() for name, x in full.items()}
+    gaps["y"][0], gaps["w"][0] = torch.nan, torch.nan
+    found = smoothing(template, gaps)["p"]
+    for t in range(T):
+        torch.testing.assert_close(found.mean[t], post[f"p[{t}]"].mean)
+        torch.testing.assert_close(found.covariance[t], post[f"p[{t}]"].covariance)
 
 
 @given(seeds, st.sampled_from(ROUTES))
