@@ -13,6 +13,8 @@ from ..compiled import chains
 from ..semiring import LOG_SUM
 from .scan import reversed_scan, scan
 
+LEAST = -1e300  # stands for -inf where that would be subtracted from itself
+
 
 @dataclass(frozen=True, eq=False)
 class Chain:
@@ -142,8 +144,7 @@ def _expected(chain: Chain, alpha: Tensor, onward: Tensor) -> Tensor:
 def _scaled(logs: Tensor, axes: int) -> tuple[Tensor, Tensor]:
     """Numbers whose maximum over the last axes is 1, and the logarithms that were taken out; float64."""
     logs = logs.double()
-    peak = logs.amax(tuple(range(-axes, 0)), keepdim=True)
-    peak = torch.where(torch.isinf(peak), 0.0, peak)
+    peak = logs.amax(tuple(range(-axes, 0)), keepdim=True).clamp(min=LEAST)
     return (logs - peak).exp_(), peak.flatten(-axes).squeeze(-1)
 
 
@@ -166,8 +167,7 @@ def _messages(chain: Chain, parallel: bool) -> tuple[Tensor, Tensor, Tensor]:
         chains.forward(*map(_array, (initial, step, emission)), chain.lengths.numpy(force=True), *made)
         alpha, totals, doubtful = (torch.from_numpy(x).to(initial.device) for x in made)
     inside = _moves(chain)
-    scales = torch.where(inside, b.expand_as(inside), 0.0).sum(1) + torch.where(inside, c.expand_as(inside), 0.0).sum(1)
-    return alpha, totals + a + scales, doubtful
+    return alpha, totals + a + torch.where(inside, b + c, 0.0).sum(1), doubtful
 
 
 def _moves(chain: Chain) -> Tensor:

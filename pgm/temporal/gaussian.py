@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
 import torch
@@ -47,7 +46,7 @@ def prediction(template: Template, data: Sequences, steps: int, parallel: bool) 
     made = system(template, known)
     if not data.steps:
         states, totals = kalman.filtered(made, parallel)
-        return _beliefs(known, states, totals, later, "prediction", later.values)
+        return _beliefs(known, states, totals, later, "prediction")
     here = layout(template, data, "prediction")
     ends, totals = kalman.filtered(system(template, here), parallel)
     states, _ = kalman.filtered(_started(made, known, here, ends), parallel)
@@ -92,9 +91,7 @@ def _started(made: System, known: Layout, here: Layout, ends: States) -> System:
     return replace(made, mean=start + (into @ mean.unsqueeze(-1)).squeeze(-1), root=root, gaps=gaps)
 
 
-def _beliefs(
-    known: Layout, states: States, totals: Tensor, data: Sequences, subject: str, given: Collection[str] = ()
-) -> Beliefs:
+def _beliefs(known: Layout, states: States, totals: Tensor, data: Sequences, subject: str) -> Beliefs:
     """The moments of each variable."""
     require_possible(totals, data, subject)
     outside, found = ~data.inside, {}

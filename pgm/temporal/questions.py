@@ -33,7 +33,8 @@ def log_likelihood(template: Template, given: Given, lengths: Lengths = None, ro
             *event]` (NaN where missing). Sequences of different lengths are lists of different lengths.
         lengths: of the sequences, `[rows]`, where arrays are padded; what lies beyond is not looked at.
         route: 'sequential' (compiled loops on the CPU, steps one after the other), 'parallel' (prefix products: more
-            arithmetic, few dependent steps) or 'auto': parallel on a GPU, sequential elsewhere.
+            arithmetic, few dependent steps) or 'auto': parallel on a GPU, sequential elsewhere (on the CPU the
+            parallel one took 4 to 400 times as long in `benchmarks.temporal`).
 
     Returns:
         `[*batch]`, in nats; -inf where impossible.
@@ -129,6 +130,10 @@ def prediction(template: Template, given: Given, steps: int, lengths: Lengths = 
     if steps < 1:
         raise PlanError(f"prediction: steps is {steps}, expected 1 or more.")
     data = _read(template, given, lengths, "prediction", steps)
+    if data.computed:
+        raise PlanError(
+            f"prediction: {quoted(sorted(data.computed))} is computed from what is not known yet; draw with simulate."
+        )
     return _unbatched(
         _way(template, data, "prediction").prediction(template, data, steps, _parallel(route, data)), data
     )
@@ -179,16 +184,16 @@ def hidden_kind(template: Template, data: Sequences, subject: str) -> Literal["f
     """
     hidden = {v.name for v in template.variables if v.name not in data.values}
     terms = informative(template, data, hidden)
-    left = dict.fromkeys(now(v) for each in terms for t in each for v in t.scope if now(v).name in hidden)
-    states, numeric = ([v.name for v in left if v.finite == wanted] for wanted in (True, False))
+    left = [now(v) for each in terms for t in each for v in t.scope if now(v).name in hidden]
+    gaps = [v for v in template.variables if v.name in data.values and not data.full(v)]
+    left += [v for v in gaps if depended_on(v.name, (*template.first, *template.later))]
+    states, numeric = ([v.name for v in dict.fromkeys(left) if v.finite == wanted] for wanted in (True, False))
     if states and numeric:
         raise PlanError(
             f"{subject}: {quoted(states)} (finite) and {quoted(numeric)} (numeric) are both hidden, so that the number "
-            "of Gaussians grows with every step. Observe one kind, or unroll a few steps and use infer."
+            "of Gaussians grows with every step. Observe one kind in full, or unroll a few steps and use infer."
         )
-    gaps = [v for v in template.variables if v.name in data.values and not v.finite and not data.full(v)]
-    every = (*template.first, *template.later)
-    return "numeric" if numeric or any(depended_on(v.name, every) for v in gaps) else "finite"
+    return "numeric" if numeric else "finite"
 
 
 def _parallel(route: Route, data: Sequences) -> bool:

@@ -276,6 +276,8 @@ def test_what_has_no_exact_answer_is_refused() -> None:
         smoothing(switching, {"y": [1.0, 2.0]})
     smoothing(switching, {"y": [1.0, 2.0], "w": ["0", "1"]})  # either kind alone has an answer
     smoothing(switching, {"y": [1.0, 2.0], "p": [0.5, 1.0]})
+    with pytest.raises(PlanError, match=r"'w' \(finite\) and 'p' \(numeric\) are both hidden"):
+        smoothing(switching, {"y": [1.0, 2.0], "w": ["0", None]})  # a gap is hidden
     many = [Variable(f"v{i}", 2) for i in range(14)]
     wide = Template([Tabular(v, [], [0.5, 0.5]) for v in many], [Tabular(v, [before(v)], np.eye(2)) for v in many])
     with pytest.raises(PlanError, match="have 16384 joint states"):

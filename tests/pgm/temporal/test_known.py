@@ -10,6 +10,7 @@ from pgm import (
     EvidenceError,
     LinearGaussian,
     Neural,
+    PlanError,
     Real,
     Tabular,
     Template,
@@ -17,6 +18,7 @@ from pgm import (
     before,
     categorical,
     log_likelihood,
+    prediction,
     simulate,
     smoothing,
 )
@@ -98,6 +100,12 @@ def test_a_missing_word_is_refused() -> None:
     template, _, _ = language()
     with pytest.raises(EvidenceError, match="'word' has a missing value, but 'hidden' is computed from it"):
         log_likelihood(template, {"word": ["1", None, "2"]})
+
+
+def test_words_to_come_are_drawn_not_predicted() -> None:
+    template, _, _ = language()
+    with pytest.raises(PlanError, match="'hidden' is computed from what is not known yet; draw with simulate"):
+        prediction(template, {"word": ["1", "2"]}, 1)
 
 
 def test_a_function_of_something_hidden_is_not_known() -> None:
