@@ -46,7 +46,7 @@ def test_commands_print_what_the_readme_says(folder: Path, monkeypatch: pytest.M
 
 def test_every_command_is_shown() -> None:
     shown = {command.split()[0] for command, _ in COMMANDS} | set(re.findall(r"`pgm (\w+) ", README))
-    assert shown == {"info", "query", "mpe", "sample", "plot", "convert", "solve"}
+    assert shown == {"info", "query", "mpe", "sample", "plot", "convert", "solve", "fit", "learn"}
 
 
 @pytest.mark.parametrize("link", sorted({one or other for one, other in LINKS}))
