@@ -1,4 +1,4 @@
-"""A hidden Markov model of 1,000 steps is a network like any other: equal to the forward-backward recursion.
+"""A hidden Markov model of 10,000 steps: one step written once, equal to the forward-backward recursion.
 
 A casino swaps a fair die for a loaded one now and then; only the rolls are seen (after Durbin and others, 1998).
 The picture, of a short piece, goes to demo-output/, with --smoke to a temporary folder.
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import pgm
-from pgm import BayesianNetwork, Tabular, Variable
+from pgm import Tabular, Template, Variable, before
 
 folder = Path(tempfile.mkdtemp(prefix="pgm-") if "--smoke" in sys.argv else "demo-output")
 folder.mkdir(exist_ok=True)
@@ -23,13 +23,8 @@ MOVE = torch.tensor([[0.95, 0.05], [0.10, 0.90]], dtype=torch.float64)  # fair, 
 ROLL = torch.tensor([[1 / 6] * 6, [0.1] * 5 + [0.5]], dtype=torch.float64)
 
 
-def casino(steps: int) -> BayesianNetwork:
-    """A hidden die and a seen roll for each step."""
-    dice = [Variable(f"die {t}", ["fair", "loaded"]) for t in range(steps)]
-    rolls = [Variable(f"roll {t}", [1, 2, 3, 4, 5, 6]) for t in range(steps)]
-    moves = [Tabular(after, [before], MOVE) for before, after in zip(dice, dice[1:], strict=False)]
-    seen = [Tabular(roll, [die], ROLL) for die, roll in zip(dice, rolls, strict=True)]
-    return BayesianNetwork(Tabular(dice[0], [], START), *seen, *moves, name="Casino")
+die, roll = Variable("die", ["fair", "loaded"]), Variable("roll", [1, 2, 3, 4, 5, 6])
+casino = Template([Tabular(die, [], START)], [Tabular(die, [before(die)], MOVE), Tabular(roll, [die], ROLL)], "Casino")
 
 
 def forward_backward(rolls: Tensor) -> tuple[Tensor, float]:
@@ -49,37 +44,38 @@ def forward_backward(rolls: Tensor) -> tuple[Tensor, float]:
     return both / both.sum(1, keepdim=True), log_evidence
 
 
-# Play a thousand rolls, hide the dice, and ask for each of them given all rolls.
-steps = 1000
-model = casino(steps)
-played = pgm.sample(model, 1, seed=1)
-given = {f"roll {t}": played.labels(f"roll {t}")[0] for t in range(steps)}
-dice = [f"die {t}" for t in range(steps)]
-post = pgm.infer(model, dice, given=given)
+# Play, hide the dice, and ask for each of them given all rolls.
+steps = 10_000
+played = pgm.simulate(casino, steps, seed=1)
+rolls, truth = played["roll"][0], played["die"][0]
+pgm.smoothing(casino, {"roll": rolls})  # compiles where that has not been done
 started = perf_counter()
-post = pgm.infer(model, dice, given=given)
+post = pgm.smoothing(casino, {"roll": rolls})
 milliseconds = 1e3 * (perf_counter() - started)
-
-smoothed = torch.stack([post[die] for die in dice])
-rolls = torch.tensor([int(given[f"roll {t}"]) - 1 for t in range(steps)])
+smoothed = post["die"]
 recursion, log_evidence = forward_backward(rolls)
-print(f"{model.graph}, all {steps:,} posteriors in {milliseconds:.1f} ms")
+print(f"{casino}: {steps:,} posteriors in {milliseconds:.1f} ms")
 print(f"log p(rolls): library {post.log_evidence.item():.9f}, recursion {log_evidence:.9f}")
 print(f"largest difference of a smoothed probability: {(smoothed - recursion).abs().max():.0e}")
 
-# The most probable sequence as a whole (Viterbi), beside the most probable die of each step.
-path = pgm.mpe(model, dice, given=given).states[0]
-truth = torch.stack([played[die][0] for die in dice])
-print(f"dice told right: each step on its own {(smoothed.argmax(1) == truth).double().mean():.1%}, ", end="")
-print(f"as a sequence {(path == truth).double().mean():.1%}")
+# The most probable sequence as a whole (Viterbi), and the most probable die of each step: knowing all rolls, or only
+# those so far.
+path = pgm.viterbi(casino, {"roll": rolls})["die"]
+filtered = pgm.filtering(casino, {"roll": rolls})["die"]
+guesses = {"so far": filtered.argmax(1), "smoothed": smoothed.argmax(1), "sequence": path}
+print("dice told right: " + ", ".join(f"{name} {(g == truth).double().mean():.1%}" for name, g in guesses.items()))
 
-# A piece of it: the rolls 60 to 119, F or L as played, as smoothed, and the most probable sequence.
+# A piece of it: the rolls 60 to 119, F or L as played, as told by each.
 piece = slice(60, 120)
-print("\nrolls    ", "".join(str(roll + 1) for roll in rolls[piece].tolist()))
-for name, states in (("played", truth), ("smoothed", smoothed.argmax(1)), ("sequence", path)):
+print("\nrolls    ", "".join(str(number + 1) for number in rolls[piece].tolist()))
+for name, states in {"played": truth, **guesses}.items():
     print(f"{name:<9}", "".join("FL"[state] for state in states[piece].tolist()))
 
-short = casino(6)
-seen = {f"roll {t}": roll for t, roll in enumerate([2, 6, 6, 6, 3, 1])}
-picture = pgm.plot(short, given=seen, posterior=pgm.infer(short, given=seen), title="Six rolls, smoothed")
-print("\nPicture:", picture.save(folder / "hidden-markov.svg"))
+# A template of a few steps is a network like any other.
+short, seen = casino.unroll(6), [2, 6, 6, 6, 3, 1]
+given = {f"roll[{t}]": number for t, number in enumerate(seen)}
+posterior = pgm.infer(short, given=given)
+difference = pgm.smoothing(casino, {"roll": seen})["die"][2] - posterior["die[2]"]
+print(f"\nSix rolls, as a sequence and as a network of 12 variables: they differ by {difference.abs().max():.0e}")
+picture = pgm.plot(short, given=given, posterior=posterior, title="Six rolls, smoothed")
+print("Picture:", picture.save(folder / "hidden-markov.svg"))
