@@ -5,28 +5,22 @@ Every verb compiles its question once per pattern of evidence, keeps it with the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import accumulate
-from math import prod
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from . import finite
 from .engines.engine import Engine
 from .engines.exact import Exact
 from .errors import EvidenceError, GraphError, PlanError
-from .evidence import Evidence, Given, Likelihood, columns_of, patterns, read_evidence
+from .evidence import Given, Likelihood, read_evidence
 from .explanation import Explanation
-from .gradient import differentiable
 from .model import Model
 from .plan import Plan, Query, Task
-from .posterior import Answers, Posterior
+from .posterior import Posterior
 from .samples import Samples
-from .session import Session
-from .variable import quoted
 
 Target = str | Sequence[str]  # a variable, or several for their joint
 DEFAULT = Exact()
@@ -86,7 +80,7 @@ def infer(
         evidence = with_jeffrey(model, evidence, jeffrey, _exact(engine))
     tables = model.finite and isinstance(chosen, Exact)
     if tables and plain and not evidence.batched and not any(states[0] < 0 for states in evidence.hard.values()):
-        quick = model.sessions.get(key, lambda: Quick(model, scopes, evidence, _exact(engine)))
+        quick = model.sessions.get(key, lambda: finite.Quick(model, scopes, evidence, _exact(engine)))
         found = quick.row(given)
     return found if found is not None else chosen.answer(model, scopes, evidence, impossible)
 
@@ -97,59 +91,6 @@ def _listed(targets: Iterable[Target] | str) -> tuple[Target, ...]:
         return (targets,) if isinstance(targets, str) else tuple(t if isinstance(t, str) else tuple(t) for t in targets)
     except TypeError:
         raise GraphError(f"targets: {targets!r} are no targets; give names, and tuples of names for joints.") from None
-
-
-class Quick:
-    """The shortest way from labels to a posterior for one pattern of evidence."""
-
-    def __init__(self, model: Model, scopes: tuple[tuple[int, ...], ...], evidence: Evidence, engine: Exact) -> None:
-        variables = model.graph.variables
-        self.session = session(model, Query("marginal", scopes, frozenset(evidence.hard)), engine)
-        self.encoders = [(variables[v].name, dict(variables[v].numbers)) for v in sorted(evidence.hard)]
-        self.answers = _answers(model, scopes, self.session)
-        self.possible = self.session.tape is not None and not self.session.widened
-
-    @property
-    def nbytes(self) -> float:
-        """Memory that is held between questions."""
-        return self.session.nbytes
-
-    def row(self, given: Mapping[str, Any] | None) -> Posterior | None:
-        """The posterior of one row of labels, or None when this is not such a row (or has probability 0)."""
-        if not self.possible:
-            return None
-        try:
-            states = [numbers[given[name]] for name, numbers in self.encoders]  # type: ignore[index]
-        except (KeyError, TypeError):
-            return None
-        self.session.refresh()
-        if self.session.tape is None:  # it was short thanks to zeros that are none any more
-            return None
-        if self.answers.plan is not self.session.plan:
-            self.answers = replace(self.answers, plan=self.session.plan)
-        total, flat = self.session.answer_row(states)
-        return Posterior(self.answers, flat, total) if total > -np.inf else None
-
-
-def posterior(
-    model: Model,
-    scopes: tuple[tuple[int, ...], ...],
-    evidence: Evidence,
-    engine: Exact,
-    impossible: str,
-) -> Posterior:
-    """The posterior of targets by number given evidence in numbers."""
-    width = sum(prod(model.variables[v].size for v in scope) for scope in scopes)
-    totals, flat, last = np.empty(evidence.rows), np.zeros((evidence.rows, width)), None
-    for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        last = session(model, Query("marginal", scopes, frozenset(hard), frozenset(soft)), engine)
-        totals[rows], flat[rows] = last.answers(*columns_of(hard, soft, rows))
-    check_possible(totals, evidence, model, impossible, "infer")
-    flat[np.isneginf(totals)] = np.nan
-    if last is None:
-        last = session(model, Query("marginal", scopes), engine)
-    answers = _answers(model, scopes, last)
-    return Posterior(answers, flat, totals) if evidence.batched else Posterior(answers, flat[0], totals[0])
 
 
 def log_evidence(
@@ -178,30 +119,14 @@ def log_evidence(
         46.0
     """
     evidence = read_evidence(model.graph, given, likelihood, "log_evidence")
-    chosen, everything = _engine(engine), tuple(range(len(model.variables)))
+    chosen = _engine(engine)
     if not isinstance(chosen, Exact):
         return chosen.answer(model, (), evidence, "nan").log_evidence
     if not model.finite:
         from .hybrid import evidence_of
 
         return evidence_of(model, evidence, chosen)
-    value = torch.empty(evidence.rows, dtype=chosen.dtype)
-    for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), chosen)
-        value[rows] = torch.from_numpy(asked.answers(*columns_of(hard, soft, rows))[0]).to(chosen.dtype)
-
-    def again(tables: Sequence[Tensor]) -> Tensor:
-        """The same from all terms, so that none is dropped and each one gets its gradient."""
-        parts, places = [], []
-        for rows, hard, soft in patterns(evidence, model.graph.sizes):
-            asked = session(model, Query("log_evidence", (everything,), frozenset(hard), frozenset(soft)), chosen)
-            parts.append(asked.log_evidence(*columns_of(hard, soft, rows), tables))
-            places.append(torch.from_numpy(rows))
-        return torch.cat(parts)[torch.cat(places).argsort()].to(value)
-
-    tables = [factor.values for factor in model.factors()] if torch.is_grad_enabled() and evidence.rows else []
-    totals = differentiable(value, again, tables)
-    return totals if evidence.batched else totals[0]
+    return finite.evidence_of(model, evidence, chosen)
 
 
 def mpe(
@@ -243,27 +168,7 @@ def mpe(
         from .hybrid import explain
 
         return explain(model, wanted, evidence, k, _exact(engine))
-    return explanation(model, wanted, evidence, k, _exact(engine), "raise")
-
-
-def explanation(
-    model: Model, wanted: tuple[int, ...], evidence: Evidence, k: int, engine: Exact, impossible: str
-) -> Explanation:
-    """The best joint states of variables by number given evidence in numbers."""
-    states = np.full((evidence.rows, k, len(wanted)), -1, dtype=np.int64)
-    logs = np.full((evidence.rows, k), -np.inf)
-    for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), engine)
-        some, found = asked.explain(*columns_of(hard, soft, rows), k)
-        for column, v in enumerate(wanted):
-            if v in hard:
-                found[:, :, column] = np.where(np.isneginf(some), -1, hard[v][rows][:, None])
-        logs[rows], states[rows] = some, found
-    check_possible(logs[:, 0], evidence, model, impossible, "mpe")
-    variables = tuple(model.graph.variables[v] for v in wanted)
-    if not evidence.batched:
-        states, logs = states[0], logs[0]
-    return Explanation(variables, torch.from_numpy(states), torch.from_numpy(logs))
+    return finite.explanation(model, wanted, evidence, k, _exact(engine), "raise")
 
 
 def sample(
@@ -303,20 +208,13 @@ def sample(
     names = model.graph.names if targets is None else model.graph.require(targets, "sample")
     number = model.graph.numbers
     wanted = tuple(dict.fromkeys(number[name] for name in names))
+    if seed is None:
+        seed = int(torch.randint(2**31 - 1, (), generator=generator))
     if not model.finite:
         from .hybrid import draw
 
-        return draw(model, n, wanted, evidence, seed, generator, _exact(engine))
-    query = Query("sample", (wanted,), frozenset(evidence.hard), frozenset(evidence.soft))
-    if seed is None:
-        seed = int(torch.randint(2**31 - 1, (), generator=generator))
-    columns = columns_of(evidence.hard, evidence.soft, np.arange(1))
-    total, states = session(model, query, _exact(engine)).draw(*columns, n, seed)
-    check_possible(np.array([total]), evidence, model, "raise", "sample")
-    for column, v in enumerate(wanted):
-        if v in evidence.hard:
-            states[:, column] = evidence.hard[v][0]
-    return Samples(tuple(model.graph.variables[v] for v in wanted), torch.from_numpy(states).unbind(1), n)
+        return draw(model, n, wanted, evidence, seed, _exact(engine))
+    return finite.draw(model, n, wanted, evidence, seed, _exact(engine))
 
 
 def plan_for(
@@ -354,7 +252,7 @@ def plan_for(
         from .hybrid import plan
 
         return plan(model, query, _exact(engine))
-    return session(model, query, _exact(engine)).plan
+    return finite.session(model, query, _exact(engine)).plan
 
 
 def _engine(engine: Engine | None) -> Engine:
@@ -373,13 +271,6 @@ def _exact(engine: Engine | None) -> Exact:
     return chosen
 
 
-def session(model: Model, query: Query, engine: Exact) -> Session:
-    """The compiled question, kept with the model and up to date with its parameters."""
-    found: Session = model.sessions.get((query, engine), lambda: Session(model, query, engine))
-    found.refresh()
-    return found
-
-
 def _scopes(model: Model, asked: tuple[Target, ...] | None) -> tuple[tuple[int, ...], ...]:
     """Targets as variable numbers; every variable on its own when none are named."""
     if asked is None:
@@ -392,33 +283,3 @@ def _scopes(model: Model, asked: tuple[Target, ...] | None) -> tuple[tuple[int, 
             raise GraphError(f"targets: {target!r} is no target; give a name or several different ones.")
         scopes.append(tuple(number[name] for name in names))
     return tuple(dict.fromkeys(scopes))
-
-
-def _answers(model: Model, scopes: tuple[tuple[int, ...], ...], asked: Session) -> Answers:
-    """The names of the answers and their places in a row."""
-    variables = model.graph.variables
-    targets = tuple(tuple(variables[v] for v in scope) for scope in scopes)
-    lengths = [prod(v.size for v in target) for target in targets]
-    return Answers(targets, (0, *accumulate(lengths)), asked.plan, "Exact")
-
-
-def _number(value: Tensor) -> float | str:
-    """A number to show; of an array only its shape."""
-    return float(f"{value.item():.6g}") if not value.dim() else f"an array of shape {tuple(value.shape)}"
-
-
-def check_possible(totals: np.ndarray, evidence: Evidence, model: Model, impossible: str, subject: str) -> None:
-    """Raise an `EvidenceError` that shows the first row of probability 0."""
-    bad = np.flatnonzero(np.isneginf(totals))
-    if impossible == "nan" or not len(bad):
-        return
-    names, row = model.graph.variables, int(bad[0])
-    shown = {names[v].name: names[v].states[states[row]] for v, states in evidence.hard.items() if states[row] >= 0}
-    shown |= {names[v].name: _number(values[row]) for v, values in evidence.real.items()}
-    text = "{" + ", ".join(f"{name!r}: {label!r}" for name, label in list(shown.items())[:8]) + "}"
-    text += f" and {len(shown) - 8} more" if len(shown) > 8 else ""
-    text += f" with likelihoods of {quoted(names[v].name for v in evidence.soft)}" if evidence.soft else ""
-    count = "one such row" if len(bad) == 1 else f"{len(bad)} such rows"
-    where = f" in row {row} ({count} of {evidence.rows})" if evidence.batched else ""
-    hint = " Use impossible='nan' to answer the other rows." if evidence.batched and subject == "infer" else ""
-    raise EvidenceError(f"{subject}: the evidence {text}{where} has probability 0 (checked in log arithmetic).{hint}")

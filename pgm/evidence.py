@@ -273,3 +273,27 @@ def columns_of(
         np.stack(states, axis=1) if states else np.zeros((len(rows), 0), dtype=np.int64),
         np.concatenate(vectors, axis=1) if vectors else np.zeros((len(rows), 0)),
     )
+
+
+def check_possible(
+    totals: np.ndarray, evidence: Evidence, variables: Sequence[Variable], impossible: str, subject: str
+) -> None:
+    """Raise an `EvidenceError` that shows the first row of probability 0."""
+    bad = np.flatnonzero(np.isneginf(totals))
+    if impossible == "nan" or not len(bad):
+        return
+    names, row = [variable.name for variable in variables], int(bad[0])
+    shown = {names[v]: variables[v].states[states[row]] for v, states in evidence.hard.items() if states[row] >= 0}
+    shown |= {names[v]: _shown(values[row]) for v, values in evidence.real.items()}
+    text = "{" + ", ".join(f"{name!r}: {label!r}" for name, label in list(shown.items())[:8]) + "}"
+    text += f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+    text += f" with likelihoods of {quoted(names[v] for v in evidence.soft)}" if evidence.soft else ""
+    count = "one such row" if len(bad) == 1 else f"{len(bad)} such rows"
+    where = f" in row {row} ({count} of {evidence.rows})" if evidence.batched else ""
+    hint = " Use impossible='nan' to answer the other rows." if evidence.batched and subject == "infer" else ""
+    raise EvidenceError(f"{subject}: the evidence {text}{where} has probability 0 (checked in log arithmetic).{hint}")
+
+
+def _shown(value: Tensor) -> float | str:
+    """A number to show; of an array only its shape."""
+    return float(f"{value.item():.6g}") if not value.dim() else f"an array of shape {tuple(value.shape)}"

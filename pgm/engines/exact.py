@@ -63,7 +63,7 @@ class Exact:
     ) -> Posterior:
         """The posterior of targets by variable number; what rows of probability 0 do is as in `infer`."""
         if model.finite:
-            from ..ask import posterior
+            from ..finite import posterior
 
             return posterior(model, targets, evidence, self, impossible)
         from ..hybrid import answer

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ask import check_possible
 from ..engines.exact import Exact
 from ..errors import GraphError
-from ..evidence import Evidence
+from ..evidence import Evidence, check_possible
 from ..moments import Moments
 from ..plan import Plan, Query
 from ..posterior import Answers, Beyond, Posterior
@@ -61,7 +60,7 @@ def answer(model: Model, targets: tuple[Scope, ...], evidence: Evidence, engine:
             moments[t][0][case.rows] = found.moments[t][0]
             if t not in certain:
                 moments[t][1][case.rows] = found.moments[t][1]
-    check_possible(totals.cpu().numpy(), evidence, model, impossible, "infer")
+    check_possible(totals.cpu().numpy(), evidence, model.variables, impossible, "infer")
     bad = totals.isneginf()
     flat[bad] = torch.nan
     for t in numeric:

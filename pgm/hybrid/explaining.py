@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ask import check_possible
 from ..engines.exact import Exact
 from ..errors import PlanError
-from ..evidence import Evidence
+from ..evidence import Evidence, check_possible
 from ..explanation import Explanation
 from ..plan import Plan, Query
 from .cases import Case
@@ -46,7 +45,7 @@ def explain(model: Model, wanted: Scope, evidence: Evidence, k: int, engine: Exa
             states[case.rows, :, column] = torch.where(weights.isneginf(), -1, chosen)
         for v, whole in numbers.items():
             whole[case.rows] = point.numbers[v]
-    check_possible(logs[:, 0].cpu().numpy(), evidence, model, "raise", "mpe")
+    check_possible(logs[:, 0].cpu().numpy(), evidence, model.variables, "raise", "mpe")
     pick = slice(None) if evidence.batched else 0
     shaped = {v: x.reshape(rows, k, *model.variables[v].shape)[pick] for v, x in numbers.items()}
     named = {model.variables[v].name: x for v, x in shaped.items()}

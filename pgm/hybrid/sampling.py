@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ask import check_possible
 from ..conditionals import Conditional
 from ..engines.exact import Exact
 from ..errors import PlanError
-from ..evidence import Evidence
+from ..evidence import Evidence, check_possible
 from ..samples import Samples
 from .cases import Case
 from .leaves import Part, Plain
@@ -28,15 +27,7 @@ if TYPE_CHECKING:
 BYTES_AT_ONCE = 2.0**28
 
 
-def draw(
-    model: Model,
-    n: int,
-    wanted: Scope,
-    evidence: Evidence,
-    seed: int | None,
-    generator: torch.Generator | None,
-    engine: Exact,
-) -> Samples:
+def draw(model: Model, n: int, wanted: Scope, evidence: Evidence, seed: int, engine: Exact) -> Samples:
     """n independent joint samples given one row of evidence.
 
     Where nothing is observed below what is not, causes are drawn before effects, whatever the conditionals; elsewhere
@@ -45,8 +36,6 @@ def draw(
 
     Reference: Papandreou and Yuille (2010), Gaussian sampling by local perturbations.
     """
-    if seed is None:
-        seed = int(torch.randint(2**31 - 1, (), generator=generator))
     empty = like(model, engine)
     case = next(known_cases(model, evidence, empty))
     many = max(n, 1)  # torch's distributions do not draw nothing
@@ -117,7 +106,7 @@ def _posterior(
 
     with torch.no_grad():
         up = upward(run.program, run.factors())
-        check_possible(up.total.cpu().numpy(), evidence, model, "raise", "sample")
+        check_possible(up.total.cpu().numpy(), evidence, model.variables, "raise", "sample")
         states = downward(run.program, up, n, at_random).states
         chosen = {v: x.expand(n) for v, x in case.hard.items()} | states
         values = {v: [x] for v, x in chosen.items() if v in wanted}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..ask import explanation, posterior
 from ..engines.exact import Exact
 from ..evidence import Evidence
+from ..finite import explanation, posterior
 from ..model import Model
 from ..plan import Plan
 from ..terms import Local

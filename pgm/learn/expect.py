@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ask import posterior
 from ..conditionals import Tabular
 from ..engines.exact import Exact
 from ..errors import EvidenceError
 from ..evidence import MISSING, Evidence, patterns
+from ..finite import posterior
 from ..gaussians import GaussianConditional
 from ..model import Model
 from ..terms import Local
