@@ -17,6 +17,7 @@ from .factor import Factor
 from .graph import Graph, Term
 from .plates import Piece, Plate, ground, originals
 from .potentials import Potential
+from .samples import Samples
 from .sessions import Sessions
 from .terms import Local
 from .values import read_all
@@ -96,12 +97,12 @@ class Model(nn.Module):
         """The outermost plates."""
         return tuple(piece for piece in self.pieces if isinstance(piece, Plate))
 
-    def log_prob(self, assignment: Mapping[str, Any]) -> Tensor:
+    def log_prob(self, assignment: Mapping[str, Any] | Samples) -> Tensor:
         """The log of the product of all terms at full assignments; log p(x) when the model is a Bayesian network.
 
         Args:
             assignment: for each finite variable a label, a list of labels, or an integer tensor of state numbers
-                `[*batch]`; for each numeric one a tensor `[*batch, *event]` or what makes one.
+                `[*batch]`; for each numeric one a tensor `[*batch, *event]` or what makes one; or `Samples`.
 
         Returns:
             Tensor of shape `[*batch]`, in nats, not normalised when there are potentials; -inf where impossible.
@@ -120,7 +121,8 @@ class Model(nn.Module):
         self.graph.require(assignment, "log_prob")
         held = next(chain(self.parameters(), self.buffers()), None)
         device = None if held is None else held.device
-        values = {k: v.to(device=device) for k, v in read_all(self.variables, assignment, "log_prob").items()}
+        read = read_all(self.variables, dict(assignment), "log_prob")
+        values = {name: value.to(device=device) for name, value in read.items()}
         total = torch.zeros((), dtype=torch.float64)
         for term in self.terms:
             total = total + term.log_prob(*(values[variable.name] for variable in term.scope))
