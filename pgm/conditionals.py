@@ -64,9 +64,9 @@ class Conditional(Local):
 
         It is differentiable where the conditional is reparameterised; torch's own randomness is used.
         """
-        made = self.distribution(*given)
-        found: Tensor = made.rsample(torch.Size(shape)) if made.has_rsample else made.sample(torch.Size(shape))
-        return found
+        made, count = self.distribution(*given), torch.Size(max(n, 1) for n in shape)  # of none torch draws nothing
+        found: Tensor = made.rsample(count) if made.has_rsample else made.sample(count)
+        return found[tuple(slice(n) for n in shape)]
 
     def __repr__(self) -> str:
         bar = f" | {', '.join(v.name for v in self.given)}" if self.given else ""

@@ -44,7 +44,10 @@ class Factor:
 
     def ordered(self, scope: Sequence[Variable]) -> Tensor:
         """The values with their axes in the order of a scope of the same variables."""
-        return self.values.permute([self.names.index(variable.name) for variable in scope])
+        names = tuple(variable.name for variable in scope)
+        if names == self.names:
+            return self.values
+        return self.values.permute([self.names.index(name) for name in names])
 
     def __repr__(self) -> str:
         return "Factor[" + ", ".join(f"{v.name}: {v.size}" for v in self.scope) + "]"

@@ -67,7 +67,7 @@ class GaussianConditional(Conditional):
         """A square root of the covariance, in the form that was given: one number, a diagonal, or a matrix."""
         what = f"{self.subject}: covariance"
         forms = [[], event, [*event, *event]] if len(event) == 1 else [[], event]
-        expected = ", or ".join(str(tuple(n for n, _ in [*chosen, *form])) for form in forms)
+        expected = ", or ".join(dict.fromkeys(str(tuple(n for n, _ in [*chosen, *form])) for form in forms))
         expected += " = [*finite parents, *event]: one variance, a diagonal, or a matrix"
         numbers = read_floats(covariance, what, expected)
         form = next((form for form in forms if len(form) == numbers.dim() - len(chosen)), None)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .ask import infer
+from .domains import Finite
 from .errors import GraphError
 from .evidence import Given
 from .factor import Factor
@@ -44,11 +45,12 @@ def entropy(model: Model, targets: Iterable[str] | None = None, *, given: Given 
 
     Reference: Shannon (1948), A mathematical theory of communication.
     """
+    names = tuple(dict.fromkeys(model.graph.names if targets is None else targets))
+    _check_states(model, names, "entropy")
     if targets is None:
         factors = _detached(model)
         post = infer(model, _scopes(factors), given=given)
         return post.log_evidence - _expected_logs(post, factors)
-    names = tuple(dict.fromkeys(targets))
     post = infer(model, [names] if names else [], given=given)
     table = post[names] if names else torch.ones((*post.batch, 1), dtype=torch.float64)
     return -torch.xlogy(table, table).flatten(len(post.batch)).sum(-1)
@@ -82,6 +84,7 @@ def mutual_information(
     if not first or not second:
         raise GraphError("mutual_information: a group of variables is empty; name at least one in each.")
     names = tuple(dict.fromkeys((*first, *second)))
+    _check_states(model, names, "mutual_information")
     post = infer(model, [names], given=given)
     table, batch = post[names], len(post.batch)
     ratio = table
@@ -115,6 +118,8 @@ def kl_divergence(p: Model, q: Model, *, given: Given | None = None) -> Tensor:
 
     Reference: Kullback and Leibler (1951), On information and sufficiency.
     """
+    for model in (p, q):
+        _check_states(model, model.graph.names, "kl_divergence")
     _check_same_variables(p, q)
     mine, theirs = _detached(p), _detached(q)
     post = infer(p, _scopes((*mine, *theirs)), given=given)
@@ -132,6 +137,14 @@ def _check_same_variables(p: Model, q: Model) -> None:
             raise GraphError(
                 f"kl_divergence: {name!r} has states {quoted(one.states)} in p and {quoted(two.states)} in q."
             )
+
+
+def _check_states(model: Model, names: Iterable[str], subject: str) -> None:
+    """Raise a `GraphError` that names the first variable that is numeric: sums over states do not reach it."""
+    for name in model.graph.require(names, subject):
+        domain = model.graph.by_name[name].domain
+        if not isinstance(domain, Finite):
+            raise GraphError(f"{subject}: {name!r} is {domain!r}, expected variables with states; name those.")
 
 
 def _detached(model: Model) -> list[Factor]:

@@ -172,12 +172,21 @@ class Posterior:
     def table(self) -> dict[str, dict[str, Any]]:
         """Nested dicts: target, then label, then the probability (a list of them for a batch).
 
-        Joint targets and their joint states are written with commas: `post.table()["rain, wet"]["no, yes"]`.
+        Joint targets and their joint states are written with commas: `post.table()["rain, wet"]["no, yes"]`. Each
+        number of the numeric targets has a mean and a standard deviation: `post.table()["position[0]"]["mean"]`.
         """
         return {
             name: dict(zip(labels, values.movedim(-1, 0).tolist(), strict=True))
-            for name, labels, values in self._flat_targets()
+            for name, labels, values in (*self._flat_targets(), *self._flat_numbers())
         }
+
+    def _flat_numbers(self) -> list[tuple[str, tuple[str, ...], Tensor]]:
+        """For each number of the numeric targets its name, what is said of it, and that, `[*batch, 2]`."""
+        found: dict[str, Tensor] = {}
+        for moments in self._beyond.moments.values():
+            spread = moments.std.reshape(moments.flat.shape)
+            found |= zip(moments.labels(), torch.stack([moments.flat, spread], -1).unbind(-2), strict=True)
+        return [(name, ("mean", "std"), pair) for name, pair in found.items()]
 
     def _flat_targets(self) -> list[tuple[str, tuple[str, ...], Tensor]]:
         """For each target its name, the labels of its joint states, and their probabilities `[*batch, labels]`."""
@@ -192,12 +201,14 @@ class Posterior:
         return found
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row a row of evidence, one column a (target, state), joints as in `table`; needs pandas."""
+        """One row a row of evidence, one column a (target, state) or (number, 'mean' or 'std'); needs pandas."""
         import pandas
 
-        names = [(name, label) for name, labels, _ in self._flat_targets() for label in labels]
+        numbers = self._flat_numbers()
+        names = [(name, label) for name, labels, _ in (*self._flat_targets(), *numbers) for label in labels]
         columns = pandas.MultiIndex.from_arrays([[each[side] for each in names] for side in (0, 1)])
-        return pandas.DataFrame(np.atleast_2d(self._flat), columns=columns)
+        values = [self._flat, *(pair.detach().cpu().numpy() for *_, pair in numbers)]
+        return pandas.DataFrame(np.atleast_2d(np.concatenate(values, -1)), columns=columns)
 
     def __str__(self) -> str:
         if self.batch:

@@ -63,7 +63,7 @@ def read_all(variables: Sequence[Variable], assignment: Mapping[str, Any], subje
             raise EvidenceError(f"{subject}: {variable.name!r} is NaN; every variable needs a value.")
         mine = tuple(value.shape[: value.dim() - len(variable.shape)])
         try:
-            batch = tuple(torch.broadcast_shapes(batch, mine))
+            batch = batch if mine == batch else tuple(torch.broadcast_shapes(batch, mine))  # which is slow
         except RuntimeError:
             raise EvidenceError(
                 f"{subject}: {variable.name!r} has batch shape {mine}, those before it {batch}; make them equal, or 1."

@@ -229,6 +229,16 @@ def test_single_precision_tables_with_many_states_are_accepted() -> None:
     assert Tabular(many, [], table).factor().values.dtype == torch.float32
 
 
+def test_no_draws_have_the_shape_of_no_rows() -> None:
+    """As torch's own distributions do not all draw nothing."""
+    term = Tabular(WET, [RAIN], [[0.9, 0.1], [0.2, 0.8]])
+    rains = torch.tensor([0, 1, 1])
+    assert term.draw(rains, shape=[0]).shape == (0, 3)
+    assert term.draw(rains, shape=[2, 0]).shape == (2, 0, 3)
+    assert term.draw(rains[:0], shape=[2]).shape == (2, 0)
+    assert term.draw(rains, shape=[2]).shape == (2, 3)
+
+
 def test_names_of_child_and_parents() -> None:
     term = NoisyOr(WET, [RAIN, WIND], [0.5, 0.5])
     assert (term.child, term.given, repr(term)) == (WET, (RAIN, WIND), "NoisyOr(wet | rain, wind)")

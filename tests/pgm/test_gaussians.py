@@ -266,6 +266,11 @@ WRONG = {
         "Gaussian(v): covariance has shape (1, 2, 2), expected (), or (2,), or (2, 2) = "
         "[*finite parents, *event]: one variance, a diagonal, or a matrix.",
     ),
+    "one variance": (
+        lambda: ConditionalLinearGaussian(X, [K], None, np.zeros(K.size), 1.0), ShapeError,
+        f"ConditionalLinearGaussian(x): covariance has shape (), expected ({K.size},) = "
+        "[*finite parents, *event]: one variance, a diagonal, or a matrix.",
+    ),
     "negative": (
         lambda: Gaussian(X, 0.0, -1.0), ShapeError, "Gaussian(x): covariance: a variance is -1, expected 0 or more.",
     ),

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from pgm import (
     BayesianNetwork,
+    ConditionalLinearGaussian,
     MarkovNetwork,
     Model,
+    Real,
     Table,
     Tabular,
     Variable,
@@ -157,3 +159,21 @@ def test_what_has_no_information_is_said() -> None:
         entropy(model, ["snow"])
     with pytest.raises(EvidenceError, match="probability 0"):
         entropy(model, given={"a": "1"})
+
+
+def test_numeric_variables_are_summed_out_but_not_asked_about() -> None:
+    kind, x = Variable("kind", ["low", "high"]), Variable("x", Real())
+    model = BayesianNetwork(
+        Tabular(kind, [], [0.5, 0.5]), ConditionalLinearGaussian(x, [kind], None, [-1.0, 1.0], [1.0])
+    )
+    high = 1 / (1 + math.exp(-2 * 0.3))  # N(x; 1, 1) / N(x; -1, 1) = exp(2 x)
+    left = -high * math.log(high) - (1 - high) * math.log(1 - high)
+    assert entropy(model, ["kind"], given={"x": 0.3}).item() == pytest.approx(left, rel=1e-12)
+    said = r"'x' is Real\(\), expected variables with states; name those.$"
+    for names in (None, ["x"], ["kind", "x"]):
+        with pytest.raises(GraphError, match=f"^entropy: {said}"):
+            entropy(model, names)
+    with pytest.raises(GraphError, match=f"^mutual_information: {said}"):
+        mutual_information(model, "kind", "x")
+    with pytest.raises(GraphError, match=f"^kl_divergence: {said}"):
+        kl_divergence(model, model)

@@ -96,6 +96,18 @@ def test_joint_targets_have_the_single_ones_as_margins(seed: int) -> None:
     np.testing.assert_allclose(post["x1", "x0"].covariance[n:, n:], post["x0"].covariance, atol=1e-10)
 
 
+def test_answers_of_both_kinds_in_one_table(mixture: Model) -> None:
+    post = infer(mixture, ["kind", ("x", "y"), "x"], given={"y": [1.0, 9.0]})
+    frame, table = post.to_dataframe(), post.table()
+    assert [*frame.columns] == [("kind", "low"), ("kind", "high")] + [(v, m) for v in "xy" for m in ("mean", "std")]
+    assert frame["kind", "high"].tolist() == table["kind"]["high"] == post["kind", "high"].tolist()
+    assert frame["x", "mean"].tolist() == table["x"]["mean"] == post["x"].mean.tolist()
+    assert frame["x", "std"].tolist() == table["x"]["std"] == post["x"].std.tolist()
+    assert frame["y", "std"].tolist() == table["y"]["std"] == [0.0, 0.0]
+    one = infer(mixture, given={"y": 1.0})
+    assert one.to_dataframe()["x", "mean"].tolist() == [one.table()["x"]["mean"]] == [one["x"].mean.item()]
+
+
 def test_a_joint_covariance(mixture: Model) -> None:
     """y = 2 x + e, so cov(x, y) = 2 var(x)."""
     post = infer(mixture, [("x", "y"), "x"])
