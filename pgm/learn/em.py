@@ -83,7 +83,7 @@ def expectation_maximisation(
     Raises:
         EvidenceError: when no start leads to parameters under which the data have a finite density.
     """
-    first, best, state, done = _state(work), None, _state(work), 0
+    first, best, state, done, stopped = _state(work), None, _state(work), 0, ""
     for start in range(starts.number):
         work.load_state_dict(first)
         try:
@@ -94,14 +94,20 @@ def expectation_maximisation(
             if start == starts.number - 1 and best is None:
                 raise
             continue
+        except KeyboardInterrupt:  # before this start has got anywhere
+            if best is None:
+                raise
+            stopped = "interrupted"
+            break
         done += len(found.history)
         if best is None or found.height > best.height:
             best, state = found, _state(work)
-        if found.stopped:
+        stopped = found.stopped
+        if stopped:
             break
     assert best is not None  # otherwise the last start has raised
     work.load_state_dict(state)
-    return replace(best, converged=best.converged and not found.stopped, stopped=found.stopped)
+    return replace(best, converged=best.converged and not stopped, stopped=stopped)
 
 
 def _reporter(progress: Progress | None, done: int, best: Climb | None) -> Callable[[Sequence[float]], None]:

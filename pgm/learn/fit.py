@@ -17,7 +17,7 @@ from .em import Climb, Limits, Progress, Starts, expectation_maximisation, expec
 from .expect import unseen
 from .fitted import Fitted
 from .hidden import expectations
-from .priors import Priors
+from .priors import Priors, require_fitting
 from .statistics import Statistics, kept, learnable
 
 Data = Any  # what `infer` takes as `given`: a mapping from names to columns, a DataFrame, or Samples
@@ -66,7 +66,8 @@ def fit(
         PlanError: when the model has potentials, or nothing that can be learned this way (see `fit_by_gradient`); or
             without a start or an iteration.
         EvidenceError: on unknown names and labels, no rows, rows that the model says are impossible, or a likelihood
-            without bound, as where a Gaussian shrinks to one row.
+            without bound, as where a Gaussian shrinks to one row during EM.
+        GraphError: on a prior for what is not learned, or of the wrong kind.
 
     Example:
         >>> from pgm import BayesianNetwork, Tabular, Variable
@@ -85,7 +86,8 @@ def fit(
     require_learnable(model)
     if restarts < 1 or iterations < 1:
         raise PlanError(f"fit: restarts is {restarts} and iterations {iterations}, expected 1 or more of both.")
-    work = deepcopy(model)
+    work, found = in_double_precision(model), deepcopy(model)
+    require_fitting(prior, [each.original for each in learnable(work)])
     evidence = read_data(work, data, "fit")
     tasks = expectations(work, evidence, read_weights(weights, evidence.rows))
     if not any(task.holes for task in tasks):
@@ -95,7 +97,8 @@ def fit(
     else:
         starts = Starts(unseen(work, evidence), restarts, torch.Generator().manual_seed(seed))
         best = expectation_maximisation(work, tasks, prior, starts, Limits(iterations, tolerance), progress)
-    return Fitted(work, best.log_likelihood, best.history, best.converged, kept(work), best.stopped)
+    found.load_state_dict(work.state_dict())
+    return Fitted(found, best.log_likelihood, best.history, best.converged, kept(found), best.stopped)
 
 
 def partial_fit(
@@ -171,6 +174,7 @@ def fitted(model: Model, found: Statistics, prior: Priors = None) -> Model:
     if len(found.parts) != parts:
         raise GraphError(f"fitted: the statistics have {len(found.parts)} parts, expected {parts}, those of {model!r}.")
     work = deepcopy(model)
+    require_fitting(prior, [each.original for each in learnable(work)])
     maximise(work, found, prior)
     return work
 
@@ -188,11 +192,23 @@ def require_learnable(model: Model) -> None:
         )
 
 
+def in_double_precision(model: Model) -> Model:
+    """A copy in which rounding of what is learned does not hide whether the likelihood grows."""
+    work = deepcopy(model)
+    for each in learnable(work):
+        each.original.double()
+    return work
+
+
 def read_data(model: Model, data: Data, subject: str) -> Evidence:
     """Rows of data, one at least."""
     evidence = read_evidence(model.graph, data, None, subject)
     if not evidence.batched or not evidence.rows:
-        raise EvidenceError(f"{subject}: data are one row or none, expected a column for each variable that is seen.")
+        single = (evidence.hard or evidence.real) and not evidence.batched
+        raise EvidenceError(
+            f"{subject}: data hold {'single values' if single else 'no rows'}, expected a column for each variable "
+            "that is seen, with one value a row."
+        )
     return evidence
 
 

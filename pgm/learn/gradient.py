@@ -15,7 +15,7 @@ from ..ask import log_evidence
 from ..causes import NoisyAnd, NoisyMax, NoisyOr
 from ..conditionals import Tabular
 from ..energies import Quadratic
-from ..errors import PlanError, ShapeError
+from ..errors import EvidenceError, PlanError, ShapeError
 from ..evidence import Evidence
 from ..model import Model
 from ..potentials import Table
@@ -74,8 +74,8 @@ def fit_by_gradient(
         progress: called after each step with their number so far and the mean.
 
     Raises:
-        PlanError: when nothing requires a gradient, or exact inference cannot answer.
-        EvidenceError: on unknown names and labels, or no rows.
+        PlanError: when nothing requires a gradient, exact inference cannot answer, or `batch` is not 1 or more.
+        EvidenceError: on unknown names and labels, no rows, or weights that are all 0.
 
     Example:
         >>> from pgm import MarkovNetwork, Variable, infer
@@ -89,6 +89,10 @@ def fit_by_gradient(
     work = deepcopy(model)
     evidence = read_data(work, data, "fit_by_gradient")
     rows = Rows(work, evidence, read_weights(weights, evidence.rows))
+    if not bool(rows.weights.any()):
+        raise EvidenceError("fit_by_gradient: weights are all 0, expected some above 0.")
+    if batch is not None and batch < 1:
+        raise PlanError(f"fit_by_gradient: batch is {batch}, expected 1 row or more.")
     moved = coordinates(work)
     if not moved:
         raise PlanError("fit_by_gradient: no parameter requires a gradient, so there is nothing to learn.")
@@ -248,7 +252,7 @@ class Ascent:
         for each in self.moved:
             each.write()
         with torch.enable_grad():
-            loss = -self.rows.log_likelihood(which) / self.rows.weights[which].sum()
+            loss = -self.rows.log_likelihood(which) / (len(which) * self.rows.weights.mean())
         _require_finite(loss, "the mean of log p")
         loss.backward()
         for each in self.moved:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -13,6 +13,7 @@ from ..conditionals import Tabular
 from ..counts import Tallied
 from ..errors import GraphError, ShapeError
 from ..terms import Local, Numbers, TableLike
+from ..variable import quoted
 
 
 @dataclass(frozen=True)
@@ -134,15 +135,27 @@ def prior_of(priors: Priors, term: Local) -> Prior | None:
     """The prior of one conditional, or None.
 
     One prior is for all conditionals of its kind; a mapping has one for each child named.
-
-    Raises:
-        GraphError: when the prior named for a child is of the other kind.
     """
-    child = term.scope[-1].name
-    found = priors.get(child) if isinstance(priors, Mapping) else priors
-    tables = isinstance(term, Tabular | Tallied)
-    fits = isinstance(found, Dirichlet) == tables
-    if isinstance(priors, Mapping) and found is not None and not fits:
-        expected = "Dirichlet" if tables else "NormalInverseWishart"
-        raise GraphError(f"prior: {found!r} is given for {child!r}, which is {term!r}; expected a {expected}.")
-    return found if fits else None
+    found = priors.get(term.scope[-1].name) if isinstance(priors, Mapping) else priors
+    return found if isinstance(found, _kind(term)) else None
+
+
+def require_fitting(priors: Priors, terms: Sequence[Local]) -> None:
+    """Raise a `GraphError` on what is no prior, or not one of a conditional that is learned."""
+    if priors is not None and not isinstance(priors, Prior | Mapping):
+        raise GraphError(
+            f"prior: it is {priors!r}, expected a Dirichlet, a NormalInverseWishart, or one for each child by name."
+        )
+    known = {term.scope[-1].name: term for term in terms}
+    for child, prior in priors.items() if isinstance(priors, Mapping) else ():
+        if child not in known:
+            raise GraphError(f"prior: {child!r} is not the child of what is learned; there are {quoted(known)}.")
+        kind = _kind(known[child])
+        if not isinstance(prior, kind):
+            raise GraphError(
+                f"prior: {prior!r} is given for {child!r}, which is {known[child]!r}; expected a {kind.__name__}."
+            )
+
+
+def _kind(term: Local) -> type[Prior]:
+    return Dirichlet if isinstance(term, Tabular | Tallied) else NormalInverseWishart

@@ -141,9 +141,6 @@ class Statistics:
         return f"Statistics({self.rows:g} rows, {len(self.parts)} conditionals)"
 
 
-Learnable = Tabular | Tallied | GaussianConditional
-
-
 @dataclass(frozen=True, eq=False)
 class Tied:
     """A term as it was given, and all terms of the model that share its parameters (its copies in a plate)."""

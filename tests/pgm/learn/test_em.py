@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from copy import deepcopy
 from itertools import product
 
 import numpy as np
@@ -396,6 +397,29 @@ def test_an_interruption_keeps_the_best_so_far() -> None:
     assert (found.stopped, found.converged, found.iterations) == ("interrupted", False, 3)
     assert repr(found).endswith("3 iterations, interrupted)")
     assert fit(model, data, iterations=3, tolerance=0).log_likelihood == pytest.approx(found.log_likelihood)
+
+
+def test_an_interruption_before_a_start_has_got_anywhere_keeps_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = latent_class([[0.8, 0.2], [0.3, 0.7]])
+    data = {name: column for name, column in drawn(model, 50, 0).items() if name != "z"}
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pgm.learn.em.random_start", stop)
+    found, first = fit(model, data, restarts=2), fit(model, data)
+    assert (found.stopped, found.converged) == ("interrupted", False)
+    assert found.history == first.history
+
+
+def test_parameters_in_single_precision_rise_and_stay_so() -> None:
+    """Rounded to single precision the sum would fall between two iterations."""
+    model = latent_class([[0.75, 0.25], [0.25, 0.75]])
+    data = {name: column for name, column in drawn(model, 2000, 0).items() if name != "z"}
+    found, double = fit(deepcopy(model).float(), data).model, fit(model, data).model
+    for name, tensor in found.state_dict().items():
+        assert tensor.dtype == torch.float32
+        torch.testing.assert_close(tensor.double(), double.state_dict()[name], rtol=0, atol=1e-6)
 
 
 def test_refusals() -> None:

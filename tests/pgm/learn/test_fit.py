@@ -269,14 +269,25 @@ def test_refusals() -> None:
     data = {"rain": ["no"], "wet": ["yes"]}
     with pytest.raises(PlanError, match=r"fit: Table\(rain\) is a potential, .* use fit_by_gradient"):
         fit(MarkovNetwork(Table([RAIN], [1.0, 2.0])), {"rain": ["no"]})
-    with pytest.raises(EvidenceError, match=r"fit: data are one row or none, expected a column"):
+    with pytest.raises(EvidenceError, match=r"fit: data hold single values, expected a column for each .* one value a"):
         fit(NET, {"rain": "no"})
+    for nothing in ({}, {"rain": []}):
+        with pytest.raises(EvidenceError, match=r"fit: data hold no rows, expected a column"):
+            fit(NET, nothing)
     with pytest.raises(EvidenceError, match=r"fit: evidence for 'rain' is 'maybe'; its states are 'no', 'yes'"):
         fit(NET, {"rain": ["maybe"]})
     with pytest.raises(EvidenceError, match=r"statistics: 'wet' is missing in some row, expected complete rows"):
         statistics(NET, {"rain": ["no", "yes"], "wet": ["no", None]})
     with pytest.raises(GraphError, match=r"prior: NormalInverseWishart.* is given for 'rain', .* expected a Dirichlet"):
         fit(NET, data, prior={"rain": NormalInverseWishart(1.0)})
+    with pytest.raises(
+        GraphError, match=r"prior: 'snow' is not the child of what is learned; there are 'rain', 'wet'\."
+    ):
+        fit(NET, data, prior={"snow": Dirichlet(1.0)})
+    with pytest.raises(
+        GraphError, match=r"prior: it is 1\.0, expected a Dirichlet, a NormalInverseWishart, or one for"
+    ):
+        partial_fit(NET, data, prior=1.0)
     with pytest.raises(ShapeError, match=r"Dirichlet: counts have shape \(3,\), .* \(2, 2\), the table of Tabular"):
         fit(NET, data, prior={"wet": Dirichlet([1.0, 1.0, 1.0])})
     with pytest.raises(ShapeError, match=r"Dirichlet: a count is negative, expected 0 or more"):

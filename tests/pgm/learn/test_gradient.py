@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from pgm import (
     BayesianNetwork,
     Energy,
+    EvidenceError,
     Gaussian,
     Implicit,
     Joined,
@@ -218,6 +219,17 @@ def test_what_is_no_number_is_named_and_the_last_good_model_kept() -> None:
     )
 
 
+def test_batches_estimate_the_weighted_mean_even_where_all_weights_are_zero() -> None:
+    """A model that does not move: the mean over 400 batches of one row strays by their deviation / 20; 4 of those."""
+    net = BayesianNetwork(Tabular(RAIN, [], [0.2, 0.8]))
+    data, weights = {"rain": np.array([0, 1, 1, 0])}, [3.0, 1.0, 0.0, 0.0]
+    still = partial(torch.optim.SGD, lr=0.0)
+    found = fit_by_gradient(net, data, weights=weights, batch=1, steps=400, optimiser=still)
+    assert (found.iterations, found.stopped) == (400, "")
+    expected = (3 * np.log(0.2) + np.log(0.8)) / 4
+    assert np.mean(found.history) == pytest.approx(expected, abs=4 * np.std(found.history) / 20)
+
+
 def test_an_interruption_keeps_the_last_step() -> None:
     def progress(step: int, mean: float) -> None:
         if step == 2:
@@ -233,6 +245,11 @@ def test_refusals() -> None:
     fixed = BayesianNetwork(Tabular(RAIN, [], [0.5, 0.5])).requires_grad_(False)
     with pytest.raises(PlanError, match=r"fit_by_gradient: no parameter requires a gradient"):
         fit_by_gradient(fixed, {"rain": ["no"]})
+    coin = BayesianNetwork(Tabular(RAIN, [], [0.5, 0.5]))
+    with pytest.raises(EvidenceError, match=r"fit_by_gradient: weights are all 0, expected some above 0"):
+        fit_by_gradient(coin, {"rain": ["no", "yes"]}, weights=[0, 0])
+    with pytest.raises(PlanError, match=r"fit_by_gradient: batch is 0, expected 1 row or more"):
+        fit_by_gradient(coin, {"rain": ["no", "yes"]}, batch=0)
     noise = BayesianNetwork(Implicit(Variable("x", Real(1)), [], torch.nn.Linear(3, 1), noise=3))
     with pytest.raises(PlanError, match=r"'x' has no log_prob"):
         fit_by_gradient(noise, {"x": [[1.0]]})
