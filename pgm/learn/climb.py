@@ -260,9 +260,7 @@ def _pairs(graph: Structured) -> Pairs:
 def _arrows(columns: Columns, pairs: Pairs, subject: str) -> np.ndarray:
     """Arrows as a matrix `[parent, child]`."""
     found = np.zeros((len(columns.names), len(columns.names)), dtype=bool)
-    for pair in pairs:
-        parent, child = columns.places(pair, f"hill_climb: {subject}")
-        found[parent, child] = True
+    found[tuple(columns.pairs(pairs, f"hill_climb: {subject}").T)] = True
     return found
 
 

@@ -15,6 +15,7 @@ from ..errors import EvidenceError, GraphError
 from ..samples import Samples
 from ..variable import Variable, quoted
 
+STEPS = 8  # of floating-point numbers by which the mean of equal numbers may be off
 Data = Any  # a DataFrame, a mapping from names to columns, Samples or Columns
 
 
@@ -98,11 +99,36 @@ class Columns:
                 raise GraphError(f"{subject}: {name!r} is not a column of the data; there are {quoted(self.names)}.")
         return np.array([self.numbers[name] for name in names], dtype=np.int64)
 
-    def require(self, subject: str, *, finite: bool) -> None:
-        """Raise a `GraphError` unless the columns are of the kind that `subject` works on."""
+    def pairs(self, pairs: Iterable[tuple[str, str]], subject: str) -> np.ndarray:
+        """Where the columns of arrows (parent, child) are, `[arrows, 2]`.
+
+        Raises:
+            GraphError: naming `subject` and the first that is not two columns.
+        """
+        found = []
+        for pair in pairs:
+            if isinstance(pair, str) or len(pair) != 2:
+                raise GraphError(f"{subject}: {pair!r} is no arrow, expected (parent, child), two names.")
+            found.append(self.places(pair, subject))
+        return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+    @cached_property
+    def correlation(self) -> np.ndarray:
+        """The correlations of fractions, `[variables, variables]`; 0 between a column without variance and others."""
+        gaps = self.values - self.values.mean(1, keepdims=True)
+        sizes = np.linalg.norm(gaps, axis=1, keepdims=True)
+        least = STEPS * np.finfo(float).eps * np.linalg.norm(self.values, axis=1, keepdims=True)
+        unit = np.where(sizes > least, gaps, 0.0) / np.where(sizes > least, sizes, 1.0)
+        found = unit @ unit.T
+        np.fill_diagonal(found, 1.0)
+        return found
+
+    def require(self, subject: str, *, finite: bool, instead: str = "") -> None:
+        """Raise a `GraphError`, which names what to use instead, unless `subject` works on columns of this kind."""
         if self.finite != finite:
             kinds = ("labels", "fractions") if finite else ("fractions", "labels")
-            raise GraphError(f"{subject}: expected columns of {kinds[0]}, {self.names[0]!r} holds {kinds[1]}.")
+            fix = f"; use {instead}" if instead else ""
+            raise GraphError(f"{subject}: expected columns of {kinds[0]}, {self.names[0]!r} holds {kinds[1]}{fix}.")
 
     def __repr__(self) -> str:
         return f"Columns({self.rows} rows of {len(self.variables)} variables)"
@@ -142,6 +168,8 @@ def _column(name: str, column: Any, known: Variable | None) -> tuple[Variable, n
     array = np.asarray(column)
     if array.ndim != 1:
         raise EvidenceError(f"data: column {name!r} has shape {array.shape}, expected (rows,).")
+    if not len(array):
+        raise EvidenceError(f"data: column {name!r} has no rows, expected one or more.")
     if array.dtype.kind == "f":
         _refuse_missing(name, int((~np.isfinite(array)).sum()), len(array))
         if known is None or not known.finite:

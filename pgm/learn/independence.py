@@ -73,12 +73,11 @@ def partial_correlation(data: Data) -> Independence:
     Reference: Fisher (1924), The distribution of the partial correlation coefficient.
     """
     columns = Columns.of(data)
-    columns.require("partial_correlation", finite=False)
-    correlation = np.atleast_2d(np.corrcoef(columns.values))
+    columns.require("partial_correlation", finite=False, instead="chi_squared")
 
     def test(a: str, b: str, given: tuple[str, ...]) -> float:
         places = columns.places((a, b, *given), "partial_correlation")
-        precision = np.linalg.pinv(correlation[np.ix_(places, places)], hermitian=True)
+        precision = np.linalg.pinv(columns.correlation[np.ix_(places, places)], hermitian=True)
         r = -precision[0, 1] / sqrt(precision[0, 0] * precision[1, 1])
         freedom = max(columns.rows - len(given) - 3, 0)
         return erfc(sqrt(freedom / 2) * abs(atanh(np.clip(r, -1 + 1e-15, 1 - 1e-15))))
@@ -88,7 +87,7 @@ def partial_correlation(data: Data) -> Independence:
 
 def _of_tables(data: Data, subject: str, kind: int) -> Independence:
     columns = Columns.of(data)
-    columns.require(subject, finite=True)
+    columns.require(subject, finite=True, instead="partial_correlation")
 
     def test(a: str, b: str, given: tuple[str, ...]) -> float:
         places = columns.places((a, b, *given), subject)

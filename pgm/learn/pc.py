@@ -145,6 +145,5 @@ def _colliders(near: dict[str, list[str]], apart: dict[frozenset[str], tuple[str
 
 def _known(columns: Columns, pairs: Iterable[Pair], subject: str) -> list[Pair]:
     pairs = list(pairs)
-    for pair in pairs:
-        columns.places(pair, f"pc: {subject}")
+    columns.pairs(pairs, f"pc: {subject}")  # raises on what is no arrow
     return pairs

@@ -111,7 +111,7 @@ def bdeu(data: Data, equivalent_sample_size: float = 1.0) -> Score:
     Reference: Heckerman, Geiger and Chickering (1995), Learning Bayesian networks.
     """
     columns = Columns.of(data)
-    columns.require("bdeu", finite=True)
+    columns.require("bdeu", finite=True, instead="bic")
     if not equivalent_sample_size > 0:
         raise GraphError(f"bdeu: equivalent_sample_size is {equivalent_sample_size!r}, expected a number above 0.")
     return _tables(columns, DIRICHLET, float(equivalent_sample_size))
@@ -130,12 +130,12 @@ def _tables(columns: Columns, kind: int, weight: float) -> Score:
 
 def _regressions(columns: Columns, penalty: float) -> Score:
     """Linear regression with normal noise: its coefficients, constant and variance are free."""
-    rows, covariance = columns.rows, np.atleast_2d(np.cov(columns.values, bias=True))
+    rows, correlation, variances = columns.rows, columns.correlation, columns.values.var(1)
 
     def one(child: int, parents: list[int]) -> float:
-        across = covariance[parents, child]
-        spread = covariance[child, child] - across @ np.linalg.pinv(covariance[np.ix_(parents, parents)]) @ across
-        spread = max(spread, np.finfo(float).eps * covariance[child, child], np.finfo(float).tiny)
+        across = correlation[parents, child]
+        left = 1 - across @ np.linalg.pinv(correlation[np.ix_(parents, parents)], hermitian=True) @ across
+        spread = max(max(left, np.finfo(float).eps) * variances[child], np.finfo(float).tiny)
         return -rows / 2 * (log(2 * pi * spread) + 1) - penalty * (len(parents) + 2)
 
     def of(child: int, parents: tuple[int, ...], extra: np.ndarray) -> np.ndarray:

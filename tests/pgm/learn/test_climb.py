@@ -144,6 +144,14 @@ def test_progress_hears_of_each_step() -> None:
 COIN = {"a": ["0", "1"], "b": ["0", "1"], "c": ["0", "1"]}
 REFUSED = {
     "unknown": ({"required": [("a", "z")]}, "hill_climb: required: 'z' is not a column of the data; there are 'a', "),
+    "one name": (
+        {"forbidden": ("a", "b")},
+        "hill_climb: forbidden: 'a' is no arrow, expected (parent, child), two names.",
+    ),
+    "three names": (
+        {"required": [("a", "b", "c")]},
+        "hill_climb: required: ('a', 'b', 'c') is no arrow, expected (paren",
+    ),
     "both": (
         {"required": [("a", "b")], "forbidden": [("a", "b")]},
         "hill_climb: the arrow 'a' -> 'b' is in the graph to begin with and is forbidden; drop one of the two.",

@@ -73,7 +73,11 @@ REFUSED = {
     "missing number": ({"x": np.array([0, -1])}, "data: column 'x' has 1 missing cells in 2 rows"),
     "missing fraction": ({"x": [0.5, float("nan")]}, "data: column 'x' has 1 missing cells in 2 rows"),
     "lengths": ({"x": ["a"], "y": ["a", "b"]}, "data: column 'x' has 1 rows and 'y' has 2; make them equal."),
-    "no rows": ({"x": []}, "data: there are no rows, expected at least one column with one row."),
+    "no rows": ({"x": []}, "data: column 'x' has no rows, expected one or more."),
+    "no rows of labels": (
+        pandas.DataFrame({"x": ["a"]}).iloc[:0],
+        "data: column 'x' has no rows, expected one or more.",
+    ),
     "no columns": ({}, "data: there are no rows, expected"),
     "a number": (3, "data: it is a int, expected a DataFrame or a mapping from names to columns."),
     "two axes": ({"x": np.zeros((2, 2), dtype=int)}, "data: column 'x' has shape (2, 2), expected (rows,)."),

@@ -99,6 +99,8 @@ def test_normal_columns() -> None:
     c = a + b + noise
     found = pc({"a": a, "b": b, "c": c, "d": c + more}, test=partial_correlation)
     assert repr(found) == "CPDAG(4 variables: a -> c, b -> c, c -> d)"
+    found = pc({"still": np.full(2000, 0.1), "a": a, "b": b, "c": c}, test=partial_correlation)
+    assert repr(found) == "CPDAG(4 variables: a -> c, b -> c)"
 
 
 @given(SEEDS)
@@ -148,7 +150,11 @@ def test_what_is_refused() -> None:
         pc(data, 1)
     with pytest.raises(GraphError, match="pc: required: 'z' is not a column of the data; there are 'a', 'b'."):
         pc(data, required=[("a", "z")])
-    with pytest.raises(GraphError, match="partial_correlation: expected columns of fractions, 'a' holds labels."):
+    with pytest.raises(
+        GraphError, match="partial_correlation: expected columns of fractions, 'a' holds labels; use chi_squared."
+    ):
         pc(data, test=partial_correlation)
-    with pytest.raises(GraphError, match="chi_squared: expected columns of labels, 'a' holds fractions."):
+    with pytest.raises(
+        GraphError, match="chi_squared: expected columns of labels, 'a' holds fractions; use partial_correlation."
+    ):
         chi_squared({"a": [0.5]})

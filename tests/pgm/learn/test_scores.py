@@ -155,8 +155,16 @@ def test_normal_scores_are_equivalent_too(seed: int) -> None:
     assert one == pytest.approx(other, rel=1e-6)
 
 
+@given(SEEDS)
+def test_units_of_parents_make_no_difference(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    a, b, noise = generator.normal(size=(3, 40))
+    near, far = ({"a": a * unit, "b": b, "c": a + b + noise} for unit in (1.0, 1e-9))
+    assert bic(near)("c", ["a", "b"]) == pytest.approx(bic(far)("c", ["a", "b"]), rel=1e-9)
+
+
 def test_what_is_refused() -> None:
-    with pytest.raises(GraphError, match="bdeu: expected columns of labels, 'x' holds fractions."):
+    with pytest.raises(GraphError, match="bdeu: expected columns of labels, 'x' holds fractions; use bic."):
         bdeu({"x": [0.5, 1.5]})
     with pytest.raises(GraphError, match="bdeu: equivalent_sample_size is 0, expected a number above 0."):
         bdeu({"x": ["a"]}, 0)
