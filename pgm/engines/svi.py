@@ -78,6 +78,8 @@ class SVI:
                 raise PlanError(f"SVI: {name} is {getattr(self, name)!r}, expected {least} or more.")
         if self.covariance not in ("full", "diagonal"):
             raise PlanError(f"SVI: covariance is {self.covariance!r}, expected 'full' or 'diagonal'.")
+        if not self.learning_rate > 0:
+            raise PlanError(f"SVI: learning_rate is {self.learning_rate!r}, expected a number above 0.")
 
     def answer(
         self, model: Model, targets: tuple[tuple[int, ...], ...], evidence: Evidence, impossible: str
@@ -93,13 +95,10 @@ class SVI:
                 values, log_density = guide.draw(self.samples)
                 bounds = (joint.log_prob(values) - log_density).expand(self.samples)
                 if impossible == "raise" and not bool(torch.isfinite(bounds).all()):
-                    raise EvidenceError(
-                        "SVI: the guide draws what the model and the evidence make impossible, so that the bound is "
-                        f"{bounds.min().item():g}; give a guide within the support, or use engine=Importance()."
-                    )
+                    raise EvidenceError(_impossible(question, bounds))
                 error = bounds.std().item() / sqrt(self.samples)
                 diagnostics = {"history": history, "log_evidence_error": error, "guide": guide}
-                even = torch.zeros_like(bounds)
+                even = torch.where(torch.isfinite(bounds), 0.0, bounds)
                 found = answer(question, joint, values, even, bounds.mean().item(), diagnostics, generator)
         return gathered([found], False, "SVI")
 
@@ -128,3 +127,12 @@ class SVI:
                 adam.step()
                 history.append(bound.detach())
         return torch.stack(history) if history else torch.zeros(0)
+
+
+def _impossible(question: Question, bounds: Tensor) -> str:
+    if not question.latent:
+        return "SVI: the evidence has probability 0."
+    return (
+        "SVI: the guide draws what the model and the evidence make impossible, so that the bound is "
+        f"{bounds.min().item():g}; give a guide within the support, or use engine=Importance()."
+    )

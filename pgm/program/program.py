@@ -62,7 +62,7 @@ def as_pyro(model: Model, *, given: Given | None = None, likelihood: Likelihood 
 
     Reference: Bingham et al. (2019), Pyro: deep universal probabilistic programming.
     """
-    return Program(model, dict(given or {}), dict(likelihood or {}))
+    return Program(model, _columns(given), dict(likelihood or {}))
 
 
 class Program(nn.Module):
@@ -85,7 +85,7 @@ class Program(nn.Module):
         Args:
             given: evidence of this call, besides that of the program.
         """
-        evidence = read_evidence(self.model.graph, {**self.given, **(given or {})}, self.likelihood, "as_pyro")
+        evidence = read_evidence(self.model.graph, {**self.given, **_columns(given)}, self.likelihood, "as_pyro")
         run = Run(self.model, evidence, _like(self.model))
         with ExitStack() as stack:
             plates = [pyro.plate(ROWS, evidence.rows)] if evidence.batched else []
@@ -234,6 +234,11 @@ class Place:
                 f"as_pyro: {self.variable.name!r} is missing in part of its {self.variable.shape}; expected all "
                 "numbers of a value, or NaN for all."
             )
+
+
+def _columns(given: Given | None) -> dict[str, Any]:
+    """Evidence by name, whether a mapping or a DataFrame."""
+    return {} if given is None else {name: given[name] for name in given}
 
 
 def _check_names(block: Block) -> None:

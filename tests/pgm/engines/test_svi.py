@@ -158,6 +158,8 @@ def test_stopping_early_answers_with_what_there_is() -> None:
 def test_what_cannot_be_asked_is_said() -> None:
     with pytest.raises(pgm.PlanError, match=r"^SVI: steps is -1, expected 0 or more\.$"):
         SVI(steps=-1)
+    with pytest.raises(pgm.PlanError, match=r"^SVI: learning_rate is 0, expected a number above 0\.$"):
+        SVI(learning_rate=0)
     with pytest.raises(pgm.EvidenceError, match=r"^SVI: evidence has 2 rows, expected one; call infer once a row\.$"):
         infer(mixture(), given={"z": [0.0, 1.0]}, engine=SVI())
     pixels = Variable("pixels", pgm.Binary(3))
@@ -172,6 +174,16 @@ def test_a_guide_outside_the_support_is_an_error() -> None:
     hard = pgm.MarkovNetwork(Energy([X], lambda x: torch.where(x < 0, torch.inf, x)))
     with pytest.raises(pgm.EvidenceError, match=r"^SVI: the guide draws what the model and the evidence make impossi"):
         infer(hard, ["x"], engine=SVI(steps=2))
+
+
+def test_impossible_evidence_is_an_error_or_nan() -> None:
+    coin, same = Variable("coin"), Variable("same")
+    net = BayesianNetwork(Tabular(coin, [], [1.0, 0.0]), Tabular(same, [coin], [[1.0, 0.0], [0.0, 1.0]]))
+    with pytest.raises(pgm.EvidenceError, match=r"^SVI: the evidence has probability 0\.$"):
+        infer(net, ["coin"], given={"same": 1}, engine=SVI())
+    found = infer(net, ["coin"], given={"same": 1}, engine=SVI(), impossible="nan")
+    assert found.log_evidence.item() == -math.inf
+    assert bool(found["coin"].isnan().all())
 
 
 @pytest.mark.gpu

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import numpy as np
+import pandas
 import pyro
 import pytest
 import torch
@@ -38,7 +40,7 @@ from pgm import (
     Variable,
     as_pyro,
 )
-from pgm.testing import KINDS, random_case
+from pgm.testing import KINDS, random_case, random_model
 
 SEEDS = st.integers(0, 10**6)
 
@@ -126,6 +128,14 @@ def test_observed_copies_and_rows_stay_where_they_belong(seed: int) -> None:
     trace = traced(as_pyro(model, given=rows))
     expected = model.log_prob({**rows, "d": rows["z"] * (rows["k"] + 1)})
     torch.testing.assert_close(trace.log_prob_sum(), expected.sum())
+
+
+def test_rows_may_come_as_a_frame() -> None:
+    net = random_model(np.random.default_rng(0), 4, kind="bayesian")
+    rows = {v.name: np.array([0, v.size - 1, 0]) for v in net.variables}
+    frame = pandas.DataFrame({name: [net[name].states[n] for n in column] for name, column in rows.items()})
+    for trace in (traced(as_pyro(net, given=frame)), poutine.trace(as_pyro(net)).get_trace(frame)):
+        torch.testing.assert_close(trace.log_prob_sum(), net.log_prob(rows).sum())
 
 
 def test_copies_that_are_observed_in_part_are_split() -> None:
