@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import FileError
-from ..io import load
+from ..io import load, suffix_of
 from ..model import Model
 
 
@@ -36,18 +36,38 @@ def text_out(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    if path.is_dir():
-        raise FileError(f"{path}: is a folder, expected the name of a file to write.")
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = _aside(path)
     try:
         with _opened(aside, path.suffix.lower() == ".gz") as stream:
             yield stream
         aside.replace(path)
     except OSError as error:
-        raise FileError(f"{path}: can not be written ({error.strerror}); expected a writable folder.") from None
+        raise _unwritable(path, error) from None
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def require_model_file(path: Path) -> None:
+    """Raise a `FileError` where saving a model would, before work is spent on it."""
+    suffix_of(path)
+    aside = _aside(path)
+    try:
+        aside.touch()
+        aside.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _aside(path: Path) -> Path:
+    """The name under which a file is written before it takes its own."""
+    if path.is_dir():
+        raise FileError(f"{path}: is a folder, expected the name of a file to write.")
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _unwritable(path: Path, error: OSError) -> FileError:
+    return FileError(f"{path}: can not be written ({error.strerror}); expected a writable folder.")
 
 
 def _opened(path: Path, zipped: bool) -> TextIO:

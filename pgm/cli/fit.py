@@ -13,7 +13,7 @@ from ..io import save
 from ..learn.fit import fit as fit_model
 from ..learn.fitted import Fitted
 from ..learn.priors import Dirichlet
-from .files import load_model
+from .files import load_model, require_model_file
 from .progress import activity
 from .show import count, decimals, print_json
 from .table import read_rows
@@ -35,6 +35,7 @@ def fit(
     """Fit the tables and save the model; an interruption keeps the best tables so far."""
     if output.exists() and output.samefile(file):
         raise FileError(f"{output}: is the model that is read, expected another file to write.")
+    require_model_file(output)
     model = load_model(file)
     table = read_rows(rows, model, None)
     if not table.rows:

@@ -12,6 +12,7 @@ import typer
 from ..errors import EvidenceError, FileError, GraphError
 from ..graph import Graph
 from ..io import save
+from ..io.text import fault
 from ..learn.climb import hill_climb
 from ..learn.columns import Columns
 from ..learn.fit_graph import fit_graph
@@ -19,9 +20,10 @@ from ..learn.pc import pc
 from ..learn.priors import Dirichlet
 from ..learn.scores import bdeu, bic
 from ..learn.tree import chow_liu
+from .files import require_model_file
 from .progress import activity
 from .show import count, print_json
-from .table import records, refuse_repeated
+from .table import records, refuse_other_separators, refuse_repeated
 
 INTERRUPTED = 130  # exit code
 ALPHA = 0.01  # of --method pc
@@ -44,6 +46,7 @@ def learn(
         raise GraphError(f"pgm learn: --max-parents goes with --method hill-climb, not with {method}.")
     if alpha is not None and method != "pc":
         raise GraphError(f"pgm learn: --alpha goes with --method pc, not with {method}.")
+    require_model_file(output)
     columns, criterion = _read(rows), bic if score == "bic" else bdeu
     finished = True
     with activity(f"{method}: {count(columns.rows, 'row')} of {count(len(columns.names), 'variable')}") as say:
@@ -86,6 +89,9 @@ def _read(path: Path) -> Columns:
     _, header = next(lines, (1, []))
     header = [name.strip() for name in header]
     refuse_repeated(path, header)
+    refuse_other_separators(path, header)
+    if "" in header:
+        raise fault(path, 1, f"column {header.index('') + 1} has no name; name it, or remove it if it counts rows.")
     cells = list(zip(*(row for _, row in lines), strict=True))
     if not cells:
         raise FileError(f"{path}: there are no rows, expected a header and at least one.")

@@ -88,11 +88,19 @@ def refuse_repeated(path: Path, header: Sequence[str]) -> None:
         raise fault(path, 1, f"column {twice!r} is there twice; keep one.")
 
 
+def refuse_other_separators(path: Path, header: Sequence[str]) -> None:
+    """Raise a `FileError` when all of the header is one cell, with what others put in place of commas."""
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        raise fault(path, 1, f"the header is one cell {header[0]!r}; expected commas between the cells.")
+
+
 def _check_header(path: Path, header: Sequence[str], model: Model, keep: bool | None) -> None:
     refuse_repeated(path, header)
     names = model.graph.by_name
     unknown = next((name for name in header if name not in names), None)
     there = f"there are {quoted(names)}"
+    if unknown is not None:
+        refuse_other_separators(path, header)
     if unknown is not None and not keep:
         fix = "Remove it." if keep is None else "Remove it, or use --keep to copy it."
         raise fault(path, 1, f"column {unknown!r} is not a variable; {there}. {fix}")

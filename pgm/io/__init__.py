@@ -49,7 +49,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         BayesianNetwork(1 variables: coin; 1 conditional)
     """
     where = Path(path)
-    suffix = _suffix(where)
+    suffix = suffix_of(where)
     return FORMATS[suffix].read(where, read_bytes(where))
 
 
@@ -70,12 +70,17 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     Example: see `load`.
     """
     where = Path(path)
-    suffix = _suffix(where)
+    suffix = suffix_of(where)
     require_finite(model, where)
     write_text(where, FORMATS[suffix].write(model, where))
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
+    """The suffix that says which format a file is in, without .gz.
+
+    Raises:
+        FileError: when it is not known.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()

@@ -81,6 +81,12 @@ def test_unknown_labels_and_columns_are_named(tmp_path: pathlib.Path) -> None:
     rows.write_text("smoke\nyes\nmaybe\n")
     said = call("fit", ASIA, rows, "-o", out)
     assert (said.code, said.err) == (2, f"{rows}:3: 'smoke' is 'maybe'; its states are 'yes', 'no'.\n")
+    rows.write_text("smoke;lung\nyes;no\n")
+    said = call("fit", ASIA, rows, "-o", out)
+    assert (said.code, said.err) == (
+        2,
+        f"{rows}:1: the header is one cell 'smoke;lung'; expected commas between the cells.\n",
+    )
     rows.write_text("smoke\n")
     said = call("fit", ASIA, rows, "-o", out)
     assert (said.code, said.err) == (2, f"{rows}: there are no rows, expected a header and at least one.\n")
@@ -95,6 +101,18 @@ def test_the_model_file_is_not_overwritten(tmp_path: pathlib.Path) -> None:
     expected = f"{model}: is the model that is read, expected another file to write.\n"
     assert (said.code, said.err) == (2, expected)
     assert model.read_bytes() == ASIA.read_bytes()
+
+
+def test_what_can_not_be_written_is_said_before_the_work(tmp_path: pathlib.Path, monkeypatch) -> None:
+    monkeypatch.setattr(pgm.cli.fit, "fit_model", None)  # calling it would be another error
+    written(tmp_path / "rows.csv", holes=True)
+    absent, folder = tmp_path / "absent" / "out.bif", tmp_path / "out.bif"
+    folder.mkdir()
+    for output, why in ((absent, "can not be written (No such file"), (folder, "is a folder, expected the name of a")):
+        said = call("fit", ASIA, tmp_path / "rows.csv", "-o", output)
+        assert (said.code, said.out) == (2, "")
+        assert said.err.startswith(f"{output}: {why}")
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "out.bif"}
 
 
 def test_an_interruption_keeps_the_tables_so_far(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,9 @@ MISUSE = {
         ["numbers.csv"],
         "numbers.csv: column 'a' has 300 different labels in 300 rows, expected at most 256; leave it out, or cut ",
     ),
-    "a nameless column": (["nameless.csv"], "nameless.csv: Variable: the name is '', expected non-empty text."),
+    "a nameless column": (["nameless.csv"], "nameless.csv:1: column 2 has no name; name it, or remove it if it counts"),
+    "semicolons": (["german.csv"], "german.csv:1: the header is one cell 'a;b'; expected commas between the cells."),
+    "an output of no known kind": (["rows.csv", "-o", "m.csv"], "m.csv: suffix '.csv' is not known; expected one of"),
     "alpha": (["rows.csv", "--method", "pc", "--alpha", "2"], "pc: alpha is 2.0, expected a number between 0 and 1"),
     "alpha elsewhere": (
         ["rows.csv", "--alpha", "0.1"],
@@ -160,6 +162,7 @@ FILES = {
     "empty.csv": "a,b\n",
     "numbers.csv": "a\n" + "\n".join(map(str, range(300))),
     "nameless.csv": "a,\n0,1\n",
+    "german.csv": "a;b\n0;1\n",
 }
 
 
@@ -169,7 +172,7 @@ def test_misuse_is_one_line_on_stderr_and_exit_code_2(tmp_path, monkeypatch, wha
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     arguments, expected = MISUSE[what]
-    said = call("learn", *arguments, "-o", "m.bif")
+    said = call("learn", "-o", "m.bif", *arguments)
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith(expected)
     assert said.err.count("\n") == 1
