@@ -9,23 +9,30 @@ import torch
 from torch import Tensor
 
 Again = Callable[[Sequence[Tensor]], Tensor]
+AllAgain = Callable[[Sequence[Tensor]], Sequence[Tensor | None]]
 
 
 class _Later(torch.autograd.Function):
-    """A value, and a function that computes it again with a graph once a gradient is wanted."""
+    """Values, and a function that computes them again with a graph once a gradient is wanted."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, again: Again, *tables: Tensor) -> Tensor:
+    def forward(ctx: Any, again: AllAgain, values: Sequence[Tensor], *tables: Tensor) -> tuple[Tensor, ...]:
         ctx.again = again
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tables)
-        return value.clone()
+        return tuple(value.clone() for value in values)
 
     @staticmethod
-    def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *above: Tensor | None) -> tuple[Tensor | None, ...]:
         tables, higher = ctx.saved_tensors, torch.is_grad_enabled()
         wanted = [table for table in tables if table.requires_grad]
         with torch.enable_grad():
-            found = iter(torch.autograd.grad(ctx.again(tables), wanted, above, create_graph=higher, allow_unused=True))
+            made = zip(ctx.again(tables), above, strict=True)
+            slopes = [(x, up) for x, up in made if x is not None and x.requires_grad and up is not None]
+            if not slopes:
+                return (None, None, *(None for _ in tables))
+            made_again, ups = zip(*slopes, strict=True)
+            found = iter(torch.autograd.grad(made_again, wanted, ups, create_graph=higher, allow_unused=True))
         return (None, None, *(next(found) if table.requires_grad else None for table in tables))
 
 
@@ -43,8 +50,18 @@ def differentiable(value: Tensor, again: Again, tables: Sequence[Tensor]) -> Ten
         >>> x.grad
         tensor(6.)
     """
-    if not any(table.requires_grad for table in tables):
-        return value
+    return all_differentiable([value], lambda tables: [again(tables)], tables)[0]
+
+
+def all_differentiable(values: Sequence[Tensor], again: AllAgain, tables: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The same for several values that are computed together.
+
+    Args:
+        values, tables: as for `differentiable`.
+        again: computes all values; one that depends on no table may be None.
+    """
+    if not torch.is_grad_enabled() or not any(table.requires_grad for table in tables):
+        return tuple(values)
     apart = [table.view_as(table) for table in tables]  # a tensor that comes twice gets its gradient in two parts
-    found: Tensor = _Later.apply(value, again, *apart)
+    found: tuple[Tensor, ...] = _Later.apply(again, values, *apart)
     return found

@@ -70,7 +70,7 @@ class Beliefs:
         columns.insert(0, ["t", *map(str, range(len(columns[0]) - 1))] if columns else ["t"])
         widths = [max(map(len, column)) for column in columns]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in zip(*columns, strict=True)]
-        return "\n".join([*lines, f"log evidence {float(self.log_evidence):z.4f}"])
+        return "\n".join([*lines, f"log evidence {self.log_evidence.item():z.4f}"])
 
     def __repr__(self) -> str:
         rows = f", {len(self.log_evidence)} sequences" if self.log_evidence.dim() else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..compiled import chains
+from ..gradient import all_differentiable, differentiable
 from ..semiring import LOG_SUM
 from .scan import reversed_scan, scan
 
@@ -38,10 +40,18 @@ class Chain:
     def weights(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.initial, self.step, self.emission
 
+    def made_of(self, weights: Sequence[Tensor]) -> Chain:
+        """The same with other weights."""
+        return Chain(*weights, self.lengths, self.steps)
+
     def taken(self, rows: Tensor) -> Chain:
         """Some of the rows."""
         initial, step, emission = (x[rows] if len(x) > 1 else x for x in self.weights)
         return Chain(initial, step, emission, self.lengths[rows], self.steps)
+
+
+Answer = tuple[Tensor, Tensor]  # a marginal for each step, and the log of the sum over all paths
+Swift = Callable[[Chain, bool], Answer]
 
 
 def log_total(chain: Chain, parallel: bool) -> Tensor:
@@ -54,36 +64,20 @@ def log_total(chain: Chain, parallel: bool) -> Tensor:
     return found
 
 
-def detached(chain: Chain) -> Chain:
-    """The same weights without gradients."""
-    return replace(chain, initial=chain.initial.detach(), step=chain.step.detach(), emission=chain.emission.detach())
+def log(values: Tensor) -> Tensor:
+    """The logarithm; that of 0 is -inf and has no gradient, so that a 0 stays one."""
+    zero = values == 0
+    return values.masked_fill(zero, 1.0).log().masked_fill(zero, -torch.inf) if bool(zero.any()) else values.log()
 
 
 def filtered(chain: Chain, parallel: bool) -> tuple[Tensor, Tensor]:
     """p(state t | everything up to t), `[rows, steps, states]`, and the log of the sum over all paths."""
-    alpha, totals, doubtful = _messages(detached(chain), parallel)
-    norm = alpha.sum(-1, keepdim=True)
-    alpha = alpha / torch.where(norm > 0, norm, 1.0)
-    if bool(doubtful.any()):
-        logs = _log_messages(detached(chain).taken(doubtful))
-        alpha[doubtful], totals[doubtful] = torch.softmax(logs, -1), logs[:, -1].logsumexp(-1)
-    return alpha, totals
+    return _answered(_filtered, chain, parallel)
 
 
 def smoothed(chain: Chain, parallel: bool) -> tuple[Tensor, Tensor]:
     """p(state t | everything), `[rows, steps, states]`, and the log of the sum over all paths."""
-    fixed = detached(chain)
-    alpha, totals, doubtful = _messages(fixed, parallel)
-    gamma, _, careless = _pairs(fixed, alpha, parallel)
-    doubtful = doubtful | careless
-    if bool(doubtful.any()):
-        probe = alpha.new_zeros(alpha.shape).requires_grad_()
-        with torch.enable_grad():
-            probed = replace(fixed, initial=fixed.initial + probe[:, 0], emission=fixed.emission + probe[:, 1:])
-            logs = LOG_SUM.total(_log_messages(probed.taken(doubtful))[:, -1], (-1,))
-            (found,) = torch.autograd.grad(logs.sum(), probe)
-        gamma[doubtful], totals[doubtful] = found[doubtful], logs.detach()
-    return gamma, totals
+    return _answered(_smoothed, chain, parallel)
 
 
 def best_path(chain: Chain) -> tuple[Tensor, Tensor]:
@@ -91,8 +85,71 @@ def best_path(chain: Chain) -> tuple[Tensor, Tensor]:
     initial, step, emission = (_array(x) for x in chain.weights)
     paths, totals = np.full((len(chain.lengths), chain.steps), -1), np.empty(len(chain.lengths))
     chains.best_path(initial, step, emission, chain.lengths.numpy(force=True), paths, totals)
-    device = chain.initial.device
-    return torch.from_numpy(paths).to(device), torch.from_numpy(totals).to(device)
+    states, found = (torch.from_numpy(x).to(chain.initial.device) for x in (paths, totals))
+    return states, differentiable(found, lambda weights: _weight(chain.made_of(weights), states), chain.weights)
+
+
+def _weight(chain: Chain, path: Tensor) -> Tensor:
+    """The log of the weight of one path a row, `[rows]`."""
+    rows, known = torch.arange(len(path), device=path.device), path.clamp(min=0)
+    moves = torch.arange(chain.steps - 1, device=path.device)
+    initial = chain.initial.expand(len(path), -1)[rows, known[:, 0]]
+    step = chain.step.expand(len(path), chain.steps - 1, -1, -1)
+    emission = chain.emission.expand(len(path), chain.steps - 1, -1)
+    places = rows.unsqueeze(1), moves, known[:, :-1], known[:, 1:]
+    later = step[places] + emission[places[0], moves, known[:, 1:]]
+    return initial + torch.where(_moves(chain), later, 0.0).sum(1)
+
+
+def _answered(answer: Swift, chain: Chain, parallel: bool) -> Answer:
+    """Computed without a graph; with one, in parallel form, when a gradient is wanted."""
+    with torch.no_grad():
+        values = answer(chain, parallel)
+    alpha, totals = all_differentiable(values, lambda weights: answer(chain.made_of(weights), True), chain.weights)
+    return alpha, totals
+
+
+def _filtered(chain: Chain, parallel: bool) -> Answer:
+    alpha, totals, doubtful = _messages(chain, parallel)
+    if bool(doubtful.any()):
+        return _mended(_filtered, _log_filtered, chain, doubtful, parallel)
+    norm = alpha.sum(-1, keepdim=True)
+    return alpha / torch.where(norm > 0, norm, 1.0), totals
+
+
+def _smoothed(chain: Chain, parallel: bool) -> Answer:
+    alpha, totals, doubtful = _messages(chain, parallel)
+    gamma, _, careless = _pairs(chain, alpha, parallel)
+    if bool((doubtful | careless).any()):
+        return _mended(_smoothed, _log_smoothed, chain, doubtful | careless, parallel)
+    return gamma, totals
+
+
+def _mended(swift: Swift, careful: Callable[[Chain], Answer], chain: Chain, bad: Tensor, parallel: bool) -> Answer:
+    """Some rows in logarithms, the others apart: what has underflowed gives no gradient to what they share."""
+    parts, rows = [careful(chain.taken(bad))], [bad.nonzero()]
+    if not bool(bad.all()):
+        parts, rows = [*parts, swift(chain.taken(~bad), parallel)], [*rows, (~bad).nonzero()]
+    order = torch.cat(rows).squeeze(1).argsort()
+    marginals, totals = (torch.cat(each)[order] for each in zip(*parts, strict=True))
+    return marginals, totals
+
+
+def _log_filtered(chain: Chain) -> Answer:
+    logs = _log_messages(chain)
+    totals = LOG_SUM.total(logs, (-1,))
+    inside = torch.arange(chain.steps, device=totals.device) < chain.lengths.unsqueeze(1)
+    known = (inside & ~torch.isneginf(totals)).unsqueeze(-1)
+    return torch.where(known, torch.where(known, logs, 0.0).softmax(-1), 0.0), totals[:, -1]
+
+
+def _log_smoothed(chain: Chain) -> Answer:
+    probe, higher = torch.zeros_like(_log_messages(chain), requires_grad=True), torch.is_grad_enabled()
+    with torch.enable_grad():
+        probed = replace(chain, initial=chain.initial + probe[:, 0], emission=chain.emission + probe[:, 1:])
+        totals = LOG_SUM.total(_log_messages(probed)[:, -1], (-1,))
+        (gamma,) = torch.autograd.grad(totals.sum(), probe, create_graph=higher)
+    return gamma, totals
 
 
 class _LogTotal(torch.autograd.Function):
@@ -100,7 +157,7 @@ class _LogTotal(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, initial: Tensor, step: Tensor, emission: Tensor, chain: Chain, parallel: bool) -> Tensor:
-        fixed = Chain(initial.detach(), step.detach(), emission.detach(), chain.lengths, chain.steps)
+        fixed = chain.made_of((initial.detach(), step.detach(), emission.detach()))
         alpha, totals, doubtful = _messages(fixed, parallel)
         if bool(doubtful.any()):
             totals[doubtful] = _log_messages(fixed.taken(doubtful))[:, -1].logsumexp(-1)
@@ -109,22 +166,34 @@ class _LogTotal(torch.autograd.Function):
         return totals.to(initial.dtype)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
         *weights, alpha, doubtful = ctx.saved_tensors
         lengths, steps, parallel = ctx.rest
-        initial, step, emission = (x.detach() for x in weights)
-        chain = Chain(initial, step, emission, lengths, steps)
-        gamma, onward, careless = _pairs(chain, alpha, parallel)
-        doubtful = doubtful | careless
-        scale = torch.where(doubtful, 0.0, above)[:, None, None]
-        gamma, onward = (torch.where(doubtful[:, None, None], 0.0, x) * scale for x in (gamma, onward))
-        alpha = torch.where(doubtful[:, None, None], 0.0, alpha)
-        found = [_fit(gamma[:, 0], chain.initial), _expected(chain, alpha, onward), _fit(gamma[:, 1:], chain.emission)]
-        if bool(doubtful.any()):
-            again = _careful_gradients(chain, doubtful, above)
-            found = [x + y for x, y in zip(found, again, strict=True)]
-        return *(x.to(w.dtype) for x, w in zip(found, weights, strict=True)), None, None
+        chain = Chain(*weights, lengths, steps)
+        with torch.no_grad():
+            found = _slopes(chain, alpha, doubtful, above, parallel)
+
+        def again(tables: Sequence[Tensor]) -> Sequence[Tensor | None]:
+            totals = _filtered(chain.made_of(tables[:3]), True)[1]
+            wanted = [table for table in tables[:3] if table.requires_grad]
+            slopes = iter(torch.autograd.grad(totals, wanted, tables[3], create_graph=True, allow_unused=True))
+            return [next(slopes) if table.requires_grad else None for table in tables[:3]]
+
+        slopes = all_differentiable(found, again, (*weights, above))
+        return *(x.to(w.dtype) for x, w in zip(slopes, weights, strict=True)), None, None
+
+
+def _slopes(chain: Chain, alpha: Tensor, doubtful: Tensor, above: Tensor, parallel: bool) -> list[Tensor]:
+    """The gradient of the totals in the weights."""
+    gamma, onward, careless = _pairs(chain, alpha, parallel)
+    doubtful = doubtful | careless
+    scale = torch.where(doubtful, 0.0, above)[:, None, None]
+    gamma, onward = (torch.where(doubtful[:, None, None], 0.0, x) * scale for x in (gamma, onward))
+    alpha = torch.where(doubtful[:, None, None], 0.0, alpha)
+    found = [_fit(gamma[:, 0], chain.initial), _expected(chain, alpha, onward), _fit(gamma[:, 1:], chain.emission)]
+    if bool(doubtful.any()):
+        found = [x + y for x, y in zip(found, _careful_slopes(chain, doubtful, above), strict=True)]
+    return found
 
 
 def _fit(gradient: Tensor, like: Tensor) -> Tensor:
@@ -201,11 +270,11 @@ def _log_messages(chain: Chain) -> Tensor:
     return torch.stack(messages, 1)
 
 
-def _careful_gradients(chain: Chain, rows: Tensor, above: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of some rows, in logarithms."""
+def _careful_slopes(chain: Chain, rows: Tensor, above: Tensor) -> tuple[Tensor, ...]:
+    """The gradient of the totals of some rows, in logarithms."""
     with torch.enable_grad():
-        weights = [x.clone().requires_grad_() for x in chain.weights]
-        some = Chain(weights[0], weights[1], weights[2], chain.lengths, chain.steps).taken(rows)
+        weights = [x.detach().requires_grad_() for x in chain.weights]
+        some = chain.made_of(weights).taken(rows)
         totals = LOG_SUM.total(_log_messages(some)[:, -1], (-1,))
         return torch.autograd.grad((totals * above[rows]).sum(), weights)
 
@@ -218,7 +287,7 @@ def _combined(one: tuple[Tensor, ...], two: tuple[Tensor, ...]) -> tuple[Tensor,
     made = (a * (t - peak).exp().unsqueeze(-2)) @ b
     high = made.amax(-1)
     lost = ((high > 0) & (high < 1e-100)).any(-1)
-    return made / torch.where(high > 0, high, 1.0).unsqueeze(-1), s + peak + high.log(), p | q | lost
+    return made / torch.where(high > 0, high, 1.0).unsqueeze(-1), s + peak + log(high), p | q | lost
 
 
 def _matrices(step: Tensor, emission: Tensor, chain: Chain) -> tuple[Tensor, ...]:
@@ -227,7 +296,7 @@ def _matrices(step: Tensor, emission: Tensor, chain: Chain) -> tuple[Tensor, ...
     made = step * emission.unsqueeze(-2)
     made = torch.where(moves[:, :, None, None], made, torch.eye(made.shape[-1], dtype=made.dtype, device=made.device))
     high = made.amax(-1)
-    return made / torch.where(high > 0, high, 1.0).unsqueeze(-1), high.log(), torch.zeros_like(moves)
+    return made / torch.where(high > 0, high, 1.0).unsqueeze(-1), log(high), torch.zeros_like(moves)
 
 
 def _scanned(initial: Tensor, step: Tensor, emission: Tensor, chain: Chain) -> tuple[Tensor, Tensor, Tensor]:
@@ -243,7 +312,7 @@ def _scanned(initial: Tensor, step: Tensor, emission: Tensor, chain: Chain) -> t
     later = ((start.unsqueeze(1) * (logs - peak).exp()).unsqueeze(-2) @ products).squeeze(-2)
     alpha = torch.cat([start.unsqueeze(1), later], 1)
     totals = alpha.sum(-1)
-    final = totals[:, -1].log() + (peak[:, -1, 0] if chain.steps > 1 else 0.0)
+    final = log(totals[:, -1]) + (peak[:, -1, 0] if chain.steps > 1 else 0.0)
     doubtful = lost[:, -1:].any(1) | (totals < 1e-100).any(1)
     inside = torch.arange(chain.steps, device=alpha.device) < chain.lengths.unsqueeze(1)
     alpha = alpha / torch.where(totals > 0, totals, 1.0).unsqueeze(-1)

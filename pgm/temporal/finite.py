@@ -26,13 +26,13 @@ def log_likelihood(template: Template, data: Sequences, parallel: bool) -> Tenso
 def filtering(template: Template, data: Sequences, parallel: bool) -> Beliefs:
     """Each step given the data up to it."""
     known, probes = _probed(template, data, "filtering")
-    with torch.enable_grad():
-        made = _chain(known)
-        alpha, totals = chains.filtered(made, parallel)
-        require_possible(totals, data, "filtering")
-        ones = torch.where(data.inside, _one_step_totals(made, alpha), 0.0).sum() if probes else None
-        others = torch.autograd.grad(ones, list(probes.values())) if ones is not None else ()
-    found = _separate(alpha, known) | dict(zip(probes, others, strict=True))
+    alpha, totals = chains.filtered(_chain(replace(known, probes={})), parallel)
+    require_possible(totals, data, "filtering")
+    found = _separate(alpha, known)
+    if probes:
+        with torch.enable_grad():
+            ones = torch.where(data.inside, _one_step_totals(_chain(known), alpha), 0.0).sum()
+        found |= _slopes(ones, probes, alpha.requires_grad)
     return _beliefs(template, found, totals, data, data.values)
 
 
@@ -52,7 +52,7 @@ def prediction(template: Template, data: Sequences, steps: int, parallel: bool) 
     here = roles(template, data, "prediction")
     alpha, totals = chains.filtered(_chain(here), parallel)
     require_possible(totals, data, "prediction")
-    last = alpha[torch.arange(data.rows), data.lengths - 1].log()
+    last = chains.log(alpha[torch.arange(data.rows), data.lengths - 1])
     start = Piece(here.chain, last.reshape(data.rows, 1, *(v.size for v in here.chain)))
     found, _ = _smoothed(template, later, "prediction", parallel, start)
     rest = replace(later, steps=steps, lengths=later.lengths - 1)
@@ -112,21 +112,31 @@ def _smoothed(
         start: what takes the place of the terms of the first step.
     """
     known, probes = _probed(template, data, subject)
-    with torch.enable_grad():
-        made = _chain(known)
-        if start is not None:
-            seen = [Piece((v,), evidence(v, data)[:, :1]) for v in known.unsure if v in known.chain]
-            made = replace(made, initial=joined([start, *seen], known.chain).flatten(1))
-        gamma, totals = chains.smoothed(made, parallel)
-        require_possible(totals, data, subject)
-        total = chains.log_total(made, parallel).sum() if probes else None
-        others = torch.autograd.grad(total, list(probes.values())) if total is not None else ()
-    return _separate(gamma, known) | dict(zip(probes, others, strict=True)), totals
+
+    def made(known: Roles) -> Chain:
+        if start is None:
+            return _chain(known)
+        seen = [Piece((v,), evidence(v, data)[:, :1]) for v in known.unsure if v in known.chain]
+        return replace(_chain(known), initial=joined([start, *seen], known.chain).flatten(1))
+
+    gamma, totals = chains.smoothed(made(replace(known, probes={})), parallel)
+    require_possible(totals, data, subject)
+    found = _separate(gamma, known)
+    if probes:
+        with torch.enable_grad():
+            total = chains.log_total(made(known), parallel).sum()
+        found |= _slopes(total, probes, totals.requires_grad)
+    return found, totals
+
+
+def _slopes(total: Tensor, probes: dict[str, Tensor], higher: bool) -> dict[str, Tensor]:
+    """The gradient in each probe, itself with a graph if that is wanted."""
+    return dict(zip(probes, torch.autograd.grad(total, list(probes.values()), create_graph=higher), strict=True))
 
 
 def _one_step_totals(chain: Chain, alpha: Tensor) -> Tensor:
     """For each step the log of p(its data | the data before), `[rows, steps]`, with the step before taken as known."""
-    last = alpha[:, :-1].log().unsqueeze(-1)
+    last = chains.log(alpha[:, :-1]).unsqueeze(-1)
     later = LOG_SUM.total(LOG_SUM.total(last + chain.step, (-2,)) + chain.emission, (-1,))
     return torch.cat([LOG_SUM.total(chain.initial, (-1,)).expand(len(alpha)).unsqueeze(1), later], 1)
 

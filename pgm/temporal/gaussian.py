@@ -22,7 +22,6 @@ def log_likelihood(template: Template, data: Sequences, parallel: bool) -> Tenso
     return kalman.log_density(system(template, known), parallel) + plain_log_prob(known)
 
 
-@torch.no_grad()
 def filtering(template: Template, data: Sequences, parallel: bool) -> Beliefs:
     """Each step given the data up to it."""
     known = layout(template, data, "filtering")
@@ -30,7 +29,6 @@ def filtering(template: Template, data: Sequences, parallel: bool) -> Beliefs:
     return _beliefs(known, states, totals + plain_log_prob(known), data, "filtering")
 
 
-@torch.no_grad()
 def smoothing(template: Template, data: Sequences, parallel: bool) -> Beliefs:
     """Each step given all data."""
     known = layout(template, data, "smoothing")
@@ -38,24 +36,22 @@ def smoothing(template: Template, data: Sequences, parallel: bool) -> Beliefs:
     return _beliefs(known, states, totals + plain_log_prob(known), data, "smoothing")
 
 
-@torch.no_grad()
 def prediction(template: Template, data: Sequences, steps: int, parallel: bool) -> Beliefs:
     """Steps after the last one, given all data."""
     later = data.ahead(steps, {v.name for v in (*template.carried, *template.inputs)})
     known = layout(template, later, "prediction")
     made = system(template, known)
     if not data.steps:
-        states, totals = kalman.filtered(made, parallel)
-        return _beliefs(known, states, totals, later, "prediction")
+        totals = torch.zeros(later.rows, dtype=torch.float64, device=made.mean.device)
+        return _beliefs(known, kalman.ahead(made, *_first(made)), totals, later, "prediction")
     here = layout(template, data, "prediction")
     ends, totals = kalman.filtered(system(template, here), parallel)
-    states, _ = kalman.filtered(_started(made, known, here, ends), parallel)
+    states = kalman.ahead(made, *_last(known, here, ends))
     rest = replace(later, steps=steps, lengths=later.lengths - 1)
     states = States(states.mean[:, 1:], states.covariance[:, 1:], states.cross[:, 1:])
     return _beliefs(known, states, totals + plain_log_prob(here), rest, "prediction")
 
 
-@torch.no_grad()
 def viterbi(template: Template, data: Sequences) -> Paths:
     """The smoothed means, which are the most probable path, and the log density of path and data."""
     found = smoothing(template, data, False)
@@ -71,8 +67,14 @@ def viterbi(template: Template, data: Sequences) -> Paths:
     return Paths(tuple(v for v in found.variables if v.name in values), values, plain_log_prob(full))
 
 
-def _started(made: System, known: Layout, here: Layout, ends: States) -> System:
-    """The chain of the steps ahead, begun with what is known at the last step."""
+def _first(made: System) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of the first state of each row."""
+    rows, _, length = made.shape
+    return made.mean.expand(rows, length), (made.root @ made.root.mT).expand(rows, length, length)
+
+
+def _last(known: Layout, here: Layout, ends: States) -> tuple[Tensor, Tensor]:
+    """What is known at the last step, as mean and covariance of the state that the steps ahead have."""
     rows, data = torch.arange(len(ends.mean), device=ends.mean.device), known.data
     last = here.data.lengths - 1
     mean, covariance = ends.mean[rows, last], ends.covariance[rows, last]
@@ -84,11 +86,7 @@ def _started(made: System, known: Layout, here: Layout, ends: States) -> System:
             into[place : place + n, here.places[v.name, False] :][:, :n] = torch.eye(n, dtype=mean.dtype)
         elif v.name in data.values:
             start[:, place : place + n] = data.values[v.name][:, 0].reshape(-1, n)
-    values, vectors = torch.linalg.eigh(covariance)
-    root = into @ vectors * values.clamp(min=0).sqrt().unsqueeze(-2)
-    root = torch.nn.functional.pad(root, (0, known.length - here.length))
-    gaps = torch.cat([torch.full_like(made.gaps[:, :1], torch.nan), made.gaps[:, 1:]], 1)
-    return replace(made, mean=start + (into @ mean.unsqueeze(-1)).squeeze(-1), root=root, gaps=gaps)
+    return start + (into @ mean.unsqueeze(-1)).squeeze(-1), into @ covariance @ into.mT
 
 
 def _beliefs(known: Layout, states: States, totals: Tensor, data: Sequences, subject: str) -> Beliefs:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..compiled import kalman as loops
-from ..gradient import differentiable
+from ..gradient import all_differentiable, differentiable
 from .scan import Elements, reversed_scan, scan
 
 
@@ -78,39 +78,43 @@ def log_density(system: System, parallel: bool) -> Tensor:
     """
     if parallel:
         return _filtered(system)[2]
-    value = _looped(system)[2]
-    return differentiable(
-        value.to(system.mean.device), lambda tensors: _filtered(system.made_of(tensors))[2], system.tensors
-    )
+    value = _looped(system)[2].to(system.mean.device)
+    return differentiable(value, lambda tensors: _filtered(system.made_of(tensors))[2], system.tensors)
 
 
 def filtered(system: System, parallel: bool) -> tuple[States, Tensor]:
-    """Each state given what was observed up to it, and the log density."""
-    system = _detached(system)
+    """Each state given what was observed up to it, and the log density; differentiable as `log_density`."""
     if parallel:
         mean, covariance, totals = _filtered(system)
     else:
         mean, root, totals = (x.to(system.mean.device) for x in _looped(system))
-        covariance = root @ root.mT
+        values = mean, root @ root.mT, totals
+        mean, covariance, totals = all_differentiable(
+            values, lambda tensors: _filtered(system.made_of(tensors)), system.tensors
+        )
     return States(mean, covariance, covariance[:, 1:]), totals
 
 
 def smoothed(system: System, parallel: bool) -> tuple[States, Tensor]:
-    """Each state given everything, with the covariances of neighbours, and the log density."""
-    system = _detached(system)
+    """Each state given everything, with the covariances of neighbours, and the log density; differentiable likewise."""
     if parallel:
-        mean, covariance, totals = _filtered(system)
-        return _smoothed(system, mean, covariance), totals
-    mean, root, totals = _looped(system)
-    cross = torch.zeros_like(root[:, 1:])
-    arrays = [_array(x) for x in (system.step, system.shift, system.spread)]
-    loops.backward(*arrays, system.lengths.numpy(force=True), mean.numpy(), root.numpy(), cross.numpy())
-    mean, root, cross, totals = (x.to(system.mean.device) for x in (mean, root, cross, totals))
-    return States(mean, root @ root.mT, cross), totals
+        *states, totals = _filtered_and_smoothed(system)
+    else:
+        *states, totals = all_differentiable(
+            _looped_back(system), lambda tensors: _filtered_and_smoothed(system.made_of(tensors)), system.tensors
+        )
+    return States(*states), totals
 
 
-def _detached(system: System) -> System:
-    return system.made_of([x.detach() for x in system.tensors])
+def ahead(system: System, mean: Tensor, covariance: Tensor) -> States:
+    """States that nothing observed bears on, from the moments of the first one, by prefix products."""
+    spread = system.spread @ system.spread.mT
+    rows, steps, length = system.shape
+    moves = (x.expand(rows, steps - 1, *x.shape[2:]) for x in (system.step, system.shift, spread))
+    start = covariance.new_zeros(rows, length, length), mean, covariance
+    elements = tuple(torch.cat([x.unsqueeze(1), y], 1) for x, y in zip(start, moves, strict=True))
+    _, means, covariances = scan(lambda early, late: _followed(late, early), elements)
+    return States(means, covariances, covariances[:, 1:])
 
 
 def _array(values: Tensor) -> np.ndarray:
@@ -124,6 +128,15 @@ def _looped(system: System) -> tuple[Tensor, Tensor, Tensor]:
     loops.forward(*map(_array, system.tensors), system.lengths.numpy(force=True), *made)
     mean, root, totals = map(torch.from_numpy, made)
     return mean, root, totals
+
+
+def _looped_back(system: System) -> tuple[Tensor, ...]:
+    """Smoothed means, covariances, those of neighbours and log densities by the compiled loops."""
+    mean, root, totals = _looped(system)
+    cross = torch.zeros_like(root[:, 1:])
+    arrays = [_array(x) for x in (system.step, system.shift, system.spread)]
+    loops.backward(*arrays, system.lengths.numpy(force=True), mean.numpy(), root.numpy(), cross.numpy())
+    return tuple(x.to(system.mean.device) for x in (mean, root @ root.mT, cross, totals))
 
 
 def _moves(system: System) -> Tensor:
@@ -213,10 +226,10 @@ def _density(mean: Tensor, covariance: Tensor, looks: Tensor, noise: Tensor, gap
     return -(0.5 * solved.square() + logs + 0.5 * log(2 * pi) * seen.to(logs)).sum(-1)
 
 
-def _smoothed(system: System, mean: Tensor, covariance: Tensor) -> States:
-    """Smoothed states by suffix products."""
-    moves = _moves(system)
-    step = system.step
+def _filtered_and_smoothed(system: System) -> tuple[Tensor, ...]:
+    """Smoothed means, covariances, those of neighbours and log densities by suffix products."""
+    mean, covariance, totals = _filtered(system)
+    moves, step = _moves(system), system.step
     before = step @ covariance[:, :-1] @ step.mT + system.spread @ system.spread.mT
     gain = covariance[:, :-1] @ step.mT @ torch.linalg.pinv(before, hermitian=True)
     gain = torch.where(moves, gain, 0.0)
@@ -226,7 +239,7 @@ def _smoothed(system: System, mean: Tensor, covariance: Tensor) -> States:
     ends = torch.zeros_like(covariance[:, :1]), mean[:, -1:], covariance[:, -1:]
     elements = tuple(torch.cat([x, y], 1) for x, y in zip((gain, base, left), ends, strict=True))
     _, smooth, spread = reversed_scan(_followed, elements)
-    return States(smooth, spread, gain @ spread[:, 1:])
+    return smooth, spread, gain @ spread[:, 1:], totals
 
 
 def _followed(one: Elements, two: Elements) -> Elements:

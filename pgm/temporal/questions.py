@@ -34,7 +34,7 @@ def log_likelihood(template: Template, given: Given, lengths: Lengths = None, ro
         lengths: of the sequences, `[rows]`, where arrays are padded; what lies beyond is not looked at.
         route: 'sequential' (compiled loops on the CPU, steps one after the other), 'parallel' (prefix products: more
             arithmetic, few dependent steps) or 'auto': parallel on a GPU, sequential elsewhere (on the CPU the
-            parallel one took 4 to 400 times as long in `benchmarks.temporal`).
+            parallel one took 4 to 470 times as long in `benchmarks.temporal`).
 
     Returns:
         `[*batch]`, in nats; -inf where impossible.
@@ -59,7 +59,10 @@ def log_likelihood(template: Template, given: Given, lengths: Lengths = None, ro
 
 
 def filtering(template: Template, given: Given, lengths: Lengths = None, route: Route = "auto") -> Beliefs:
-    """p(x_t given everything up to t) of each hidden variable at each step.
+    """p(x_t given everything up to t) of each hidden variable at each step, differentiable like `log_likelihood`.
+
+    Nothing is computed for a gradient before one is asked for; that of moments and probabilities is found in the
+    parallel form, in memory proportional to the steps. Under `torch.no_grad()` answers carry no graph.
 
     Args:
         template, given, lengths, route: as for `log_likelihood`.
@@ -85,7 +88,7 @@ def filtering(template: Template, given: Given, lengths: Lengths = None, route: 
 
 
 def smoothing(template: Template, given: Given, lengths: Lengths = None, route: Route = "auto") -> Beliefs:
-    """p(x_t given everything) of each hidden variable at each step.
+    """p(x_t given everything) of each hidden variable at each step, differentiable like `filtering`.
 
     Args:
         template, given, lengths, route: as for `log_likelihood`.
@@ -99,7 +102,7 @@ def smoothing(template: Template, given: Given, lengths: Lengths = None, route: 
         >>> x, y = Variable("x", Real()), Variable("y", Real())
         >>> walk = LinearGaussian(x, [before(x)], [1.0], 0.0, 1.0)
         >>> noisy = Template([Gaussian(x, 0.0, 1.0)], [walk, LinearGaussian(y, [x], [1.0], 0.0, 1.0)])
-        >>> smoothing(noisy, {"y": [1.0, 1.0]})["x"].mean
+        >>> smoothing(noisy, {"y": [1.0, 1.0]})["x"].mean.detach()
         tensor([0.6000, 0.8000], dtype=torch.float64)
 
     Reference: Rauch, Tung and Striebel (1965), Maximum likelihood estimates of linear dynamic systems.
@@ -110,6 +113,8 @@ def smoothing(template: Template, given: Given, lengths: Lengths = None, route: 
 
 def prediction(template: Template, given: Given, steps: int, lengths: Lengths = None, route: Route = "auto") -> Beliefs:
     """p(x_T+k given everything) for the `steps` steps after the last one, of hidden and observed variables alike.
+
+    Differentiable like `filtering`.
 
     Args:
         template, lengths, route: as for `log_likelihood`.
@@ -123,7 +128,7 @@ def prediction(template: Template, given: Given, steps: int, lengths: Lengths = 
         >>> from pgm import Tabular, Variable, before
         >>> sky = Variable("sky", ["clear", "grey"])
         >>> weather = Template([Tabular(sky, [], [0.8, 0.2])], [Tabular(sky, [before(sky)], [[0.9, 0.1], [0.4, 0.6]])])
-        >>> prediction(weather, {"sky": ["grey"]}, 2)["sky", "grey"]
+        >>> prediction(weather, {"sky": ["grey"]}, 2)["sky", "grey"].detach()
         tensor([0.6000, 0.4000], dtype=torch.float64)
     """
     _require_directed(template, "prediction")

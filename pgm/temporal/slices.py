@@ -15,6 +15,7 @@ from ..errors import EvidenceError, PlanError
 from ..semiring import LOG_SUM
 from ..terms import Local
 from ..variable import Variable, quoted
+from . import chain as chains
 from .chain import Chain
 from .sequences import Sequences
 from .template import Template, before, children, looks_back, now
@@ -91,11 +92,7 @@ def log_tables(terms: Iterable[Local]) -> dict[Local, Tensor]:
     found = {}
     for term in dict.fromkeys(terms):
         if term.enumerable:
-            table = term.factor().ordered(term.scope)
-            zero = table == 0
-            found[term] = (
-                table.masked_fill(zero, 1.0).log().masked_fill(zero, -torch.inf) if zero.any() else table.log()
-            )
+            found[term] = chains.log(term.factor().ordered(term.scope))
     return found
 
 
