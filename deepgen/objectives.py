@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution, Independent, Normal
@@ -175,8 +176,8 @@ def _batch(model: Model, observed: Mapping[str, Tensor]) -> Size:
 
 
 def _joined(*shapes: Size) -> Size:
-    """What shapes broadcast to; torch's own function is slow where they are all the same."""
-    return shapes[0] if len(set(shapes)) == 1 else torch.broadcast_shapes(*shapes)
+    """What shapes broadcast to; torch's own function is slower."""
+    return shapes[0] if len(set(shapes)) == 1 else Size(np.broadcast_shapes(*shapes))
 
 
 def _conditional(model: Model, guide: Model, name: str) -> Conditional:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -41,7 +42,7 @@ def columns(parents: Sequence[Variable], values: Sequence[Tensor], dtype: torch.
     if not parents:
         return torch.zeros(0, dtype=dtype)
     blocks = [_block(parent, value, dtype) for parent, value in zip(parents, values, strict=True)]
-    batch = torch.broadcast_shapes(*(block.shape[:-1] for block in blocks))
+    batch = np.broadcast_shapes(*(block.shape[:-1] for block in blocks))
     return torch.cat([block.expand(*batch, block.shape[-1]) for block in blocks], -1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-import torch
+import numpy as np
 from torch import Tensor
 
 PAIRS = 2**24  # numbers in a table of differences beyond which it is not made
@@ -47,10 +47,11 @@ def squared_distance(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
         scale: shape `[*batch, length]`, above 0.
 
     Example:
+        >>> import torch
         >>> squared_distance(torch.tensor([3.0, 4.0]), torch.zeros(2), torch.ones(2))
         tensor(25.)
     """
-    if prod(torch.broadcast_shapes(x.shape, mean.shape, scale.shape)) <= PAIRS:
+    if prod(np.broadcast_shapes(x.shape, mean.shape, scale.shape)) <= PAIRS:
         return ((x - mean) / scale).square().sum(-1)
     centre = mean.reshape(-1, mean.shape[-1]).mean(0)
     x, mean = x - centre, mean - centre

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Size, Tensor
@@ -72,7 +73,7 @@ class Wrapped(TorchDistribution):
         if self.counts:
             return self.made.log_prob(value).to(self.dtype)
         batch = value.shape[: value.dim() - len(self.event_shape)]
-        return torch.zeros(torch.broadcast_shapes(batch, self.batch_shape), dtype=self.dtype, device=value.device)
+        return torch.zeros(np.broadcast_shapes(batch, self.batch_shape), dtype=self.dtype, device=value.device)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         found: Tensor = self.made.enumerate_support(expand=expand)
@@ -126,7 +127,7 @@ def of_conditional(conditional: Conditional, given: Sequence[Tensor], dtype: tor
     if conditional.capabilities.has_log_prob:
         return Wrapped(conditional.distribution(*given), dtype)
     batches = [value.shape[: value.dim() - len(v.shape)] for v, value in zip(conditional.given, given, strict=True)]
-    return Sampler(conditional, given, torch.broadcast_shapes(*batches))
+    return Sampler(conditional, given, np.broadcast_shapes(*batches))
 
 
 def base(variable: Variable, like: Tensor) -> Distribution:
