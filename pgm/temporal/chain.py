@@ -42,7 +42,8 @@ class Chain:
 
     def made_of(self, weights: Sequence[Tensor]) -> Chain:
         """The same with other weights."""
-        return Chain(*weights, self.lengths, self.steps)
+        initial, step, emission = weights
+        return Chain(initial, step, emission, self.lengths, self.steps)
 
     def taken(self, rows: Tensor) -> Chain:
         """Some of the rows."""
@@ -167,9 +168,9 @@ class _LogTotal(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
-        *weights, alpha, doubtful = ctx.saved_tensors
+        initial, step, emission, alpha, doubtful = ctx.saved_tensors
         lengths, steps, parallel = ctx.rest
-        chain = Chain(*weights, lengths, steps)
+        chain = Chain(initial, step, emission, lengths, steps)
         with torch.no_grad():
             found = _slopes(chain, alpha, doubtful, above, parallel)
 
@@ -179,8 +180,8 @@ class _LogTotal(torch.autograd.Function):
             slopes = iter(torch.autograd.grad(totals, wanted, tables[3], create_graph=True, allow_unused=True))
             return [next(slopes) if table.requires_grad else None for table in tables[:3]]
 
-        slopes = all_differentiable(found, again, (*weights, above))
-        return *(x.to(w.dtype) for x, w in zip(slopes, weights, strict=True)), None, None
+        slopes = all_differentiable(found, again, (*chain.weights, above))
+        return *(x.to(w.dtype) for x, w in zip(slopes, chain.weights, strict=True)), None, None
 
 
 def _slopes(chain: Chain, alpha: Tensor, doubtful: Tensor, above: Tensor, parallel: bool) -> list[Tensor]:
