@@ -126,9 +126,9 @@ def _filled(value: Any, shape: tuple[int, ...]) -> Any:
     if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype != object):
         return value
     if isinstance(value, str) or not isinstance(value, Iterable):
-        return np.full(shape, np.nan) if _absent(value) else value
+        return np.full(shape, np.nan) if absent(value) else value
     rows = list(value)
-    gone = [np.ndim(each) == 0 and _absent(each) for each in rows]
+    gone = [np.ndim(each) == 0 and absent(each) for each in rows]
     whole = all(gone) or any(np.ndim(each) for each in rows)  # else they are the numbers of one vector
     hole = np.full(shape if whole else (), np.nan)
     return [hole if missing else each for each, missing in zip(rows, gone, strict=True)] or np.zeros((0, *shape))
@@ -144,12 +144,12 @@ def _states(variable: Variable, value: Any, subject: str) -> np.ndarray:
             "Weights on the states go to likelihood or jeffrey."
         )
     if isinstance(value, str) or not isinstance(value, Iterable):
-        return np.array(MISSING if _absent(value) else _number(variable, value, subject))
+        return np.array(MISSING if absent(value) else _number(variable, value, subject))
     labels, known = list(value), _Numbers(variable, subject)
     try:
         return np.fromiter((known[type(each), each] for each in labels), np.int64, len(labels))
     except TypeError:  # a label that cannot be a key is no label; say so
-        return np.array([MISSING if _absent(each) else _number(variable, each, subject) for each in labels], np.int64)
+        return np.array([MISSING if absent(each) else _number(variable, each, subject) for each in labels], np.int64)
 
 
 class _Numbers(dict[tuple[type, Any], int]):
@@ -161,11 +161,12 @@ class _Numbers(dict[tuple[type, Any], int]):
 
     def __missing__(self, key: tuple[type, Any]) -> int:
         label = key[1]
-        self[key] = MISSING if _absent(label) else _number(self.variable, label, self.subject)
+        self[key] = MISSING if absent(label) else _number(self.variable, label, self.subject)
         return self[key]
 
 
-def _absent(label: Any) -> bool:
+def absent(label: Any) -> bool:
+    """Whether it stands for a missing label: None, NaN or nothing."""
     try:
         return label is None or bool(label == "" or label != label)  # NaN is not equal to itself
     except TypeError:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..domains import Real
 from ..errors import EvidenceError, GraphError
+from ..evidence import absent
 from ..samples import Samples
 from ..variable import Variable, quoted
 
@@ -206,8 +207,8 @@ def _numbers(variable: Variable, labels: Sequence[object]) -> np.ndarray:
 
 
 def _missing(labels: Sequence[Any]) -> int:
-    absent = {label for label in set(labels) if str(label) in ("", "nan", "<NA>", "NaT") or label is None}
-    return sum(label in absent for label in labels) if absent else 0
+    gone = {label for label in set(labels) if absent(label)}
+    return sum(label in gone for label in labels) if gone else 0
 
 
 def _refuse_missing(name: str, missing: int, rows: int) -> None:

@@ -84,6 +84,23 @@ def test_no_neighbour_is_better_and_the_rules_hold(seed: int, make, tabu: int) -
         assert not allowed(other) or score.total(graph_of(columns, other)) <= learned.score + 1e-6
 
 
+@given(SEEDS)
+@settings(max_examples=15)
+def test_a_tabu_list_goes_on_where_climbing_ends(seed: int) -> None:
+    columns = random_columns(seed, 6, 300)
+    plain, on = (hill_climb(columns, tabu=tabu, restarts=0) for tabu in (0, 10))
+    assert on.trace[: len(plain.trace)] == plain.trace
+    assert len(on.trace) > len(plain.trace)
+    assert on.score >= plain.score
+
+
+def test_a_tabu_list_leaves_what_was_changed_alone() -> None:
+    """Two variables have one pair, three have three: once each has been changed, nothing may be for `tabu` steps."""
+    rows = {"a": [0, 0, 1, 1] * 9, "b": [0, 0, 1, 1] * 9}
+    assert len(hill_climb(rows, tabu=3, restarts=0).trace) == 1
+    assert len(hill_climb({**rows, "c": [0, 1] * 18}, tabu=3, restarts=0).trace) == 3
+
+
 def test_a_climb_begins_where_it_is_told() -> None:
     columns = random_columns(3, 5, 300)
     best = hill_climb(columns, restarts=20)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from pgm import BayesianNetwork, Columns, Real, Tabular, Variable, sample
 from pgm.errors import EvidenceError, GraphError
+from pgm.evidence import read_evidence
+from pgm.graph import Graph
 
 LABELS = st.lists(st.sampled_from(["no", "yes", "10", "9", "x y"]), min_size=1, max_size=20)
 
@@ -19,6 +21,14 @@ def test_labels_come_back(labels: list[str]) -> None:
         columns = Columns.of(data)
         assert [columns.variables[0].states[number] for number in columns.values[0]] == labels
         assert set(columns.variables[0].states) == set(labels)
+
+
+def test_what_reads_like_a_missing_label_is_one_only_if_evidence_says_so() -> None:
+    labels = ["nan", "None", "<NA>"]
+    columns = Columns.of({"x": labels})
+    assert (
+        read_evidence(Graph(columns.variables, ()), {"x": labels}, None).hard[0].tolist() == columns.values[0].tolist()
+    )
 
 
 def test_states_are_in_order() -> None:

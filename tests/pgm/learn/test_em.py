@@ -109,6 +109,17 @@ def test_the_sum_never_falls(seed: int) -> None:
     assert (steps >= -1e-9 * max(1.0, abs(found.history[-1]))).all()
 
 
+def test_a_sum_that_falls_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = Variable("x"), Variable("y")
+    model = BayesianNetwork(Tabular(x, [], [0.5, 0.5]), Tabular(y, [x], [[0.5, 0.5], [0.5, 0.5]]))
+    wrong = BayesianNetwork(Tabular(x, [], [0.5, 0.5]), Tabular(y, [x], [[0.1, 0.9], [0.1, 0.9]])).state_dict()
+    monkeypatch.setattr("pgm.learn.em.maximise", lambda work, *_: work.load_state_dict(wrong))
+    with pytest.raises(
+        RuntimeError, match=r"^fit: EM went down from -0\.69.* to -2\.30.*; this is a mistake in the lib"
+    ):
+        fit(model, {"x": [None], "y": ["0"]})
+
+
 def test_tables_with_holes_are_those_of_pyagrum() -> None:
     """Both run EM until little moves: pyAgrum until the log-likelihood changes by less than 1e-8 of itself."""
     x, y = Variable("x", ["a", "b"]), Variable("y", ["a", "b"])
