@@ -64,6 +64,7 @@ def infer(
     """
     asked = None if targets is None else _listed(targets)
     plain = likelihood is None and jeffrey is None and (given is None or type(given) is dict)
+    plain = plain and (engine is None or isinstance(engine, Exact))
     key = (asked, tuple(given or ()), engine) if plain else None
     quick = model.sessions.kept.get(key)
     found = quick.row(given) if quick is not None else None
@@ -78,8 +79,7 @@ def infer(
         from .jeffrey import with_jeffrey
 
         evidence = with_jeffrey(model, evidence, jeffrey, _exact(engine))
-    tables = model.finite and isinstance(chosen, Exact)
-    if tables and plain and not evidence.batched and not any(states[0] < 0 for states in evidence.hard.values()):
+    if model.finite and plain and not evidence.batched and not any(states[0] < 0 for states in evidence.hard.values()):
         quick = model.sessions.get(key, lambda: finite.Quick(model, scopes, evidence, _exact(engine)))
         found = quick.row(given)
     return found if found is not None else chosen.answer(model, scopes, evidence, impossible)
@@ -87,8 +87,12 @@ def infer(
 
 def _listed(targets: Iterable[Target] | str) -> tuple[Target, ...]:
     """Targets in a form that can be compared: a lone name stands for itself."""
+    if isinstance(targets, str):
+        return (targets,)
     try:
-        return (targets,) if isinstance(targets, str) else tuple(t if isinstance(t, str) else tuple(t) for t in targets)
+        found = tuple(target if isinstance(target, str) else tuple(target) for target in targets)
+        hash(found)
+        return found
     except TypeError:
         raise GraphError(f"targets: {targets!r} are no targets; give names, and tuples of names for joints.") from None
 

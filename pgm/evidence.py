@@ -279,8 +279,8 @@ def columns_of(
 def check_possible(
     totals: np.ndarray, evidence: Evidence, variables: Sequence[Variable], impossible: str, subject: str
 ) -> None:
-    """Raise an `EvidenceError` that shows the first row of probability 0."""
-    bad = np.flatnonzero(np.isneginf(totals))
+    """Raise an `EvidenceError` that shows the first row of probability 0, or of none since numbers left the floats."""
+    bad = np.flatnonzero(~(totals > -np.inf))
     if impossible == "nan" or not len(bad):
         return
     names, row = [variable.name for variable in variables], int(bad[0])
@@ -292,7 +292,9 @@ def check_possible(
     count = "one such row" if len(bad) == 1 else f"{len(bad)} such rows"
     where = f" in row {row} ({count} of {evidence.rows})" if evidence.batched else ""
     hint = " Use impossible='nan' to answer the other rows." if evidence.batched and subject == "infer" else ""
-    raise EvidenceError(f"{subject}: the evidence {text}{where} has probability 0 (checked in log arithmetic).{hint}")
+    what = "has probability 0 (checked in log arithmetic)"
+    what = "is NaN: it, or a parameter, is beyond the range of floats" if np.isnan(totals[row]) else what
+    raise EvidenceError(f"{subject}: the evidence {text}{where} {what}.{hint}")
 
 
 def _shown(value: Tensor) -> float | str:

@@ -39,6 +39,12 @@ class Explanation:
 
     def assignment(self, rank: int = 0, row: int | None = None) -> dict[str, Any]:
         """The labels, and numbers or lists of them, of the explanation of that rank (0 is the best), of that row."""
+        batch = self.states.shape[:-2]
+        if (row is None) == bool(batch) or (row is not None and not -batch[0] <= row < batch[0]):
+            expected = f"a row below {batch[0]}" if batch else "none, as for one row of evidence"
+            raise GraphError(f"Explanation: row is {row}, expected {expected}.")
+        if not -len(self) <= rank < len(self):
+            raise GraphError(f"Explanation: rank is {rank}, expected one below {len(self)}; ask for more with k.")
         place = rank if row is None else (row, rank)
         states = self.states[place]
         if bool((states < 0).any()):

@@ -12,6 +12,8 @@ from torch.distributions import MultivariateNormal
 
 from .variable import Variable
 
+LEAST, MOST = 1e-3, 1e9  # scales between which numbers are printed with four decimals
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -71,7 +73,7 @@ class Moments:
     def lines(self) -> list[tuple[str, str]]:
         """For one row of evidence the name of each number, and its mean ± standard deviation."""
         spreads = self.std.reshape(-1).tolist()
-        texts = [f"{mean:.4f} ± {spread:.4f}" for mean, spread in zip(self.flat.tolist(), spreads, strict=True)]
+        texts = [_text(mean, spread) for mean, spread in zip(self.flat.tolist(), spreads, strict=True)]
         return list(zip(self.labels(), texts, strict=True))
 
     def __str__(self) -> str:
@@ -83,6 +85,13 @@ class Moments:
     def __repr__(self) -> str:
         rows = f", {self.batch[0]} rows" if self.batch else ""
         return f"Moments({', '.join(v.name for v in self.variables)}: {self.flat.shape[-1]} numbers{rows})"
+
+
+def _text(mean: float, spread: float) -> str:
+    """Four decimals where they tell something, four significant digits elsewhere."""
+    scale = spread or abs(mean)
+    usual = scale == 0 or (scale >= LEAST and abs(mean) + spread < MOST) or scale != scale
+    return f"{mean:z.4f} ± {spread:.4f}" if usual else f"{mean:.8g} ± {spread:.4g}"
 
 
 def _labels(variable: Variable) -> list[str]:

@@ -61,7 +61,7 @@ def answer(model: Model, targets: tuple[Scope, ...], evidence: Evidence, engine:
             if t not in certain:
                 moments[t][1][case.rows] = found.moments[t][1]
     check_possible(totals.cpu().numpy(), evidence, model.variables, impossible, "infer")
-    bad = totals.isneginf()
+    bad = ~(totals > -torch.inf)
     flat[bad] = torch.nan
     for t in numeric:
         moments[t][0][bad] = torch.nan

@@ -29,6 +29,7 @@ class Brute:
         log_evidence: in nats.
         probabilities: of each finite variable's states, by name.
         means, covariances: of each numeric variable's numbers, flattened, by name; 0 variance where observed.
+        crosses: the covariances of two numeric variables' numbers, by both names.
         best: the finite states and the numbers of the most probable joint assignment, and its log density.
     """
 
@@ -36,6 +37,7 @@ class Brute:
     probabilities: dict[str, np.ndarray]
     means: dict[str, np.ndarray]
     covariances: dict[str, np.ndarray]
+    crosses: dict[tuple[str, str], np.ndarray]
     best: tuple[dict[str, int], dict[str, np.ndarray], float]
 
 
@@ -68,6 +70,7 @@ def brute_answer(model: Model, given: Given | None = None) -> Brute:
         {v.name: np.bincount([world.states[v.name] for world in worlds], shares, v.size) for v in finite},
         {name: mean[part] for name, part in parts},
         {name: covariance[part, part] for name, part in parts},
+        {(one, two): covariance[left, right] for one, left in parts for two, right in parts},
         (top.states, {name: top.mean[part] for name, part in parts}, top.log_weight + top.peak),
     )
 

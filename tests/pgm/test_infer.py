@@ -258,5 +258,9 @@ def test_what_is_no_target_or_engine_is_said() -> None:
         GraphError, match=r"targets: \[Variable\('coin', .*\)\] are no targets; give names, and tuples of"
     ):
         infer(model, [coin])
+    with pytest.raises(GraphError, match=r"targets: \[\('coin', \['coin'\]\)\] are no targets"):
+        infer(model, [("coin", ["coin"])])
+    with pytest.raises(PlanError, match=r"engine is \[\], expected an engine"):
+        infer(model, engine=[])
     with pytest.raises(PlanError, match=r"engine is 'exact', expected an engine such as Exact\(\)\."):
         infer(model, engine="exact")

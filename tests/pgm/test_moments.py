@@ -1,5 +1,7 @@
 """Moments: names, shapes and the Gaussian with these moments."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -38,6 +40,23 @@ def test_numbers_are_labelled_by_their_place() -> None:
     ]
     assert repr(moments) == "Moments(m, x: 5 numbers)"
     assert str(Moments((X,), torch.zeros(3, 1), torch.ones(3, 1, 1))) == "Moments(x: 1 numbers, 3 rows)"
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "text"),
+    [
+        (-1e-17, 1.0, "0.0000 ± 1.0000"),
+        (12.34567, 0.002, "12.3457 ± 0.0020"),
+        (12.34567, 2e-5, "12.34567 ± 2e-05"),
+        (1.5e-6, 0.0, "1.5e-06 ± 0"),
+        (2e12, 1.0, "2e+12 ± 1"),
+        (0.0, 0.0, "0.0000 ± 0.0000"),
+        (math.nan, math.nan, "nan ± nan"),
+    ],
+)
+def test_scales_far_from_one_are_printed_with_their_digits(mean: float, std: float, text: str) -> None:
+    moments = Moments((X,), torch.tensor([mean], dtype=torch.float64), torch.tensor([[std**2]], dtype=torch.float64))
+    assert str(moments) == f"x  {text}"
 
 
 def test_the_gaussian_has_these_moments() -> None:

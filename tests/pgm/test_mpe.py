@@ -156,6 +156,15 @@ def test_an_explanation_speaks_in_labels() -> None:
     assert repr(found) == "Explanation(best 5 over 2 variables)"
     with pytest.raises(GraphError, match="^Explanation: there is no explanation of rank 3 with positive probability.$"):
         found.assignment(3)
+    with pytest.raises(GraphError, match="^Explanation: rank is 5, expected one below 5; ask for more with k.$"):
+        found.assignment(5)
+    with pytest.raises(GraphError, match="^Explanation: row is 1, expected none, as for one row of evidence.$"):
+        found.assignment(row=1)
+    rows = mpe(MarkovNetwork(Table([A, B], [[30, 5], [1, 0]])), given={"a": ["0", "1"]})
+    assert [rows.assignment(row=row)["a"] for row in (0, 1, -1)] == ["0", "1", "1"]
+    for row in (None, 2):
+        with pytest.raises(GraphError, match=f"^Explanation: row is {row}, expected a row below 2.$"):
+            rows.assignment(row=row)
 
 
 def test_what_is_observed_comes_out_as_observed() -> None:

@@ -1,11 +1,13 @@
 """Exact answers of models with numeric variables, against dense Gaussians in every world of the finite ones."""
 
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgm import infer, log_evidence, mpe
+from pgm import infer, log_evidence, mpe, sample
 from pgm.hybrid.oracles import brute_answer, random_network
 from pgm.model import Model
 
@@ -55,3 +57,56 @@ def test_the_most_probable_explanation(seed: int) -> None:
     assert {name: model[name].number(found[name]) for name in states} == states
     for name, mean in numbers.items():
         np.testing.assert_allclose(np.reshape(found[name], -1), mean, atol=1e-9)
+
+
+@settings(max_examples=15)
+@given(SEEDS)
+def test_joints_of_two(seed: int) -> None:
+    """p(a, b | e) = p(a, b, e) / p(e), each by enumeration; covariances of two variables likewise."""
+    generator = np.random.default_rng(seed)
+    model = random_network(generator, finite=2, numeric=3)
+    evidence = random_evidence(generator, model)
+    expected = brute_answer(model, evidence)
+    finite, numeric = (tuple(v for v in model.variables if v.finite == kind) for kind in (True, False))
+    pairs = [tuple(v.name for v in pair) for pair in combinations(numeric, 2)]
+    names = tuple(v.name for v in finite)
+    post = infer(model, [names, *pairs], given=evidence)
+    for states in product(*(range(v.size) for v in finite)):
+        world = {v.name: v.states[state] for v, state in zip(finite, states, strict=True)}
+        agrees = all(evidence.get(name, label) == label for name, label in world.items())
+        total = brute_answer(model, evidence | world).log_evidence if agrees else -np.inf
+        assert post[names][states].item() == pytest.approx(np.exp(total - expected.log_evidence), abs=1e-10)
+    for one, two in pairs:
+        n = len(expected.means[one])
+        np.testing.assert_allclose(post[one, two].covariance[:n, n:], expected.crosses[one, two], atol=1e-9)
+
+
+@settings(max_examples=15)
+@given(SEEDS)
+def test_the_most_probable_states_with_numbers_integrated_out(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    model = random_network(generator, finite=2, numeric=3)
+    seen = {name: value for name, value in random_evidence(generator, model).items() if not model[name].finite}
+    finite = [v for v in model.variables if v.finite]
+    worlds = [{v.name: v.states[i] for v, i in zip(finite, states, strict=True)}
+              for states in product(*(range(v.size) for v in finite))]  # fmt: skip
+    weights = [brute_answer(model, seen | world).log_evidence for world in worlds]
+    best = mpe(model, [v.name for v in finite], given=seen)
+    assert best.log_prob.item() == pytest.approx(max(weights), abs=1e-9)
+    assert best.assignment() == worlds[int(np.argmax(weights))]
+
+
+@settings(max_examples=10)
+@given(SEEDS)
+def test_samples_given_evidence(seed: int) -> None:
+    """Shares are off by sqrt(p q / n) and means by sigma / sqrt(n), of which six are allowed."""
+    generator, n = np.random.default_rng(seed), 2000
+    model = random_network(generator, finite=2, numeric=3)
+    evidence = random_evidence(generator, model)
+    expected, draws = brute_answer(model, evidence), sample(model, n, given=evidence, seed=seed % 1000)
+    for name, p in expected.probabilities.items():
+        shares = np.bincount(draws[name], minlength=len(p)) / n
+        assert (np.square(shares - p) <= 36 * p * (1 - p) / n + 1e-12).all()
+    for name, mean in expected.means.items():
+        off = draws[name].reshape(n, -1).mean(0).numpy() - mean
+        assert (np.square(off) <= 36 * np.diag(expected.covariances[name]) / n + 1e-12).all()

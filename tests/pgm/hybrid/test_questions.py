@@ -261,6 +261,16 @@ def test_rows_of_a_linear_model_share_one_covariance() -> None:
     np.testing.assert_allclose(post.variance, 2 / 3, atol=1e-12)
 
 
+def test_numbers_beyond_the_floats_are_said(mixture: Model) -> None:
+    """The square of 1e200 is infinite, so is what both terms of y = 2 x + noise say of x."""
+    said = r"the evidence \{'x': 1e\+200\}.* (has probability 0 \(checked|is NaN: it, or a parameter, is beyond)"
+    for seen in ({"x": 1e200}, {"x": [1e200, 0.0]}):
+        with pytest.raises(EvidenceError, match=said):
+            infer(mixture, given=seen)
+    post = infer(mixture, given={"x": [1e200, 0.0]}, impossible="nan")
+    assert post["kind"].isnan().any(1).tolist() == post["y"].mean.isnan().tolist() == [True, False]
+
+
 def test_no_rows(mixture: Model) -> None:
     post = infer(mixture, given={"y": np.zeros(0)})
     assert (post["x"].mean.shape, post["kind"].shape, post.log_evidence.shape) == ((0,), (0, 2), (0,))
