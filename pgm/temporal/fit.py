@@ -6,16 +6,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from ..errors import PlanError
-from ..learn.closed_form import log_prior, write
+from ..learn.em import Limits, Progress
 from ..learn.priors import Priors
 from ..learn.statistics import learnable
-from .expected import finite_statistics, linear_statistics
+from .em import best_climb, task
 from .known import computed
-from .questions import hidden_kind
 from .sequences import Given, Lengths, read_sequences
 from .template import Template
-
-ROUNDING = 1e-9  # of the sum, by which it may fall between two iterations
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,23 +22,26 @@ class FittedTemplate:
     Args:
         template: a new one; the one that was given is as it was.
         log_likelihood: of all sequences together, in nats.
-        history: what was maximised (log-likelihood plus log prior) before each iteration, and at the end.
-        converged: False when the iterations ran out.
+        history: what was maximised (log-likelihood plus log prior) after each iteration from the best start.
+        converged: False when the iterations ran out, or learning ended early.
+        stopped: why learning ended early; empty when it did not.
     """
 
     template: Template
     log_likelihood: float
     history: tuple[float, ...]
     converged: bool
+    stopped: str = ""
 
     @property
     def iterations(self) -> int:
-        """How many times the parameters were changed."""
-        return len(self.history) - 1
+        """How many iterations the best start took."""
+        return len(self.history)
 
     def __repr__(self) -> str:
-        end = "converged" if self.converged else "not converged"
-        return f"FittedTemplate(log-likelihood {self.log_likelihood:.4f}, {self.iterations} iterations, {end})"
+        steps = f"{self.iterations} iteration{'s' * (self.iterations != 1)}"
+        end = "converged" if self.converged else self.stopped or "not converged"
+        return f"FittedTemplate(log-likelihood {self.log_likelihood:.4f}, {steps}, {end})"
 
 
 def fit_sequences(
@@ -50,26 +50,30 @@ def fit_sequences(
     lengths: Lengths = None,
     *,
     prior: Priors = None,
+    restarts: int = 1,
     iterations: int = 500,
     tolerance: float = 1e-8,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> FittedTemplate:
-    """The parameters that make sequences most probable, by expectation maximisation from those of the template.
+    """The parameters that make sequences most probable, by expectation maximisation.
 
     Each iteration replaces every table by expected relative counts and every regression by weighted least squares,
     summed over all steps of all sequences, until the sum of log-likelihood and log prior grows by less than `tolerance`
     times itself. Conditionals without a closed form stay as they are; to learn those, follow the gradient of
-    `log_likelihood`. EM ends at a stationary point near its start: states that start alike stay alike.
+    `log_likelihood`. EM ends at a stationary point near its start, which are the parameters of the template, or random
+    ones as in `fit`: in all starts but the first, and in that one where states of what is never seen are alike.
 
     Args:
-        template: conditionals only; its parameters are the start.
+        template: conditionals only.
         given, lengths: the sequences, as for `log_likelihood`.
-        prior: as for `fit`.
-        iterations: at most.
+        prior, restarts, seed, progress: as for `fit`; Ctrl-C ends early and keeps the best.
+        iterations: of each start at most.
         tolerance: see above.
 
     Raises:
-        PlanError: when there are potentials, or nothing has a closed form.
-        EvidenceError: when the sequences have probability 0.
+        PlanError: when there are potentials, or nothing has a closed form; or without a start or an iteration.
+        EvidenceError: when the sequences have probability 0, or their likelihood has no bound.
 
     Example:
         >>> from pgm import Tabular, Variable, before
@@ -84,26 +88,14 @@ def fit_sequences(
     """
     if not template.directed:
         raise PlanError("fit_sequences: the template has potentials; follow the gradient of log_likelihood instead.")
-    work = deepcopy(template)
-    model = work.unroll(2)  # its terms share their parameters with the template
-    ties = learnable(model)
-    if not ties:
+    if restarts < 1 or iterations < 1:
+        raise PlanError(
+            f"fit_sequences: restarts is {restarts} and iterations {iterations}, expected 1 or more of both."
+        )
+    work, found = deepcopy(template).double(), deepcopy(template)  # sums over many steps want double precision
+    if not learnable(work.unroll(2)):
         raise PlanError("fit_sequences: no conditional has a closed form; follow the gradient of log_likelihood.")
     data = computed(work, read_sequences(work, given, lengths, "fit_sequences"), "fit_sequences")
-    count = linear_statistics if hidden_kind(work, data, "fit_sequences") == "numeric" else finite_statistics
-    keys = {id(tie.original._parameters) for tie in ties}
-    wanted = [term for term in (*work.first, *work.later) if id(term._parameters) in keys]
-    history: list[float] = []
-    while True:
-        parts, totals = count(work, data, wanted)
-        likelihood = float(totals.sum())
-        history.append(likelihood + log_prior(model, prior))
-        rise = history[-1] - history[-2] if len(history) > 1 else float("inf")
-        if rise < -ROUNDING * max(1.0, abs(history[-1])):
-            raise RuntimeError(f"fit_sequences: EM went down by {-rise!r}; this is a mistake in the library.")
-        converged = rise <= tolerance * abs(history[-1])
-        if converged or len(history) > iterations:
-            return FittedTemplate(work, likelihood, tuple(history), converged)
-        for tie in ties:
-            if id(tie.original._parameters) in parts:
-                write(tie.original, parts[id(tie.original._parameters)], prior)
+    best = best_climb(task(work, data, prior), restarts, Limits(iterations, tolerance), seed, progress)
+    found.load_state_dict(work.state_dict())
+    return FittedTemplate(found, best.log_likelihood, best.history, best.converged, best.stopped)
