@@ -1,4 +1,4 @@
-"""The columns of a regression: parents of every kind, side by side."""
+"""The columns of a regression: parents of every kind, side by side; and what finite parents choose."""
 
 from __future__ import annotations
 
@@ -46,8 +46,28 @@ def columns(parents: Sequence[Variable], values: Sequence[Tensor], dtype: torch.
     return torch.cat([block.expand(*batch, block.shape[-1]) for block in blocks], -1)
 
 
+def vector(value: Tensor, event: int) -> Tensor:
+    """The last `event` axes as one, `[*batch, length]`; a single number is a vector of one.
+
+    Example:
+        >>> vector(torch.zeros(5, 2, 3), 2).shape, vector(torch.zeros(5), 0).shape
+        (torch.Size([5, 6]), torch.Size([5, 1]))
+    """
+    return value.flatten(-event) if event else value.unsqueeze(-1)
+
+
+def at_states(table: Tensor, states: Sequence[Tensor]) -> Tensor:
+    """The entries of `[*states, ...]` at state numbers `[*batch]`, one tensor an axis; length 1 serves all states.
+
+    Example:
+        >>> at_states(torch.tensor([[1.0, 2.0]]), [torch.tensor([0, 1]), torch.tensor([1, 1])])
+        tensor([2., 2.])
+    """
+    places = tuple(state.clamp(max=length - 1) for state, length in zip(states, table.shape, strict=False))
+    return table[places] if places else table
+
+
 def _block(parent: Variable, value: Tensor, dtype: torch.dtype) -> Tensor:
     if not parent.finite:
-        event = len(parent.shape)
-        return value.to(dtype).flatten(-event) if event else value.to(dtype).unsqueeze(-1)
+        return vector(value.to(dtype), len(parent.shape))
     return value.unsqueeze(-1).to(dtype) if parent.size == 2 else one_hot(value.long(), parent.size).to(dtype)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Independent
 from torch.distributions import Multinomial as Draws
 
+from .columns import at_states, vector
 from .conditionals import Conditional, check_rows
 from .domains import Binary, Count, Numeric, Real
 from .errors import GraphError, PlanError, ShapeError
@@ -83,7 +84,7 @@ class IndependentBernoulli(Tallied):
         return torch.stack([(rows - ones).clamp(min=0), ones], -1)  # rounding may leave it a little below 0
 
     def distribution(self, *given: Tensor) -> Distribution:
-        made = Bernoulli(_rows(self.probabilities, given), validate_args=False)
+        made = Bernoulli(at_states(self.probabilities, given), validate_args=False)
         return Independent(made, len(self.child.shape), validate_args=False)
 
     def log_prob(self, *values: Tensor) -> Tensor:
@@ -146,7 +147,7 @@ class Multinomial(Tallied):
             raise PlanError(f"{self.subject}: how many draws a sample makes is not known; give total=.")
         if len(self.child.shape) != 1:
             raise PlanError(f"{self.subject}: samples have one axis, {self.child.name!r} is {self.child.domain!r}.")
-        return Draws(self.total, _rows(self.probabilities, given), validate_args=False)
+        return Draws(self.total, at_states(self.probabilities, given), validate_args=False)
 
     def log_prob(self, *values: Tensor) -> Tensor:
         *given, child = placed(self, values)
@@ -174,16 +175,9 @@ def _probabilities(term: Conditional, values: Numbers, *domains: type[Numeric]) 
     return found
 
 
-def _rows(table: Tensor, states: Sequence[Tensor]) -> Tensor:
-    """The rows of the parents' states, `[*batch, *child]`; an axis of length 1 serves all states."""
-    places = tuple(state.clamp(max=length - 1) for state, length in zip(states, table.shape, strict=False))
-    return table[places] if places else table
-
-
 def _flat(term: Conditional, numbers: Tensor) -> Tensor:
     """The numbers of the child side by side, `[*batch, length]`."""
-    event = len(term.child.shape)
-    return numbers.flatten(-event) if event else numbers.unsqueeze(-1)
+    return vector(numbers, len(term.child.shape))
 
 
 def _logs(table: Tensor) -> Tensor:
@@ -200,8 +194,8 @@ def _score(x: Tensor, given: Sequence[Tensor], weights: Tensor, constant: Tensor
         batch = torch.broadcast_shapes(products.shape[:-1], state.shape[:-1])
         found = products.expand(*batch, -1).gather(-1, state.expand(*batch, 1)).squeeze(-1)
     else:
-        found = inner(x, _rows(weights, given))
-    return found if constant is None else found + _rows(constant, given)
+        found = inner(x, at_states(weights, given))
+    return found if constant is None else found + at_states(constant, given)
 
 
 def _possible(log_prob: Tensor, impossible: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from .columns import column_names, columns
+from .columns import at_states, column_names, columns, vector
 from .conditionals import Conditional
 from .domains import Real
 from .errors import GraphError, ShapeError
@@ -133,8 +133,7 @@ class GaussianConditional(Conditional):
 
     def log_prob(self, *values: Tensor) -> Tensor:
         *given, child = placed(self, values)
-        event = len(self.child.shape)
-        x = child.flatten(-event) if event else child.unsqueeze(-1)
+        x = vector(child, len(self.child.shape))
         density = triangular_log_density if self._full else diagonal_log_density
         return density(x, self._mean(given), self._root_at(given))
 
@@ -165,8 +164,7 @@ class GaussianConditional(Conditional):
     def _chosen(self, numbers: Tensor, given: Sequence[Tensor]) -> Tensor:
         """The entries of `[*finite, ...]` for the states of the finite parents; an axis of length 1 serves them all."""
         states = [value for parent, value in zip(self.given, given, strict=True) if parent.finite]
-        places = tuple(state.clamp(max=n - 1) for state, n in zip(states, numbers.shape, strict=False))
-        return numbers[places] if places else numbers
+        return at_states(numbers, states)
 
 
 class Gaussian(GaussianConditional):

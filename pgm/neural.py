@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 from torch.nn.functional import one_hot
 
+from .columns import vector
 from .conditionals import Conditional
 from .errors import PlanError, ShapeError
 from .terms import Capabilities
@@ -139,7 +140,7 @@ class Implicit(Conditional):
         (like,) = placed(self, values[:1] or [torch.zeros(())])
         noise = torch.randn(*batch, *self.noise, dtype=like.dtype, device=like.device)
         if isinstance(self.net, Joined):
-            noise = _vector(noise, len(self.noise))
+            noise = vector(noise, len(self.noise))
         return self.net(*values, noise)
 
 
@@ -194,15 +195,11 @@ def _inputs(term: Conditional, net: Callable[..., Any], given: Sequence[Tensor])
     if not isinstance(net, Joined):
         return values
     axes = [1 if parent.finite else len(parent.shape) for parent in term.given]
-    return [_vector(value, event) for value, event in zip(values, axes, strict=True)]
+    return [vector(value, event) for value, event in zip(values, axes, strict=True)]
 
 
 def _features(parent: Variable, value: Tensor) -> Tensor:
     return one_hot(value.long(), parent.size).to(torch.get_default_dtype()) if parent.finite else value
-
-
-def _vector(value: Tensor, event: int) -> Tensor:
-    return value.flatten(-event) if event else value.unsqueeze(-1)
 
 
 def _zeros(term: Conditional) -> list[Tensor]:
