@@ -35,8 +35,9 @@ def elbo(model: Model, guide: Model, observed: Mapping[str, Tensor], particles: 
         `[*batch]`, in nats, differentiable in the parameters of both.
 
     Raises:
-        PlanError: when a variable is neither observed nor drawn nor finite, or cannot be drawn by reparameterisation.
-        ShapeError: when a value does not have its variable's event shape.
+        PlanError: when a variable is neither observed nor drawn nor finite, or cannot be drawn by reparameterisation,
+            or without a particle.
+        ShapeError: when a value is no tensor, or does not have its variable's event shape.
 
     Example:
         >>> from pgm import Gaussian, LinearGaussian, Real, Variable
@@ -49,6 +50,8 @@ def elbo(model: Model, guide: Model, observed: Mapping[str, Tensor], particles: 
     Reference: Kingma and Welling (2014), Auto-encoding variational Bayes; Sohn, Lee and Yan (2015) for conditional
     models; Kingma, Mohamed, Rezende and Welling (2014), Semi-supervised learning, for the sum over states.
     """
+    if particles < 1:
+        raise PlanError(f"elbo: particles is {particles}, expected 1 or more.")
     draws = Draws(_batch(model, observed), particles, dict(observed))
     for name in guide.graph.topological:
         if name not in observed:
@@ -167,6 +170,8 @@ def _batch(model: Model, observed: Mapping[str, Tensor]) -> Size:
     shapes = []
     for name in model.graph.require(observed, "elbo"):
         value, event = observed[name], model[name].shape
+        if not isinstance(value, Tensor):
+            raise ShapeError(f"elbo: {name!r} is a {type(value).__name__}, expected a tensor.")
         split = value.dim() - len(event)
         if tuple(value.shape[split:]) != event:
             expected = ", ".join(map(str, ("*batch", *event)))

@@ -14,11 +14,9 @@ from ..learn.fit import fit as fit_model
 from ..learn.fitted import Fitted
 from ..learn.priors import Dirichlet
 from .files import load_model, require_model_file
-from .progress import activity
+from .progress import INTERRUPTED, activity
 from .show import count, decimals, print_json
 from .table import read_rows
-
-INTERRUPTED = 130  # exit code
 
 
 def fit(

@@ -21,11 +21,10 @@ from ..learn.priors import Dirichlet
 from ..learn.scores import bdeu, bic
 from ..learn.tree import chow_liu
 from .files import require_model_file
-from .progress import activity
+from .progress import INTERRUPTED, activity
 from .show import count, print_json
 from .table import records, refuse_other_separators, refuse_repeated
 
-INTERRUPTED = 130  # exit code
 ALPHA = 0.01  # of --method pc
 PRIOR = Dirichlet(equivalent_rows=1)  # so that no state seems impossible
 LABELS = 256  # more in one column are numbers or names, not states

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 PATIENCE = 2.0  # seconds before it is shown
+INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 @contextmanager

@@ -22,14 +22,13 @@ from ..model import Model
 from ..variable import Variable
 from .files import text_out
 from .options import Known
-from .progress import progress
+from .progress import INTERRUPTED, progress
 from .show import count, print_json
 from .table import EvidenceTable, read_rows
 
 FIRST, LARGEST = 64, 8192  # rows in the first batch and at most
 NUMBERS = 4_000_000  # in the answers of one batch at most
 BATCH_SECONDS = 0.5  # what a batch should take, so that an interruption loses little
-INTERRUPTED = 130  # exit code
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import EvidenceError, GraphError, PlanError
+from ..errors import EvidenceError, GraphError, PlanError, ShapeError
 from ..evidence import Evidence, read_evidence
 from ..model import Model
-from ..terms import Numbers, read_numbers
+from ..terms import Numbers, read_array
 from .closed_form import log_prior, maximise
 from .em import Climb, Limits, Progress, Starts, expectation_maximisation, expected
 from .expect import unseen
@@ -216,4 +216,8 @@ def read_weights(weights: Numbers | None, rows: int) -> Tensor:
     """How much each row counts, `[rows]`."""
     if weights is None:
         return torch.ones(rows, dtype=torch.float64)
-    return read_numbers(weights, [[f"row {row}" for row in range(rows)]], "fit: weights", 0.0)
+    found = read_array(weights, [(rows, "rows")], 0, "fit: weights").double().cpu()
+    if bool((found < 0).any()):
+        row = int((found < 0).nonzero()[0])
+        raise ShapeError(f"fit: weights: row {row} has {found[row]:g}, expected 0 or more.")
+    return found

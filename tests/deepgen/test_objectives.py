@@ -236,6 +236,10 @@ def test_a_value_has_its_variables_shape() -> None:
     model, guide, _ = linear(0)
     with pytest.raises(pgm.ShapeError, match=r"^elbo: 'x' has shape \(4, 2\), expected \[\*batch, 3\]\.$"):
         elbo(model, guide, {"x": torch.zeros(4, 2)})
+    with pytest.raises(pgm.ShapeError, match=r"^elbo: 'x' is a list, expected a tensor\.$"):
+        elbo(model, guide, {"x": [0.0, 0.0, 0.0]})  # type: ignore[dict-item]
+    with pytest.raises(pgm.PlanError, match=r"^elbo: particles is 0, expected 1 or more\.$"):
+        elbo(model, guide, {"x": torch.zeros(4, 3)}, particles=0)
 
 
 def test_a_generator_has_no_density_to_bound() -> None:

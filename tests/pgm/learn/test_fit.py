@@ -292,7 +292,9 @@ def test_refusals() -> None:
         fit(NET, data, prior={"wet": Dirichlet([1.0, 1.0, 1.0])})
     with pytest.raises(ShapeError, match=r"Dirichlet: a count is negative, expected 0 or more"):
         Dirichlet(-1.0)
-    with pytest.raises(ShapeError, match=r"fit: weights: -1 for \(row 0\), expected finite numbers from 0"):
+    with pytest.raises(ShapeError, match=r"fit: weights: row 0 has -1, expected 0 or more\."):
         fit(NET, data, weights=[-1.0])
+    with pytest.raises(ShapeError, match=r"fit: weights: shape \(2,\), expected \(1,\) = \[rows\]\."):
+        fit(NET, data, weights=[1.0, 2.0])
     with pytest.raises(GraphError, match=r"fitted: the statistics have 2 parts, expected 1, those of Bayes"):
         fitted(BayesianNetwork(Tabular(RAIN, [], [0.5, 0.5])), statistics(NET, data))
