@@ -61,7 +61,7 @@ def chow_liu(
             augments a naive Bayes network.
 
     Raises:
-        GraphError: when the root is no column or is given.
+        GraphError: when the root is no column or is given, or every column is given.
 
     Example:
         >>> rows = {"a": [0, 0, 1, 1, 0, 1], "b": [0, 0, 1, 1, 0, 0], "c": [0, 0, 1, 0, 0, 0]}
@@ -74,6 +74,8 @@ def chow_liu(
     columns = Columns.of(data)
     condition = tuple(columns.places(given, "chow_liu: given").tolist())
     inside = [place for place in range(len(columns.names)) if place not in condition]
+    if not inside:
+        raise GraphError("chow_liu: every column is given; leave one or more for the tree.")
     first = inside[0] if root is None else int(columns.places(root, "chow_liu: root")[0])
     if first in condition:
         raise GraphError(f"chow_liu: root {root!r} is given; the tree is over the other columns.")

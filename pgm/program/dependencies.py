@@ -15,6 +15,7 @@ from torch.distributions import constraints
 from ..domains import Binary, Count, Domain, Finite, Real
 from ..errors import GraphError
 from ..graph import Graph, Term
+from ..model import Model
 from ..variable import Variable
 
 Site = Mapping[str, Any]
@@ -32,7 +33,7 @@ def from_pyro(program: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
         args, kwargs: what it is called with.
 
     Raises:
-        GraphError: when the program has no sample site.
+        GraphError: when the program has no sample site, or is a model.
 
     Example:
         >>> import pyro.distributions as dist
@@ -46,6 +47,8 @@ def from_pyro(program: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     Reference: Wingate, Goodman, Stuhlmueller and Siskind (2011), Nonstandard interpretations of probabilistic programs
     for efficient inference.
     """
+    if isinstance(program, Model):
+        raise GraphError(f"from_pyro: {program!r} is a model, expected a Pyro program; its graph is `model.graph`.")
     sites = _sites(program, *args, **kwargs)
     variables = tuple(Variable(site["name"], _domain(site)) for site in sites if not _is_factor(site))
     if not variables:

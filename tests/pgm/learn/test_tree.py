@@ -131,9 +131,11 @@ def test_information_of_normal_columns() -> None:
     assert pairwise_information({"a": a, "b": b})[0, 1].item() == pytest.approx(-np.log(1 - r**2) / 2)
 
 
-def test_an_unknown_root_is_refused() -> None:
+def test_an_unknown_root_and_nothing_to_link_are_refused() -> None:
     with pytest.raises(GraphError, match="chow_liu: root: 'z' is not a column of the data; there are 'x'."):
         chow_liu({"x": ["a"]}, "z")
+    with pytest.raises(GraphError, match="chow_liu: every column is given; leave one or more for the tree."):
+        chow_liu({"x": ["a"]}, given=["x"])
 
 
 def test_one_column_is_a_tree() -> None:

@@ -98,3 +98,5 @@ def test_a_run_leaves_randomness_and_parameters_alone() -> None:
 def test_a_program_without_sites_has_no_graph() -> None:
     with pytest.raises(pgm.GraphError, match=r"^from_pyro: .* has no sample site, expected one or more\.$"):
         from_pyro(lambda: None)
+    with pytest.raises(pgm.GraphError, match=r"^from_pyro: .* is a model, expected a Pyro program; its graph is `mod"):
+        from_pyro(pgm.Model(pgm.Table([pgm.Variable("x")], [1.0, 1.0])))
