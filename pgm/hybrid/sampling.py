@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from ..engines.exact import Exact
 from ..errors import PlanError
 from ..evidence import Evidence, check_possible
 from ..samples import Samples
+from .answers import evidence_of
 from .cases import Case
 from .leaves import Part, Plain
 from .planning import NUMBER_BYTES
@@ -30,55 +32,45 @@ BYTES_AT_ONCE = 2.0**28
 def draw(model: Model, n: int, wanted: Scope, evidence: Evidence, seed: int, engine: Exact) -> Samples:
     """n independent joint samples given one row of evidence.
 
-    Where nothing is observed below what is not, causes are drawn before effects, whatever the conditionals; elsewhere
-    finite variables come from their exact posterior, and numeric ones given those by perturbation: the mean of the
-    problem whose noise terms are each shifted by a draw of that noise is a draw of the posterior.
+    What is above the evidence or in a potential is drawn jointly: finite variables from their exact posterior, and
+    numeric ones given those by perturbation: the mean of the problem whose noise terms are each shifted by a draw of
+    that noise is a draw of the posterior. All else is drawn below it, causes before effects, whatever the conditionals.
 
     Reference: Papandreou and Yuille (2010), Gaussian sampling by local perturbations.
     """
-    empty = like(model, engine)
+    empty, names = like(model, engine), model.graph.names
     case = next(known_cases(model, evidence, empty))
     many = max(n, 1)  # torch's distributions do not draw nothing
-    if _downhill(model, case, wanted):
-        values = _ancestral(model, case, wanted, many, seed)
-    else:
-        values = _posterior(
-            model, case, wanted, many, torch.Generator(empty.device).manual_seed(seed), engine, evidence
-        )
-    variables = tuple(model.variables[v] for v in wanted)
-    columns = tuple(values[v].reshape(many, *model.variables[v].shape)[:n] for v in wanted)
-    return Samples(variables, columns, n)
+    needed, above = relevant(model, wanted), relevant(model, case.given)
+    joint = [v for v, name in enumerate(names) if name in needed and not case.knows(v)]
+    joint = [v for v in joint if names[v] in above or names[v] not in model.conditionals]
+    drawn: dict[int, Tensor] = {}
+    if joint:
+        generator = torch.Generator(empty.device).manual_seed(seed)
+        drawn = _posterior(model, case, tuple(joint), many, generator, engine, evidence)
+    elif case.given:
+        with torch.no_grad():
+            total = evidence_of(model, evidence, engine).reshape(1).cpu().numpy()
+        check_possible(total, evidence, model.variables, "raise", "sample")
+    values = _ancestral(model, case, needed, drawn, many, seed)
+    columns = tuple(values[v][:n] for v in wanted)
+    return Samples(tuple(model.variables[v] for v in wanted), columns, n)
 
 
-def _downhill(model: Model, case: Case, wanted: Scope) -> bool:
-    """Whether every variable that matters has a conditional, and nothing is observed below what is not."""
-    names, number = model.graph.names, model.graph.numbers
-    needed = relevant(model, {*wanted, *case.given})
-    above = (parent for v in case.given for parent in model.graph.parents[names[v]])
-    fully = all(case.knows(v) for v in case.given)
-    return (
-        fully
-        and needed <= set(model.conditionals)
-        and not model.potentials
-        and all(case.knows(number[p]) for p in above)
-    )
-
-
-def _ancestral(model: Model, case: Case, wanted: Scope, n: int, seed: int) -> dict[int, Tensor]:
-    """Every variable that matters drawn given its parents; torch's own randomness is seeded and put back."""
-    number, found = model.graph.numbers, dict[int, Tensor]()
-    needed = relevant(model, wanted)
+def _ancestral(
+    model: Model, case: Case, needed: Collection[str], drawn: Mapping[int, Tensor], n: int, seed: int
+) -> dict[int, Tensor]:
+    """Every variable needed, those not yet drawn given their parents; torch's own randomness is seeded and put back."""
+    number = model.graph.numbers
+    found = {v: x.reshape(n, *model.variables[v].shape) for v, x in drawn.items()}
     devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=list(devices)), torch.no_grad():
         torch.manual_seed(seed)
-        for name in model.graph.topological:
-            v = number[name]
-            if name in needed:
-                found[v] = (
-                    _observed(model, case, v, n)
-                    if case.knows(v)
-                    else _drawn(model.conditionals[name], number, found, n)
-                )
+        for v in [number[name] for name in model.graph.topological if name in needed]:
+            if case.knows(v):
+                found[v] = _observed(model, case, v, n)
+            elif v not in found:
+                found[v] = _drawn(model.conditionals[model.graph.names[v]], number, found, n)
     return found
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from torch import nn
 
 from pgm import (
@@ -173,6 +174,34 @@ def test_causes_are_drawn_before_effects_whatever_the_conditionals(sport: Model)
     state = torch.random.get_rng_state()
     assert torch.equal(sample(sport, 9, seed=4)["height"], sample(sport, 9, seed=4)["height"])
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_what_is_below_the_evidence_is_drawn_from_it_whatever_the_conditionals(mixture: Model) -> None:
+    """p(wins | y) and E[shoe | y] by quadrature over x; shares and means of n draws are off by sigma / sqrt(n)."""
+    x, wins, shoe = mixture["x"], Variable("wins", ["no", "yes"]), number("shoe")
+    model = BayesianNetwork(
+        *mixture.terms, Logistic(wins, [x], [1.0], -4.0), Deterministic(shoe, [x], lambda x: x.square())
+    )
+    n, y = 4000, 8.0
+    draws = sample(model, n, given={"y": y}, seed=7)
+    grid = np.linspace(-10, 20, 30001)
+    density = stats.norm.pdf(y, 2 * grid, 1) * (
+        0.3 * stats.norm.pdf(grid, 0, 1) + 0.7 * stats.norm.pdf(grid, 5, np.sqrt(2))
+    )
+    density /= density.sum()
+    share, mean = density @ (1 / (1 + np.exp(4 - grid))), density @ grid**2
+    spread = np.sqrt(density @ grid**4 - mean**2)
+    assert abs(draws["wins"].double().mean().item() - share) < 5 * np.sqrt(share * (1 - share) / n)
+    assert abs(draws["shoe"].mean().item() - mean) < 5 * spread / np.sqrt(n)
+    assert torch.equal(draws["shoe"], draws["x"].square())
+
+
+def test_nothing_is_drawn_below_what_is_impossible() -> None:
+    kind, x = Variable("kind", ["low", "high"]), number("x")
+    never = Tabular(kind, [], [1.0, 0.0])
+    model = BayesianNetwork(never, ConditionalLinearGaussian(x, [kind], None, [0.0, 5.0], [1.0]))
+    with pytest.raises(EvidenceError, match=r"^sample: the evidence \{'kind': 'high'\} has probability 0"):
+        sample(model, 2, given={"kind": "high"})
 
 
 def test_any_likelihood_of_what_is_observed() -> None:
