@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from ..errors import EvidenceError, GraphError
 from ..moments import Moments
 from ..variable import Variable, quoted
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +112,19 @@ class Paths:
     def labels(self, name: str) -> Any:
         """The labels of one variable: a list of them a path, None beyond its end."""
         return labelled(next(v for v in self.variables if v.name == name), self[name].tolist())
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row a step, one column a variable: labels, or numbers (lists of them for vectors); needs pandas."""
+        import pandas
+
+        columns = {v.name: self.labels(v.name) if v.finite else self[v.name].tolist() for v in self.variables}
+        first = self.variables[0]
+        values = self[first.name]
+        shape = values.shape[: values.dim() - len(first.shape)]
+        if len(shape) == 1:
+            return pandas.DataFrame(columns, index=pandas.RangeIndex(shape[0], name="t"))
+        index = pandas.MultiIndex.from_product([range(n) for n in shape], names=["sequence", "t"])
+        return pandas.DataFrame({name: [x for row in rows for x in row] for name, rows in columns.items()}, index=index)
 
     def __repr__(self) -> str:
         return f"Paths({', '.join(f'{name} {list(x.shape)}' for name, x in self.values.items())})"

@@ -137,7 +137,7 @@ def _numbers(known: Layout, states: States, term: GaussianConditional, start: in
         else:
             back = looks_back(v)
             value = known.data.filled(now(v))[:, start - back : stop - back]
-            mean[:, part.start : part.stop] = value.reshape(rows, -1).double().cpu()
+            mean[:, part.start : part.stop] = value.reshape(rows, width(v)).double().cpu()
         place += width(v)
     mean[:, where] = both_mean[:, from_]
     spread[:, torch.tensor(where).unsqueeze(1), where] = both[:, torch.tensor(from_).unsqueeze(1), from_]

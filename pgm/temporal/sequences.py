@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from torch import Tensor
 
 from ..errors import EvidenceError
 from ..evidence import MISSING
+from ..samples import Samples
 from ..values import read_value
 from ..variable import Variable, quoted
+from .beliefs import Paths
 from .template import Template
 
-Given = Mapping[str, Any]
+Given = Mapping[str, Any] | Paths | Samples
 Lengths = Sequence[int] | Tensor | None
 
 
@@ -42,7 +45,7 @@ class Sequences:
     def rows(self) -> int:
         return len(self.lengths)
 
-    @property
+    @cached_property
     def inside(self) -> Tensor:
         """Which cells are not padding, `[rows, steps]`."""
         return torch.arange(self.steps, device=self.lengths.device) < self.lengths.unsqueeze(1)
@@ -56,7 +59,18 @@ class Sequences:
 
     def full(self, variable: Variable) -> bool:
         """Whether every cell that is not padding is observed."""
-        return bool((self.seen(variable)[:, : self.steps] | ~self.inside).all())
+        return variable.name not in self.gaps
+
+    @cached_property
+    def gaps(self) -> frozenset[str]:
+        """The names of the variables with a cell that is not padding and is missing in part or all."""
+        missing = {
+            name: torch.isnan(x).flatten(2).any(2)
+            if x.dim() > 2
+            else (torch.isnan(x) if x.is_floating_point() else x < 0)
+            for name, x in self.values.items()
+        }
+        return frozenset(n for n, lost in missing.items() if bool((lost[:, : self.steps] & self.inside).any()))
 
     def filled(self, variable: Variable) -> Tensor:
         """The values with some possible value where missing."""
@@ -110,7 +124,7 @@ def read_sequences(template: Template, given: Given, lengths: Lengths, subject: 
         if name not in known:
             raise EvidenceError(f"{subject}: {name!r} is not a variable; there are {quoted(known)}.")
     inputs = {v.name for v in template.inputs}
-    read = {name: _column(known[name], value, subject) for name, value in given.items()}
+    read = {name: _column(known[name], value, subject) for name, value in ((name, given[name]) for name in given)}
     if not read and not ahead:
         raise EvidenceError(f"{subject}: nothing is given, so that the number of steps is not known.")
     extents = {n: column.steps - (ahead if n in inputs else 0) for n, column in read.items()}
@@ -128,6 +142,7 @@ def read_sequences(template: Template, given: Given, lengths: Lengths, subject: 
         steps,
         bool(rows),
     )
+    _check_extent(found, ahead, subject)
     _check_inputs(template, found, ahead, subject)
     return found
 
@@ -235,6 +250,15 @@ def require_possible(totals: Tensor, data: Sequences, subject: str) -> None:
     if bool(torch.isneginf(totals).any()):
         where = f" in sequence {int(torch.isneginf(totals).nonzero()[0])}" if data.batched else ""
         raise EvidenceError(f"{subject}: what is given{where} has probability 0 (checked in log arithmetic).")
+
+
+def _check_extent(found: Sequences, ahead: int, subject: str) -> None:
+    if not found.rows:
+        raise EvidenceError(f"{subject}: no sequence is given, expected one or more.")
+    empty = (found.lengths < 1).nonzero().flatten().tolist()
+    if empty and (found.steps or not ahead):
+        which = f"sequence {empty[0]}" if found.batched else "what is given"
+        raise EvidenceError(f"{subject}: {which} has no steps, expected one or more; leave it out.")
 
 
 def _check_inputs(template: Template, found: Sequences, ahead: int, subject: str) -> None:

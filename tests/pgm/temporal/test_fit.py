@@ -202,6 +202,21 @@ def test_a_state_that_shrinks_to_one_step_is_refused() -> None:
         fit_sequences(start, {"y": rows})
 
 
+def test_one_step_alone_is_learned_by_factor_analysis() -> None:
+    """Sequences of one step never move: what is learned is the unrolled network of one step."""
+    y = torch.randn(30, 1, 2, generator=torch.Generator().manual_seed(0)).double()
+    still = Template(
+        [Gaussian(P, [0.0, 0.0], np.eye(2))],
+        [
+            LinearGaussian(P, [before(P)], np.eye(2), [0.0, 0.0], np.eye(2)),
+            LinearGaussian(Y, [P], np.eye(2), [0.0, 0.0], [0.4, 0.6]),
+        ],
+    )
+    found = fit_sequences(still, {"y": y}, iterations=5, tolerance=0.0)
+    same = fit(still.unroll(1), {"y[0]": y[:, 0]}, iterations=5, tolerance=0.0)
+    assert found.history == pytest.approx(same.history, rel=1e-10)
+
+
 def test_single_precision_is_learned_in_double() -> None:
     data = {"x": simulate(mixture_chain(1), 8, 6, seed=3)["x"]}
     found = fit_sequences(mixture_chain(0).float(), data, iterations=20)

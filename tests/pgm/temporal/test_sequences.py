@@ -69,6 +69,9 @@ WRONG = [
     (WEATHER, {"wet": ["no"], "sky": ["grey", "grey"]}, None, "'wet' has 1 steps and 'sky' 2; make them equal."),
     (WEATHER, {"wet": torch.zeros(2, 3).long()}, [3, 4], "lengths are [3, 4], expected one number from 1 to 3"),
     (WEATHER, {"wet": torch.zeros(2, 3).long(), "sky": torch.zeros(4, 3).long()}, None, "[2, 4] sequences"),
+    (WEATHER, {"wet": []}, None, "log_likelihood: what is given has no steps, expected one or more; leave it out."),
+    (WEATHER, {"wet": [["no"], []]}, None, "log_likelihood: sequence 1 has no steps, expected one or more"),
+    (WEATHER, {"wet": torch.zeros(0, 3).long()}, None, "log_likelihood: no sequence is given, expected one or more."),
     (WALK, {"y": [[1.0], [2.0]]}, None, "'y' has shape (2, 1), expected [*batch, 2]"),
     (WALK, {"y": [[1.0, np.inf]]}, None, "'y' has inf, expected Real(2)"),
 ]

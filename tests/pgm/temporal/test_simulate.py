@@ -14,8 +14,10 @@ from pgm import (
     Template,
     Variable,
     before,
+    log_likelihood,
     prediction,
     simulate,
+    viterbi,
 )
 
 Z, X, P, U = Variable("z", ["a", "b", "c"]), Variable("x", 2), Variable("p", Real(2)), Variable("u", Real())
@@ -79,3 +81,24 @@ def test_errors_say_what_is_wrong() -> None:
         simulate(CHAIN, 0)
     with pytest.raises(PlanError, match="has potentials"):
         simulate(Template([], [Table([before(Z), Z], torch.ones(3, 3))]), 3)
+
+
+def test_paths_are_evidence_as_they_are() -> None:
+    """log p(path) is the sum of the logarithms of the entries that it passes."""
+    played = simulate(CHAIN, 3, 2, seed=1)
+    z, x = played["z"], played["x"]
+    start, change, seen = (term.factor().values.log() for term in (CHAIN.first[0], *CHAIN.later))
+    expected = start[z[:, 0]] + change[z[:, :-1], z[:, 1:]].sum(1) + seen[z, x].sum(1)
+    torch.testing.assert_close(log_likelihood(CHAIN, played), expected)
+
+
+def test_paths_become_a_table() -> None:
+    played = simulate(CHAIN, 3, 2, seed=1)
+    frame = played.to_dataframe()
+    assert frame.index.names == ["sequence", "t"]
+    assert frame.loc[1, "z"].tolist() == played.labels("z")[1]
+    u = torch.zeros(3, dtype=torch.float64)
+    assert simulate(WALK, 3, 2, {"u": u}, seed=0).to_dataframe()["p"].map(len).tolist() == [2] * 6
+    best = viterbi(CHAIN, {"x": [0, 1, 1, 1]}).to_dataframe()
+    assert best["z"].tolist() == viterbi(CHAIN, {"x": ["0", "1", "1", "1"]}).labels("z")
+    assert log_likelihood(CHAIN, best).shape == ()
