@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from torch import nn
 
 from pgm import (
@@ -96,6 +97,27 @@ def test_plates_inside_plates_are_named_by_both() -> None:
     assert labelled.graph.names == ("x[ulm]", "x[bonn]")
     assert bool(d_separated(model, "x[0]", "y[1,0]", given="mean"))
     assert not bool(d_separated(model, "x[0]", "y[1,0]"))
+
+
+def test_plates_inside_plates_are_a_dense_gaussian() -> None:
+    """mean ~ N(0, 1), x[i] = mean + N(0, 2), y[i, j] = (x[i], -x[i]) + N(0, 1): what is shared adds to a covariance."""
+    lines = LinearGaussian(Y, [X], [[1.0, -1.0]], [0.0, 0.0], 1.0)
+    inner = Plate("visit", 2, lines)
+    model = BayesianNetwork(
+        Gaussian(MEAN, 0.0, 1.0), Plate("patient", 3, LinearGaussian(X, [MEAN], [1.0], 0.0, 2.0), inner)
+    )
+    places = [(i, j) for i in range(3) for j in range(2)]
+    signs, patient = np.tile([1.0, -1.0], 6), np.repeat([i for i, _ in places], 2)
+    covariance = np.outer(signs, signs) * (1 + 2 * np.equal.outer(patient, patient)) + np.eye(12)
+    seen = np.random.default_rng(3).normal(size=12)
+    rows = {f"y[{i},{j}]": seen[4 * i + 2 * j :][:2] for i, j in places}
+    post = infer(model, ["mean", "x[1]"], given=rows)
+    gain = np.linalg.solve(covariance, np.stack([signs, signs * (1 + 2 * (patient == 1))], 1))
+    for name, weights, prior in zip(["mean", "x[1]"], gain.T, [1.0, 3.0], strict=True):
+        assert post[name].mean.item() == pytest.approx(weights @ seen, rel=1e-11)
+        assert post[name].variance.item() == pytest.approx(prior - weights @ covariance @ weights, rel=1e-11)
+    expected = stats.multivariate_normal.logpdf(seen, np.zeros(12), covariance)
+    assert post.log_evidence.item() == pytest.approx(expected, rel=1e-11)
 
 
 def test_the_density_of_copies_is_their_product() -> None:

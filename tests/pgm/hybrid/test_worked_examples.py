@@ -17,6 +17,7 @@ from pgm import (
     Variable,
     infer,
     log_evidence,
+    mpe,
     sample,
 )
 
@@ -153,6 +154,22 @@ def test_a_gaussian_markov_network() -> None:
     np.testing.assert_allclose([m.variance for m in moments], np.diag(covariance), atol=1e-12)
     log_z = 0.5 * (shift @ covariance @ shift - np.linalg.slogdet(precision / (2 * np.pi))[1])
     assert log_evidence(model).item() == pytest.approx(log_z, abs=1e-10)
+
+
+def test_a_gaussian_markov_network_given_some_of_it() -> None:
+    """What is left has the precision's own block, and a shift less what the observed numbers pull: Rue and Held."""
+    model, precision, shift = grid(4)
+    names, seen = [f"g{i // 4},{i % 4}" for i in range(16)], {1: 0.7, 6: -2.0, 15: 1.0}
+    rest = [i for i in range(16) if i not in seen]
+    values = np.array(list(seen.values()))
+    block = precision[np.ix_(rest, rest)]
+    mean = np.linalg.solve(block, shift[rest] - precision[np.ix_(rest, list(seen))] @ values)
+    post = infer(model, given={names[i]: x for i, x in seen.items()})
+    found = [post[name] for name in names]
+    np.testing.assert_allclose([found[i].mean for i in rest], mean, atol=1e-12)
+    np.testing.assert_allclose([found[i].variance for i in rest], np.diag(np.linalg.inv(block)), atol=1e-12)
+    best = mpe(model, given={names[i]: x for i, x in seen.items()}).assignment()
+    np.testing.assert_allclose([best[names[i]] for i in rest], mean, atol=1e-12)
 
 
 def test_samples_of_a_gaussian_markov_network() -> None:
