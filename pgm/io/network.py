@@ -217,9 +217,7 @@ def require_finite(model: Model, path: Path) -> None:
                     "variables only; save its state_dict instead."
                 )
         if not term.enumerable:
-            raise FileError(
-                f"{path}: {term!r} has no table, but files hold tables only; save its state_dict instead."
-            )
+            raise FileError(f"{path}: {term!r} has no table, but files hold tables only; save its state_dict instead.")
 
 
 def digits(row: np.ndarray, between: str = " ") -> str:
