@@ -128,8 +128,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         (rows, columns), largest = table.shape, float(table.var(0).max())
         if self.features == "real" and largest == 0:
             raise EvidenceError(f"Classifier: all rows are equal (n_samples={rows}), expected some that differ.")
-        scatter = self.smoothing * largest * rows / len(self.classes_)
-        floor = NormalInverseWishart(scatter, degrees=-columns - 1)
+        more = self.smoothing * rows / len(self.classes_)  # rows of that variance; so a component may be empty
+        floor = NormalInverseWishart(more * largest, degrees=more - columns - 1)
         belief: Prior = floor if self.features == "real" else Dirichlet(self.counts)
         return {variable.name: belief for variable in self.features_.variables}
 

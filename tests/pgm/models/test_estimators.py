@@ -8,7 +8,7 @@ import torch
 from scipy.stats import multivariate_normal
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KernelDensity
 from sklearn.utils.estimator_checks import check_estimator
@@ -117,3 +117,17 @@ def test_classes_keep_their_labels_and_names_of_columns_are_checked() -> None:
     assert list(model.feature_names_in_) == list(rows.columns)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(rows[rows.columns[::-1]])
+
+
+def test_a_component_that_no_row_belongs_to_keeps_a_variance() -> None:
+    """EM empties components on these flowers; their variances have to be those of the prior."""
+    rows, labels = load_iris(return_X_y=True)
+    train, _ = list(StratifiedKFold(3).split(rows, labels))[1]
+    model = Classifier(mixtures, smoothing=1e-2).fit(rows[train], labels[train])
+    covariance = model.model_.conditionals["x"].covariance.detach()
+    weights = model.model_.conditionals["component"].table.detach()
+    empty = weights < 1e-9
+    largest = rows[train].var(0).max()
+    assert bool(empty.any())
+    variances = covariance[empty].diagonal(dim1=-2, dim2=-1)
+    torch.testing.assert_close(variances, torch.full_like(variances, largest))
