@@ -62,6 +62,7 @@ def all_differentiable(values: Sequence[Tensor], again: AllAgain, tables: Sequen
     """
     if not torch.is_grad_enabled() or not any(table.requires_grad for table in tables):
         return tuple(values)
-    apart = [table.view_as(table) for table in tables]  # a tensor that comes twice gets its gradient in two parts
-    found: tuple[Tensor, ...] = _Later.apply(again, values, *apart)
+    if len(set(map(id, tables))) < len(tables):  # a tensor that comes twice gets its gradient in two parts
+        tables = [table.view_as(table) for table in tables]
+    found: tuple[Tensor, ...] = _Later.apply(again, values, *tables)
     return found
