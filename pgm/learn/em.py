@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from math import inf, isnan
-from operator import add
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import EvidenceError
 from ..gaussians import GaussianConditional
 from ..model import Model
-from .closed_form import least_share, log_prior, maximise
-from .count import part_of
-from .expect import Expectation
+from .closed_form import least_share, log_prior, write
 from .priors import Priors
 from .starts import indistinct, random_start
-from .statistics import Scatter, Statistics, learnable
+from .statistics import Part, Scatter, Tied
 
 Progress = Callable[[int, float], object]
 ROUNDING = 1e-9  # of the sum, by which it may fall between two iterations
@@ -41,13 +37,36 @@ class Climb:
         return self.history[-1] if self.history else -inf
 
 
-@dataclass(frozen=True, eq=False)
-class Starts:
-    """How many starts, which variables are never seen, and the source of random ones."""
+Found = Sequence[tuple[Tied, Part]]  # conditionals with a closed form, and their expected statistics
 
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is to be bettered.
+
+    Args:
+        subject: how messages begin.
+        holder: the module whose parameters are bettered, in place.
+        model: those parameters as a model.
+        hidden: the names in it of what is never seen.
+        prior: of the parameters.
+        expected: computes the expected statistics of all data, and their log-likelihood.
+    """
+
+    subject: str
+    holder: nn.Module
+    model: Model
     hidden: frozenset[str]
-    number: int
-    generator: torch.Generator
+    prior: Priors
+    expected: Callable[[], tuple[Found, float]]
+
+    def state(self) -> dict[str, Tensor]:
+        """A copy of the parameters."""
+        return {name: tensor.clone() for name, tensor in self.holder.state_dict().items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take the parameters back."""
+        self.holder.load_state_dict(state)
 
 
 @dataclass(frozen=True)
@@ -58,40 +77,24 @@ class Limits:
     tolerance: float
 
 
-@torch.no_grad()
-def expected(model: Model, tasks: Sequence[Expectation]) -> tuple[Statistics, float]:
-    """The expected statistics of all rows, and their log-likelihood."""
-    found, log_likelihood, ties = [], 0.0, learnable(model)
-    for task in tasks:
-        beliefs, logs = task.run()
-        weights = beliefs.weights
-        found.append(Statistics(tuple(part_of(tie, beliefs) for tie in ties), float(weights.sum())))
-        log_likelihood += float((weights * logs)[weights > 0].sum())
-    return reduce(add, found), log_likelihood
-
-
 def expectation_maximisation(
-    work: Model,
-    tasks: Sequence[Expectation],
-    prior: Priors,
-    starts: Starts,
-    limits: Limits,
-    progress: Progress | None,
+    problem: Problem, restarts: int, limits: Limits, seed: int, progress: Progress | None
 ) -> Climb:
-    """The best of several climbs; its parameters are those of `work` in the end.
+    """The best of several climbs; its parameters are those of the problem in the end.
 
     Raises:
         EvidenceError: when no start leads to parameters under which the data have a finite density.
     """
-    first, best, state, done, stopped = _state(work), None, _state(work), 0, ""
-    for start in range(starts.number):
-        work.load_state_dict(first)
+    generator, first = torch.Generator().manual_seed(seed), problem.state()
+    best, state, done, stopped = None, first, 0, ""
+    for start in range(restarts):
+        problem.restore(first)
         try:
-            if start or indistinct(work, starts.hidden):
-                random_start(work, expected(work, tasks)[0], prior, starts.hidden, starts.generator)
-            found = climb(work, tasks, prior, limits, _reporter(progress, done, best))
+            if start or indistinct(problem.model, problem.hidden):
+                random_start(problem.expected()[0], problem.prior, problem.hidden, generator)
+            found = climb(problem, limits, _reporter(progress, done, best))
         except EvidenceError:
-            if start == starts.number - 1 and best is None:
+            if start == restarts - 1 and best is None:
                 raise
             continue
         except KeyboardInterrupt:  # before this start has got anywhere
@@ -101,12 +104,12 @@ def expectation_maximisation(
             break
         done += len(found.history)
         if best is None or found.height > best.height:
-            best, state = found, _state(work)
+            best, state = found, problem.state()
         stopped = found.stopped
         if stopped:
             break
     assert best is not None  # otherwise the last start has raised
-    work.load_state_dict(state)
+    problem.restore(state)
     return replace(best, converged=best.converged and not stopped, stopped=stopped)
 
 
@@ -120,68 +123,58 @@ def _reporter(progress: Progress | None, done: int, best: Climb | None) -> Calla
     return report
 
 
-def climb(
-    work: Model,
-    tasks: Sequence[Expectation],
-    prior: Priors,
-    limits: Limits,
-    report: Callable[[Sequence[float]], object],
-) -> Climb:
-    """Better the parameters of `work` in place until the sum of log-likelihood and log prior grows no more.
+def climb(problem: Problem, limits: Limits, report: Callable[[Sequence[float]], object]) -> Climb:
+    """Better the parameters in place until the sum of log-likelihood and log prior grows no more.
 
     Raises:
         RuntimeError: when the sum falls by more than rounding, which would be a mistake in this library.
     """
-    found, log_likelihood = expected(work, tasks)
-    before, state = log_likelihood + log_prior(work, prior), _state(work)
+    found, log_likelihood = problem.expected()
+    before, state = log_likelihood + log_prior(problem.model, problem.prior), problem.state()
     history: list[float] = []
     converged, stopped = False, ""
     try:
         while len(history) < limits.iterations and not converged:
-            spread = _shares(work, found)
-            maximise(work, found, prior)
-            _require_spread(spread, _shares(work, found))
-            found, likelihood = expected(work, tasks)
-            now = likelihood + log_prior(work, prior)
-            _require_rise(before, now)
+            spread = _shares(found)
+            for tie, part in found:
+                write(tie.original, part, problem.prior)
+            _require_spread(problem.subject, spread, _shares(found))
+            found, likelihood = problem.expected()
+            now = likelihood + log_prior(problem.model, problem.prior)
+            _require_rise(problem.subject, before, now)
             converged = now - before <= limits.tolerance * abs(now)
-            before, log_likelihood, state = now, likelihood, _state(work)
+            before, log_likelihood, state = now, likelihood, problem.state()
             history.append(now)
             report(history)
     except KeyboardInterrupt:
         stopped = "interrupted"
-        work.load_state_dict(state)
+        problem.restore(state)
     return Climb(tuple(history), log_likelihood, converged, stopped)
 
 
-def _state(model: Model) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def _require_rise(before: float, now: float) -> None:
+def _require_rise(subject: str, before: float, now: float) -> None:
     if isnan(now):
         raise EvidenceError(
-            "fit: the likelihood is no number; look for variances of 0 among the parameters to begin with."
+            f"{subject}: the likelihood is no number; look for variances of 0 among the parameters to begin with."
         )
     if now < before - ROUNDING * max(1.0, abs(before)):
-        raise RuntimeError(f"fit: EM went down from {before!r} to {now!r}; this is a mistake in the library.")
+        raise RuntimeError(f"{subject}: EM went down from {before!r} to {now!r}; this is a mistake in the library.")
 
 
-def _shares(work: Model, statistics: Statistics) -> dict[str, float]:
+def _shares(found: Found) -> dict[str, float]:
     """For each regression the least variance of its noise, as a share of the variance of its child in all rows."""
-    pairs = [(tie.original, part) for tie, part in zip(learnable(work), statistics.parts, strict=True)]
     return {
-        term.subject: least_share(term, part)
-        for term, part in pairs
-        if isinstance(term, GaussianConditional) and isinstance(part, Scatter)
+        tie.original.subject: least_share(tie.original, part)
+        for tie, part in found
+        if isinstance(tie.original, GaussianConditional) and isinstance(part, Scatter)
     }
 
 
-def _require_spread(before: dict[str, float], now: dict[str, float]) -> None:
+def _require_spread(subject: str, before: dict[str, float], now: dict[str, float]) -> None:
     """Raise an `EvidenceError` that names what shrinks to a point, where the likelihood has no bound."""
     for name, share in now.items():
         if share <= NOTHING < before[name]:
             raise EvidenceError(
-                f"fit: the likelihood has no bound: the covariance of {name} shrank to 0 around few rows; give a prior "
-                "such as NormalInverseWishart(scale), use fewer states, or share the covariance among them."
+                f"{subject}: the likelihood has no bound: the covariance of {name} shrank to 0 around few rows; give a "
+                "prior such as NormalInverseWishart(scale), use fewer states, or share the covariance among them."
             )

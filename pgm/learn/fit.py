@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -13,8 +16,9 @@ from ..evidence import Evidence, read_evidence
 from ..model import Model
 from ..terms import Numbers, read_array
 from .closed_form import log_prior, maximise
-from .em import Climb, Limits, Progress, Starts, expectation_maximisation, expected
-from .expect import unseen
+from .count import part_of
+from .em import Climb, Found, Limits, Problem, Progress, expectation_maximisation
+from .expect import Expectation, unseen
 from .fitted import Fitted
 from .hidden import expectations
 from .priors import Priors, require_fitting
@@ -95,10 +99,28 @@ def fit(
         log_likelihood = expected(work, tasks)[1]
         best = Climb((log_likelihood + log_prior(work, prior),), log_likelihood, converged=True)
     else:
-        starts = Starts(unseen(work, evidence), restarts, torch.Generator().manual_seed(seed))
-        best = expectation_maximisation(work, tasks, prior, starts, Limits(iterations, tolerance), progress)
+        hidden, ties = unseen(work, evidence), learnable(work)
+
+        def expectation() -> tuple[Found, float]:
+            counted, likelihood = expected(work, tasks)
+            return list(zip(ties, counted.parts, strict=True)), likelihood
+
+        problem = Problem("fit", work, work, hidden, prior, expectation)
+        best = expectation_maximisation(problem, restarts, Limits(iterations, tolerance), seed, progress)
     found.load_state_dict(work.state_dict())
     return Fitted(found, best.log_likelihood, best.history, best.converged, kept(found), best.stopped)
+
+
+@torch.no_grad()
+def expected(model: Model, tasks: Sequence[Expectation]) -> tuple[Statistics, float]:
+    """The expected statistics of all rows, and their log-likelihood."""
+    found, log_likelihood, ties = [], 0.0, learnable(model)
+    for task in tasks:
+        beliefs, logs = task.run()
+        weights = beliefs.weights
+        found.append(Statistics(tuple(part_of(tie, beliefs) for tie in ties), float(weights.sum())))
+        log_likelihood += float((weights * logs)[weights > 0].sum())
+    return reduce(add, found), log_likelihood
 
 
 def partial_fit(

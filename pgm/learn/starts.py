@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from itertools import combinations
 from math import prod
 
@@ -17,7 +17,7 @@ from ..terms import Local
 from ..variable import Variable
 from .closed_form import write
 from .priors import Priors
-from .statistics import Counts, Part, Scatter, Statistics, learnable, shared_axes
+from .statistics import Counts, Part, Scatter, Tied, shared_axes
 
 
 @torch.no_grad()
@@ -69,10 +69,10 @@ def _tables(child: Conditional, name: str) -> list[tuple[int, Tensor]]:
 
 @torch.no_grad()
 def random_start(
-    model: Model, statistics: Statistics, prior: Priors, hidden: Set[str], generator: torch.Generator
+    found: Iterable[tuple[Tied, Part]], prior: Priors, hidden: Set[str], generator: torch.Generator
 ) -> None:
     """Parameters that fit the statistics with the states of hidden variables taken together, then moved at random."""
-    for tie, part in zip(learnable(model), statistics.parts, strict=True):
+    for tie, part in found:
         term = tie.original
         axes = [axis for axis, v in enumerate(_cells(tie.copies[0])) if v.name in hidden]
         write(term, _together(part, axes), prior)

@@ -6,10 +6,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from ..errors import PlanError
-from ..learn.em import Limits, Progress
+from ..learn.em import Limits, Progress, expectation_maximisation
 from ..learn.priors import Priors
 from ..learn.statistics import learnable
-from .em import best_climb, task
+from .em import problem_of
 from .known import computed
 from .sequences import Given, Lengths, read_sequences
 from .template import Template
@@ -96,6 +96,8 @@ def fit_sequences(
     if not learnable(work.unroll(2)):
         raise PlanError("fit_sequences: no conditional has a closed form; follow the gradient of log_likelihood.")
     data = computed(work, read_sequences(work, given, lengths, "fit_sequences"), "fit_sequences")
-    best = best_climb(task(work, data, prior), restarts, Limits(iterations, tolerance), seed, progress)
+    best = expectation_maximisation(
+        problem_of(work, data, prior), restarts, Limits(iterations, tolerance), seed, progress
+    )
     found.load_state_dict(work.state_dict())
     return FittedTemplate(found, best.log_likelihood, best.history, best.converged, best.stopped)
