@@ -40,8 +40,9 @@ steps, gone = 60, slice(25, 38)
 sailed = pgm.simulate(track, steps, seed=4)
 truth, blips = sailed["boat"][0], sailed["radar"][0].clone()
 blips[gone] = torch.nan  # behind an island
-filtered, smoothed = pgm.filtering(track, {"radar": blips}), pgm.smoothing(track, {"radar": blips})
-ahead = pgm.prediction(track, {"radar": blips}, 10)["boat"]
+with torch.no_grad():  # answers about sequences are differentiable, which is not needed here
+    filtered, smoothed = pgm.filtering(track, {"radar": blips}), pgm.smoothing(track, {"radar": blips})
+    ahead = pgm.prediction(track, {"radar": blips}, 10)["boat"]
 
 
 def by_hand() -> tuple[Tensor, float]:
