@@ -18,7 +18,7 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 bench: $(VENV)/installed-bench
-	$(BIN)/python -m benchmarks.exact
+	for each in exact structure temporal svi; do $(BIN)/python -m benchmarks.$$each || exit; done
 
 # Set PYTHON to an interpreter with a CUDA build of PyTorch; nothing is installed into it.
 gpu:
