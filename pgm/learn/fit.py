@@ -16,7 +16,7 @@ from ..evidence import Evidence, read_evidence
 from ..model import Model
 from ..terms import Numbers, read_array
 from .closed_form import log_prior, maximise
-from .count import part_of
+from .count import Beliefs, part_of
 from .em import Climb, Found, Limits, Problem, Progress, expectation_maximisation
 from .expect import Expectation, unseen
 from .fitted import Fitted
@@ -96,7 +96,7 @@ def fit(
     tasks = expectations(work, evidence, read_weights(weights, evidence.rows))
     if not any(task.holes for task in tasks):
         maximise(work, expected(work, tasks)[0], prior)
-        log_likelihood = expected(work, tasks)[1]
+        log_likelihood = _log_likelihood(tasks)
         best = Climb((log_likelihood + log_prior(work, prior),), log_likelihood, converged=True)
     else:
         hidden, ties = unseen(work, evidence), learnable(work)
@@ -117,10 +117,19 @@ def expected(model: Model, tasks: Sequence[Expectation]) -> tuple[Statistics, fl
     found, log_likelihood, ties = [], 0.0, learnable(model)
     for task in tasks:
         beliefs, logs = task.run()
-        weights = beliefs.weights
-        found.append(Statistics(tuple(part_of(tie, beliefs) for tie in ties), float(weights.sum())))
-        log_likelihood += float((weights * logs)[weights > 0].sum())
+        found.append(Statistics(tuple(part_of(tie, beliefs) for tie in ties), float(beliefs.weights.sum())))
+        log_likelihood += _total(beliefs, logs)
     return reduce(add, found), log_likelihood
+
+
+@torch.no_grad()
+def _log_likelihood(tasks: Sequence[Expectation]) -> float:
+    return sum(_total(*task.run()) for task in tasks)
+
+
+def _total(beliefs: Beliefs, logs: Tensor) -> float:
+    """The log-likelihood of weighted rows; those of no weight may be impossible."""
+    return float((beliefs.weights * logs)[beliefs.weights > 0].sum())
 
 
 def partial_fit(
