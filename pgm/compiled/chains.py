@@ -31,17 +31,14 @@ def forward(initial, step, emission, lengths, alpha, totals, doubtful):
                 move = step[b if step.shape[0] > 1 else 0, t - 1 if step.shape[1] > 1 else 0]
                 seen = emission[b if emission.shape[0] > 1 else 0, t - 1 if emission.shape[1] > 1 else 0]
                 last = alpha[b, t - 1]
-                i = 0
-                while i + 4 <= states:  # four rows at a time touch `out` a quarter as often
+                for i in range(0, states - 3, 4):  # four rows at a time touch `out` a quarter as often
                     w, x, y, z = last[i], last[i + 1], last[i + 2], last[i + 3]
                     for j in range(states):
                         out[j] += w * move[i, j] + x * move[i + 1, j] + y * move[i + 2, j] + z * move[i + 3, j]
-                    i += 4
-                while i < states:
+                for i in range(states - states % 4, states):
                     w = last[i]
                     for j in range(states):
                         out[j] += w * move[i, j]
-                    i += 1
                 for j in range(states):
                     out[j] *= seen[j]
             norm = 0.0

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..posterior import Posterior
 
-AT_ONCE = 4096  # draws whose tables are held together
-
 
 @dataclass(frozen=True)
 class Importance:

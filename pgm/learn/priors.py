@@ -128,7 +128,6 @@ class NormalInverseWishart:
 
 Prior = Dirichlet | NormalInverseWishart
 Priors = Prior | Mapping[str, Prior] | None
-FLAT = NormalInverseWishart(0.0, degrees=0.0)
 
 
 def prior_of(priors: Priors, term: Local) -> Prior | None:
