@@ -74,6 +74,7 @@ for name in ("smoke", "lung", "bronc", "xray", "dysp"):
 figure, (climb, cost) = plt.subplots(1, 2, figsize=(7.2, 3), layout="constrained")
 climb.plot(range(1, fitted.iterations + 1), fitted.history, "o-", ms=3, color=BAR)
 climb.set(xlabel="iteration of EM", title="Log-likelihood + log prior (nats)")
+climb.locator_params(axis="x", integer=True)
 for values, name, colour, marker in zip(
     zip(*losses, strict=True), ("EM", "complete rows"), (BAR, EVIDENCE_LINE), "os", strict=True
 ):
