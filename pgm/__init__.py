@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .engines.importance import Importance as Importance
     from .engines.nuts import NUTS as NUTS
     from .engines.svi import SVI as SVI
+    from .errors import ConvergenceWarning as ConvergenceWarning
     from .errors import EvidenceError as EvidenceError
     from .errors import FileError as FileError
     from .errors import GraphError as GraphError
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     from .errors import ShapeError as ShapeError
     from .explanation import Explanation as Explanation
     from .factor import Factor as Factor
+    from .fields.field import Field as Field
+    from .fields.field import Group as Group
+    from .fields.field import Trains as Trains
+    from .fields.field import grid as grid
     from .gaussians import ConditionalLinearGaussian as ConditionalLinearGaussian
     from .gaussians import Gaussian as Gaussian
     from .gaussians import LinearGaussian as LinearGaussian
@@ -125,6 +130,8 @@ if TYPE_CHECKING:
     from .structure import d_separated as d_separated
     from .structure import markov_blanket as markov_blanket
     from .structure import moral as moral
+    from .symmetric import Cardinality as Cardinality
+    from .symmetric import Parity as Parity
     from .temporal.beliefs import Beliefs as Beliefs
     from .temporal.beliefs import Paths as Paths
     from .temporal.fit import FittedTemplate as FittedTemplate
@@ -154,9 +161,10 @@ _HOME = {
     "engines.importance": "Importance",
     "engines.nuts": "NUTS",
     "engines.svi": "SVI",
-    "errors": "EvidenceError FileError GraphError PlanError ShapeError",
+    "errors": "ConvergenceWarning EvidenceError FileError GraphError PlanError ShapeError",
     "explanation": "Explanation",
     "factor": "Factor",
+    "fields.field": "Field Group Trains grid",
     "gaussians": "ConditionalLinearGaussian Gaussian LinearGaussian Regression",
     "graph": "Graph Term",
     "information": "entropy kl_divergence mutual_information",
@@ -194,6 +202,7 @@ _HOME = {
     "program": "as_pyro from_pyro",
     "samples": "Samples",
     "structure": "Separation ancestral d_separated markov_blanket moral",
+    "symmetric": "Cardinality Parity",
     "temporal.beliefs": "Beliefs Paths",
     "temporal.fit": "FittedTemplate fit_sequences",
     "temporal.questions": "filtering log_likelihood prediction smoothing viterbi",

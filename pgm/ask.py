@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from . import finite
-from .engines.engine import Engine
+from .engines.engine import Engine, Explainer, Sampler
 from .engines.exact import Exact
 from .errors import EvidenceError, GraphError, PlanError
 from .evidence import Given, Likelihood, read_evidence
@@ -140,7 +140,7 @@ def mpe(
     given: Given | None = None,
     likelihood: Likelihood | None = None,
     k: int = 1,
-    engine: Engine | None = None,
+    engine: Engine | Explainer | None = None,
 ) -> Explanation:
     """The k most probable joint states: argmax_x max over targets of the sum over all else of p(x, evidence).
 
@@ -168,6 +168,8 @@ def mpe(
     names = model.graph.names if targets is None else model.graph.require(targets, "mpe")
     number = model.graph.numbers
     wanted = tuple(dict.fromkeys(number[name] for name in names))
+    if isinstance(engine, Explainer):
+        return engine.explain(model, wanted, evidence, k)
     if not model.finite:
         from .hybrid import explain
 
@@ -184,9 +186,9 @@ def sample(
     likelihood: Likelihood | None = None,
     seed: int | None = None,
     generator: torch.Generator | None = None,
-    engine: Engine | None = None,
+    engine: Engine | Sampler | None = None,
 ) -> Samples:
-    """n exact, independent samples of p(targets | evidence); no burn-in, no rejection.
+    """n samples of p(targets | evidence); by default exact and independent, no burn-in, no rejection.
 
     Args:
         model, given, likelihood, engine: as for `infer`, for a single row of evidence.
@@ -214,6 +216,8 @@ def sample(
     wanted = tuple(dict.fromkeys(number[name] for name in names))
     if seed is None:
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    if isinstance(engine, Sampler):
+        return engine.draw(model, n, wanted, evidence, seed)
     if not model.finite:
         from .hybrid import draw
 
@@ -259,7 +263,7 @@ def plan_for(
     return finite.session(model, query, _exact(engine)).plan
 
 
-def _engine(engine: Engine | None) -> Engine:
+def _engine(engine: Engine | Explainer | Sampler | None) -> Engine:
     """The engine asked for, exact inference by default."""
     chosen = DEFAULT if engine is None else engine
     if not isinstance(chosen, Engine):
@@ -267,12 +271,11 @@ def _engine(engine: Engine | None) -> Engine:
     return chosen
 
 
-def _exact(engine: Engine | None) -> Exact:
-    """The options of exact inference, where no other engine can answer."""
-    chosen = _engine(engine)
-    if not isinstance(chosen, Exact):
-        raise PlanError(f"engine is {engine!r}, expected an engine such as Exact(); others answer infer only.")
-    return chosen
+def _exact(engine: Engine | Explainer | Sampler | None) -> Exact:
+    """The options of exact inference, where the engine given cannot answer."""
+    if engine is None or isinstance(engine, Exact):
+        return engine or DEFAULT
+    raise PlanError(f"engine is {engine!r}, which does not answer this question; Exact() does.")
 
 
 def _scopes(model: Model, asked: tuple[Target, ...] | None) -> tuple[tuple[int, ...], ...]:

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from .conditionals import CHILD_LAST, TableConditional, check_rows
+from .conditionals import CHILD_LAST, TableConditional, categorical, check_rows
 from .errors import ShapeError
 from .factor import Factor
 from .terms import Numbers, TableLike, read_numbers, read_table
+from .trains import expanded, log_at, row_at
 from .variable import Variable
 
 
-class NoisyOr(TableConditional):
+class Causes(TableConditional):
+    """A conditional that is a train of matrices: what the causes so far have done is carried from each to the next."""
+
+    @abstractmethod
+    def cores(self) -> tuple[Tensor, ...]:
+        """One matrix a state of each variable, `[left, size, right]`, the child's last."""
+
+    def factor(self) -> Factor:
+        return Factor(self.scope, expanded(self.cores()))
+
+    def distribution(self, *given: Tensor) -> Distribution:
+        *causes, last = self.cores()
+        row = row_at(causes, given)  # [*batch, left]
+        return categorical(row @ last.squeeze(-1))
+
+    def log_prob(self, *values: Tensor) -> Tensor:
+        return log_at(self.cores(), values)
+
+
+class NoisyOr(Causes):
     """Each parent that is on turns the child on by itself: p(on | x) = 1 - (1 - leak) prod_i (1 - strength_i)^x_i.
 
     Args:
@@ -39,11 +61,11 @@ class NoisyOr(TableConditional):
         super().__init__(child, given)
         self.strengths, self.leak = _binary_parameters(self, strengths, leak)
 
-    def factor(self) -> Factor:
-        return Factor(self.scope, noisy_or(self.strengths, self.leak))
+    def cores(self) -> tuple[Tensor, ...]:
+        return noisy_or(self.strengths, self.leak)
 
 
-class NoisyAnd(TableConditional):
+class NoisyAnd(Causes):
     """Each parent that is off turns the child off by itself: p(on | x) = (1 - leak) prod_i (1 - strength_i)^(1 - x_i).
 
     A `NoisyOr` with all states exchanged; strengths 1 and leak 0 make the logical and.
@@ -70,12 +92,11 @@ class NoisyAnd(TableConditional):
         super().__init__(child, given)
         self.strengths, self.leak = _binary_parameters(self, strengths, leak)
 
-    def factor(self) -> Factor:
-        exchanged = noisy_or(self.strengths, self.leak)
-        return Factor(self.scope, exchanged.flip(list(range(exchanged.dim()))))
+    def cores(self) -> tuple[Tensor, ...]:
+        return tuple(core.flip(1) for core in noisy_or(self.strengths, self.leak))
 
 
-class NoisyMax(TableConditional):
+class NoisyMax(Causes):
     """The child is the greatest of independent effects: P(Y <= y | x) = P(leak <= y) prod_i P(effect_i <= y | x_i).
 
     The order of the child's states, from none to most, is their order in the variable.
@@ -115,34 +136,46 @@ class NoisyMax(TableConditional):
             for parent, table in effects
         )
 
-    def factor(self) -> Factor:
-        values: Tensor = self.leak
-        for table in self.tables:
-            values = greatest(values.unsqueeze(-2), table)  # [*given so far, child]
-        return Factor(self.scope, values)
+    def cores(self) -> tuple[Tensor, ...]:
+        return _train(self.leak, [greater(table) for table in self.tables])
 
 
-def noisy_or(strengths: Tensor, leak: Tensor) -> Tensor:
-    """The table of a noisy or: shape `[2] * n + [2]`, the child last, from strengths of shape `[n]`.
+def noisy_or(strengths: Tensor, leak: Tensor) -> tuple[Tensor, ...]:
+    """The cores of a noisy or from strengths of shape `[n]`: what is carried is whether anything has turned it on.
 
-    Both columns are built up by sums and products of non-negative numbers, so that tiny probabilities keep all digits.
+    All numbers are products and sums of non-negative ones, so that tiny probabilities keep all digits.
     """
-    off, on = 1 - leak, leak
-    for strength in strengths.unbind():
-        rate = torch.stack([torch.zeros_like(strength), strength])  # [parent]
-        off, on = off.unsqueeze(-1) * (1 - rate), on.unsqueeze(-1) + off.unsqueeze(-1) * rate
-    return torch.stack([off, on], -1)
+    zero, one = torch.zeros_like(strengths), torch.ones_like(strengths)
+    cause_off = torch.stack([one, zero, zero, one], -1)  # [n, 4]: nothing changes
+    cause_on = torch.stack([1 - strengths, strengths, zero, one], -1)
+    steps = (
+        torch.stack([cause_off, cause_on], 1).reshape(-1, 2, 2, 2).transpose(1, 2)
+    )  # [n, off or on, state, off or on]
+    return _train(torch.stack([1 - leak, leak]), steps.unbind())
 
 
-def greatest(first: Tensor, second: Tensor) -> Tensor:
-    """The distribution of the greater of two independent ordered variables, from theirs; states on the last axis.
+def greater(table: Tensor) -> Tensor:
+    """The core `[so far, parent, then]` that carries the greatest effect on, from effects `[parent, child]`.
 
     Example:
-        >>> greatest(torch.tensor([0.5, 0.5]), torch.tensor([0.5, 0.5]))
-        tensor([0.2500, 0.7500])
+        >>> greater(torch.tensor([[0.5, 0.5]]))[:, 0]
+        tensor([[0.5000, 0.5000],
+                [0.0000, 1.0000]])
     """
-    below = nn.functional.pad(first[..., :-1].cumsum(-1), (1, 0))  # P(first < y)
-    return first * second.cumsum(-1) + below * second
+    below = table.cumsum(-1)  # P(effect <= y)
+    return torch.diag_embed(below).transpose(0, 1) + table.expand(below.shape[-1], -1, -1) * _above(below)
+
+
+def _above(below: Tensor) -> Tensor:
+    """1 where the state after is above the one so far, `[so far, 1, then]`."""
+    return torch.ones(below.shape[-1], below.shape[-1]).to(below).triu(1).unsqueeze(1)
+
+
+def _train(leak: Tensor, steps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Cores from the distribution before any cause `[states]`, one core a cause, and the child, which is the state."""
+    child = torch.eye(len(leak)).to(leak).unsqueeze(-1)  # [states, child, 1]
+    first, *others = (*steps, child)
+    return (torch.tensordot(leak, first, 1).unsqueeze(0), *others)
 
 
 def _binary_parameters(term: TableConditional, strengths: Numbers, leak: Numbers) -> tuple[nn.Parameter, nn.Parameter]:

@@ -22,3 +22,7 @@ class PlanError(ValueError):
 
 class FileError(ValueError):
     """A file could not be read or written; the message gives file, line and name."""
+
+
+class ConvergenceWarning(UserWarning):
+    """An approximation has not settled: the answer is there, and less certain than it could be."""

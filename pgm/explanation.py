@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .errors import GraphError
@@ -23,6 +24,8 @@ class Explanation:
         log_prob: log of each one's weight, evidence included and all else summed out, in nats, `[*batch, k]`; a density
             where there are numeric variables, on the support where their noise is singular.
         numbers: the numbers of the numeric ones by name, `[*batch, k, *event]`.
+        bound: no joint states have a greater `log_prob`, `[*batch]`; None where the first is known to be the best.
+        diagnostics: what the engine says about how far to trust it, by name.
 
     Example:
         >>> from pgm import BayesianNetwork, Tabular, Variable, mpe
@@ -36,6 +39,14 @@ class Explanation:
     states: Tensor
     log_prob: Tensor
     numbers: Mapping[str, Tensor] = field(default_factory=dict)
+    bound: Tensor | None = None
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def gap(self) -> Tensor:
+        """How much better than the first any joint states could be at most, in nats, `[*batch]`; 0 where it is best."""
+        best = self.log_prob[..., 0]
+        return torch.zeros_like(best) if self.bound is None else (self.bound - best).clamp_min(0.0)
 
     def assignment(self, rank: int = 0, row: int | None = None) -> dict[str, Any]:
         """The labels, and numbers or lists of them, of the explanation of that rank (0 is the best), of that row."""
@@ -62,6 +73,8 @@ class Explanation:
             return repr(self)
         ranks = [k for k in range(len(self)) if bool((self.states[k] >= 0).all())]
         lines = [f"#{k + 1} log p {float(self.log_prob[k]):.4f}: " + _joined(self.assignment(k)) for k in ranks]
+        if self.bound is not None:
+            lines.append(f"none above log p {float(self.bound):.4f}, a gap of {float(self.gap):.4f}")
         return "\n".join(lines)
 
     def __repr__(self) -> str:

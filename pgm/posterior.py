@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import EvidenceError, GraphError
+from .errors import EvidenceError, GraphError, PlanError
 from .moments import Moments
 from .samples import Samples
 from .variable import Variable, quoted
@@ -31,13 +31,13 @@ class Answers:
     Args:
         targets: the scopes asked for.
         places: first place of each target, and the row's length at the end.
-        plan: how the answers were computed.
+        plan: how the answers were computed, where they came from a plan.
         engine: the name of what computed them.
     """
 
     targets: tuple[tuple[Variable, ...], ...]
     places: tuple[int, ...]
-    plan: Plan
+    plan: Plan | None
     engine: str
 
     @cached_property
@@ -54,11 +54,13 @@ class Beyond:
         moments: means and covariances of numeric targets, by the names in their scopes.
         samples: the draws behind the answers, where an engine draws any.
         diagnostics: what the engine says about how far to trust it, by name.
+        errors: the standard error of each probability, in their places, where an engine knows it.
     """
 
     moments: Mapping[tuple[str, ...], Moments] = field(default_factory=dict)
     samples: Samples | None = None
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    errors: np.ndarray | None = None
 
 
 NOTHING = Beyond()
@@ -114,8 +116,8 @@ class Posterior:
         return tuple(target[0] for target in self._answers.targets if len(target) == 1)
 
     @property
-    def plan(self) -> Plan:
-        """How the answers were computed."""
+    def plan(self) -> Plan | None:
+        """How the answers were computed, where they came from a plan."""
         return self._answers.plan
 
     @property
@@ -139,14 +141,31 @@ class Posterior:
         return self._flat.shape[:-1]
 
     def __getitem__(self, key: str | tuple[str, ...]) -> Any:
-        answers = self._answers
         names = (key,) if isinstance(key, str) else key
         if names in self._beyond.moments:
             return self._beyond.moments[names]
+        return self._at(self._flat, names)
+
+    def standard_error(self, key: str | tuple[str, ...]) -> Tensor:
+        """The standard error of what `post[key]` gives, of the same shape: 0 where answers are exact.
+
+        Raises:
+            PlanError: when the engine does not know it; what it knows is in `diagnostics`.
+        """
+        names = (key,) if isinstance(key, str) else key
+        if self._beyond.errors is not None:
+            return self._at(self._beyond.errors, names)
+        if self.plan is None or self._beyond.samples is not None:
+            raise PlanError(f"Posterior: {self.engine} states no standard errors; see diagnostics.")
+        return torch.zeros_like(self._at(self._flat, names))
+
+    def _at(self, flat: np.ndarray, names: tuple[str, ...]) -> Tensor:
+        """The numbers of a target, or of one of its states, in an array that is laid out like the probabilities."""
+        answers = self._answers
         number = answers.index.get(names)
         if number is not None:
             low, high = answers.places[number], answers.places[number + 1]
-            values = torch.from_numpy(self._flat[..., low:high])
+            values = torch.from_numpy(flat[..., low:high])
             target = answers.targets[number]
             return values if len(target) == 1 else values.reshape(*self.batch, *(v.size for v in target))
         number = answers.index.get(names[:1])
@@ -160,7 +179,7 @@ class Posterior:
                 f"Posterior: {variable.name!r} has no state {names[1]!r}; its states are {quoted(variable.states)}. "
                 "A joint has to be named in the targets."
             )
-        return torch.from_numpy(np.asarray(self._flat[..., answers.places[number] + variable.number(names[1])]))
+        return torch.from_numpy(np.asarray(flat[..., answers.places[number] + variable.number(names[1])]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -213,16 +232,31 @@ class Posterior:
     def __str__(self) -> str:
         if self.batch:
             return repr(self)
-        lines = [
-            (name, "  ".join(f"{label} {p:.4f}" for label, p in _shown(labels, values)))
-            for name, labels, values in self._flat_targets()
-        ]
+        lines = [(name, self._line(number, labels)) for number, (name, labels, _) in enumerate(self._flat_targets())]
         for names, moments in self._beyond.moments.items():
             joint = [(", ".join(names), f"joint of {len(moments.labels())} numbers")]
             lines += moments.lines() if len(names) == 1 else joint
         width = max((len(name) for name, _ in lines), default=0)
         text = [f"{name:<{width}}  {line}" for name, line in lines]
-        return "\n".join([*text, f"log evidence {float(self.log_evidence):z.4f}"])
+        if not bool(self.log_evidence.isnan()):
+            text.append(f"log evidence {float(self.log_evidence):z.4f}")
+        return "\n".join([*text, *self._trust()])
+
+    def _line(self, number: int, labels: tuple[str, ...]) -> str:
+        """The probabilities of a target, with their standard errors where an engine knows them."""
+        low, high = self._answers.places[number : number + 2]
+        errors = self._beyond.errors
+        text = {
+            label: f"{label} {p:.4f}" + ("" if errors is None else f" ± {errors[place]:.4f}")
+            for label, place, p in zip(labels, range(low, high), self._flat[low:high].tolist(), strict=True)
+        }
+        return "  ".join(text[label] for label, _ in _shown(labels, torch.from_numpy(self._flat[low:high])))
+
+    def _trust(self) -> list[str]:
+        """What the engine says about itself that fits on a line."""
+        plain = {name: x for name, x in self.diagnostics.items() if isinstance(x, (bool, int, float))}
+        said = ", ".join(f"{name.replace('_', ' ')} {_short(x)}" for name, x in plain.items())
+        return [f"{self.engine}: {said}"] if said else []
 
     def __repr__(self) -> str:
         rows = f"{self.batch[0]} rows" if self.batch else f"log evidence {float(self.log_evidence):z.4f}"
@@ -238,6 +272,10 @@ class Posterior:
         rows += "".join(f"<tr><td colspan='2'><pre>{escape(text)}</pre></td></tr>" for text in numeric)
         caption = f"log evidence {float(self.log_evidence):z.4f}"
         return f"<table><caption>{caption}</caption>{rows}</table>"
+
+
+def _short(value: bool | int | float) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.4g}" if value % 1 else f"{value:.0f}"
 
 
 def _labelled(variable: Variable, numbers: Tensor) -> str | list[str]:

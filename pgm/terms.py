@@ -93,6 +93,10 @@ class Local(nn.Module, ABC):
         grid = torch.meshgrid(*(torch.arange(variable.size) for variable in self.scope), indexing="ij")
         return Factor(self.scope, self.log_prob(*grid).exp())
 
+    def cores(self) -> tuple[Tensor, ...] | None:
+        """The table as a train of matrices, one `[left, size, right]` a variable of the scope, where it is one."""
+        return None
+
     def renamed(self, names: Mapping[str, Variable]) -> Self:
         """The same piece over other variables: its parameters are shared, not copied.
 

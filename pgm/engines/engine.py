@@ -1,4 +1,4 @@
-"""What every engine offers."""
+"""What engines offer: all answer, some explain or draw."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ..evidence import Evidence
+    from ..explanation import Explanation
     from ..model import Model
     from ..posterior import Posterior
+    from ..samples import Samples
 
 
 @runtime_checkable
@@ -18,3 +20,19 @@ class Engine(Protocol):
         self, model: Model, targets: tuple[tuple[int, ...], ...], evidence: Evidence, impossible: str
     ) -> Posterior:
         """The posterior of targets by variable number; what rows of probability 0 do is as in `infer`."""
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """How to find most probable joint states."""
+
+    def explain(self, model: Model, wanted: tuple[int, ...], evidence: Evidence, k: int) -> Explanation:
+        """The k most probable joint states of variables by number."""
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """How to draw samples of a posterior."""
+
+    def draw(self, model: Model, n: int, wanted: tuple[int, ...], evidence: Evidence, seed: int) -> Samples:
+        """n joint samples of variables by number, given one row of evidence."""

@@ -43,6 +43,7 @@ def by_tables(
     post = posterior(model, scopes, evidence, engine, "nan")
     if bool(post.log_evidence.isneginf().any()):
         return None  # what was lost in likelihoods, logarithms may rescue
+    assert post.plan is not None
     none = total.new_zeros(len(total), 0)
     beliefs = [Belief(post[tuple(names[v] for v in scope)].to(none), none, none.unsqueeze(-1)) for scope in reads]
     return total + post.log_evidence.to(total), beliefs, post.plan

@@ -1,0 +1,273 @@
+"""From what an engine says of a field to the posterior, the explanation or the samples of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import PlanError
+from ..evidence import Evidence, check_possible, patterns
+from ..explanation import Explanation
+from ..model import Model
+from ..posterior import Answers, Beyond, Posterior
+from ..samples import Samples
+from .build import WIDEST, Hard, Reduced, reduced
+from .field import Field
+
+AT_ONCE = 2**23  # numbers in the messages, or the states, of the rows that are worked on together
+
+Scope = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """What an engine says of a field.
+
+    Args:
+        marginals: probabilities of all states of all variables, `[rows, states]`.
+        log_evidence: the logarithm of the sum over all joint states, or what stands for it, `[rows]`; -inf where there
+            is none, NaN where the engine does not say.
+        joint: the probabilities of a scope of two variables or more, `[rows, *sizes]`; raises a `PlanError` where the
+            engine has none.
+        diagnostics: how far to trust it, by name, one entry a row each.
+        errors: standard errors of the marginals, `[rows, states]`, where the engine knows them.
+        joint_errors: those of a joint, like `joint`.
+        samples: state numbers of draws behind the answers, `[rows, draws, variables]`.
+    """
+
+    marginals: Tensor
+    log_evidence: Tensor
+    joint: Callable[[Scope], Tensor]
+    diagnostics: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    errors: Tensor | None = None
+    joint_errors: Callable[[Scope], Tensor] | None = None
+    samples: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The best joint states that an engine found in a field.
+
+    Args:
+        states: state numbers, `[rows, variables]`.
+        bound: no joint states weigh more, `[rows]`, in nats; inf where nothing is known.
+        diagnostics: one entry a row each, by name.
+    """
+
+    states: Tensor
+    bound: Tensor
+    diagnostics: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What fields an engine wants.
+
+    Args:
+        engine: its name, for messages.
+        widest: entries of a table beyond which wide factors stay trains of matrices.
+        dtype, device: of the numbers; the device is that of the model's parameters by default.
+    """
+
+    engine: str
+    widest: int = WIDEST
+    dtype: torch.dtype = torch.float64
+    device: torch.device | str | None = None
+
+
+@torch.no_grad()
+def answered(
+    settings: Settings,
+    model: Model,
+    targets: tuple[Scope, ...],
+    evidence: Evidence,
+    impossible: str,
+    solve: Callable[[Field], Solved],
+) -> Posterior:
+    """The posterior of targets by variable number.
+
+    Args:
+        settings: what fields the engine wants.
+        model, targets, evidence, impossible: as for an engine's `answer`.
+        solve: the engine's work on one field.
+
+    Raises:
+        EvidenceError: when a row has probability 0, unless told otherwise.
+        PlanError: when the model has numeric variables.
+    """
+    sizes = model.graph.sizes
+    places = (0, *accumulate(prod(sizes[v] for v in scope) for scope in targets))
+    flat, totals = np.full((evidence.rows, places[-1]), np.nan), np.full(evidence.rows, -np.inf)
+    errors: np.ndarray | None = None
+    notes, samples = _Notes(evidence.rows), None
+    wanted = tuple(dict.fromkeys(v for scope in targets for v in scope))
+    for rows, hard, soft in _batches(settings, model, evidence):
+        asked = reduced(model, hard, soft, len(rows), wanted, settings.widest, settings.dtype, settings.device)
+        found = solve(asked.field) if asked.free else _settled(asked.field)
+        totals[rows] = found.log_evidence.double().cpu().numpy()
+        notes.add(rows, found.diagnostics)
+        joint = found.joint_errors
+        for scope, low, high in zip(targets, places, places[1:], strict=False):
+            flat[rows, low:high] = _placed(asked, scope, hard, sizes, found.marginals, found.joint, 1.0)
+            if found.errors is not None and joint is not None:
+                errors = np.full_like(flat, np.nan) if errors is None else errors
+                errors[rows, low:high] = _placed(asked, scope, hard, sizes, found.errors, joint, 0.0)
+        if found.samples is not None and not evidence.batched:
+            samples = _samples(model, asked, hard, found.samples[0], asked.free)
+    check_possible(np.nan_to_num(totals, neginf=-np.inf), evidence, model.variables, impossible, settings.engine)
+    flat[np.isneginf(totals)] = np.nan
+    variables = model.variables
+    record = Answers(tuple(tuple(variables[v] for v in scope) for scope in targets), places, None, settings.engine)
+    if evidence.batched:
+        return Posterior(record, flat, totals, Beyond(diagnostics=notes.found, errors=errors))
+    one = None if errors is None else errors[0]
+    return Posterior(record, flat[0], totals[0], Beyond({}, samples, notes.row(0), one))
+
+
+@torch.no_grad()
+def explained(
+    settings: Settings,
+    model: Model,
+    wanted: Scope,
+    evidence: Evidence,
+    k: int,
+    solve: Callable[[Field], Best],
+) -> Explanation:
+    """The best joint states that an engine finds, with its bound on how good any could be.
+
+    Raises:
+        EvidenceError: when no joint state has positive probability.
+        PlanError: when more than one is asked for, or only some of the unobserved variables are.
+    """
+    name, free = settings.engine, set(range(len(model.variables))) - set(evidence.hard)
+    if k > 1:
+        raise PlanError(f"{name}: k is {k}; it finds one explanation. Exact() finds more.")
+    if left := free - set(wanted):
+        others = ", ".join(model.graph.names[v] for v in sorted(left)[:6])
+        raise PlanError(f"{name}: {others} would be summed out; it maximises over all variables. Exact() does both.")
+    states = np.full((evidence.rows, 1, len(wanted)), -1, dtype=np.int64)
+    logs, bounds, notes = np.full(evidence.rows, -np.inf), np.full(evidence.rows, np.inf), _Notes(evidence.rows)
+    for rows, hard, soft in _batches(settings, model, evidence):
+        asked = reduced(model, hard, soft, len(rows), None, settings.widest, settings.dtype, settings.device)
+        found = solve(asked.field) if asked.free else _nothing_left(asked.field)
+        weights = asked.field.log_weight(found.states)
+        logs[rows], bounds[rows] = weights.double().cpu().numpy(), found.bound.double().cpu().numpy()
+        notes.add(rows, found.diagnostics)
+        for column, v in enumerate(wanted):
+            states[rows, 0, column] = hard[v] if v in hard else found.states[:, asked.free.index(v)].cpu().numpy()
+    check_possible(bounds, evidence, model.variables, "raise", name)
+    states[np.isneginf(logs)] = -1
+    variables = tuple(model.variables[v] for v in wanted)
+    if evidence.batched:
+        found_logs, bound = torch.from_numpy(logs)[:, None], torch.from_numpy(bounds)
+        return Explanation(variables, torch.from_numpy(states), found_logs, {}, bound, notes.found)
+    bound = torch.tensor(bounds[0])
+    return Explanation(variables, torch.from_numpy(states[0]), torch.from_numpy(logs), {}, bound, notes.row(0))
+
+
+@torch.no_grad()
+def drawn(
+    settings: Settings, model: Model, wanted: Scope, evidence: Evidence, draw: Callable[[Field], Tensor]
+) -> Samples:
+    """Joint samples of variables by number given one row of evidence, from an engine's draws `[draws, variables]`."""
+    _, hard, soft = next(_batches(settings, model, evidence))
+    asked = reduced(model, hard, soft, 1, wanted, settings.widest, settings.dtype, settings.device)
+    states = draw(asked.field)
+    return _samples(model, asked, hard, states, wanted)
+
+
+def _settled(field: Field) -> Solved:
+    """What is said of a field without variables: everything was observed."""
+    assert field.constant is not None
+
+    def none(scope: Scope) -> Tensor:
+        raise AssertionError(f"no variables {scope} in {field!r}")
+
+    return Solved(field.unary, field.constant, none)
+
+
+def _nothing_left(field: Field) -> Best:
+    assert field.constant is not None
+    return Best(torch.zeros(field.rows, 0, dtype=torch.long), field.constant)
+
+
+def _batches(
+    settings: Settings, model: Model, evidence: Evidence
+) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], dict[int, np.ndarray]]]:
+    """Rows with the same cells missing, as many as are worked on together."""
+    if not model.finite:
+        numeric = next(v.name for v in model.variables if not v.finite)
+        raise PlanError(
+            f"{settings.engine}: {numeric!r} is numeric; this engine works on variables with states. Use Exact(), "
+            "LikelihoodWeighting(), Importance(), SVI() or NUTS()."
+        )
+    width = sum(sum(v.size for v in term.scope) for term in model.terms) + sum(model.graph.sizes)
+    count = max(1, AT_ONCE // max(width, 1))
+    for rows, hard, soft in patterns(evidence, model.graph.sizes):
+        for start in range(0, len(rows), count):
+            some = rows[start : start + count]
+            yield some, {v: hard[v][some] for v in hard}, {v: soft[v][some] for v in soft}
+
+
+def _placed(
+    asked: Reduced,
+    scope: Scope,
+    hard: Hard,
+    sizes: Sequence[int],
+    marginals: Tensor,
+    joint: Callable[[Scope], Tensor],
+    certain: float,
+) -> np.ndarray:
+    """What is said of a target `[rows, entries]`, zeros beside observed states; `certain` where all are observed."""
+    rows = asked.field.rows
+    place = {v: k for k, v in enumerate(asked.free)}
+    left = [v for v in scope if v not in hard]
+    if len(left) > 1:
+        found = joint(tuple(place[v] for v in left))
+    elif left:
+        start = int(asked.field.starts[place[left[0]]])
+        found = marginals[:, start : start + sizes[left[0]]]
+    else:
+        found = torch.full((rows,), certain)
+    whole = np.zeros((rows, *(sizes[v] for v in scope)))
+    order = [v for v in scope if v in hard]
+    axes = [scope.index(v) + 1 for v in order]
+    view = np.moveaxis(whole, axes, range(1, 1 + len(axes)))  # [rows, *observed, *left]
+    view[(np.arange(rows), *(hard[v] for v in order))] = found.double().cpu().numpy()
+    return whole.reshape(rows, -1)
+
+
+def _samples(model: Model, asked: Reduced, hard: Hard, states: Tensor, wanted: Scope) -> Samples:
+    """Draws `[draws, variables]` of the free variables as samples of the wanted ones."""
+    place = {v: k for k, v in enumerate(asked.free)}
+    columns = [
+        torch.full((len(states),), int(hard[v][0])) if v in hard else states[:, place[v]].long().cpu() for v in wanted
+    ]
+    return Samples(tuple(model.variables[v] for v in wanted), tuple(columns), len(states))
+
+
+class _Notes:
+    """Diagnostics of all rows, collected from batches of them."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.found: dict[str, list[Any]] = {}
+
+    def add(self, rows: np.ndarray, notes: Mapping[str, Sequence[Any]]) -> None:
+        """Take in the diagnostics of some rows."""
+        for name, values in notes.items():
+            listed = values.tolist() if isinstance(values, Tensor) else list(values)
+            column = self.found.setdefault(name, [None] * self.rows)
+            for row, value in zip(rows.tolist(), listed, strict=True):
+                column[row] = value
+
+    def row(self, number: int) -> dict[str, Any]:
+        """The diagnostics of one row."""
+        return {name: column[number] for name, column in self.found.items()}
