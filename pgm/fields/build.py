@@ -99,6 +99,7 @@ class _Builder:
         self.device = torch.device(device or ("cpu" if held is None else held.device))
         self.dtype, self.rows, self.widest = dtype, rows, widest
         self.place = {v: k for k, v in enumerate(free)}
+        self.names = tuple(model.graph.names[v] for v in free)
         self.states = {v: torch.from_numpy(np.array(states)).to(self.device) for v, states in hard.items()}
         self.sizes = torch.tensor([model.variables[v].size for v in free], dtype=torch.long, device=self.device)
         starts = torch.nn.functional.pad(self.sizes.cumsum(0), (1, 0)).tolist()
@@ -170,7 +171,7 @@ class _Builder:
             places = torch.cat([places for places, _ in self.unary])
             logs = torch.cat([logs.expand(self.rows, -1) for _, logs in self.unary], 1)
             unary = unary.index_add(1, places, logs)
-        return Field(self.sizes, unary, tuple(groups), tuple(trains), self.constant)
+        return Field(self.sizes, unary, tuple(groups), tuple(trains), self.constant, self.names)
 
     def _scopes(self, scopes: Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor([[self.place[v] for v in scope] for scope in scopes], device=self.device)

@@ -78,6 +78,7 @@ class Field:
         groups: factors of two variables or more, by shape.
         trains: wide factors, by shape.
         constant: log weight of what does not depend on any variable, `[rows]`; 0 when None.
+        names: of the variables, where the field comes from a model; for messages, and for options that name variables.
 
     Raises:
         ShapeError: when arrays do not fit one another.
@@ -93,6 +94,7 @@ class Field:
     groups: tuple[Group, ...] = ()
     trains: tuple[Trains, ...] = ()
     constant: Tensor | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.unary.dim() != 2 or self.unary.shape[1] != int(self.sizes.sum()):
@@ -163,7 +165,7 @@ class Field:
         )
         assert self.constant is not None
         constant = self.constant.to(device, dtype)
-        return Field(self.sizes.to(device), self.unary.to(device, dtype), groups, trains, constant)
+        return Field(self.sizes.to(device), self.unary.to(device, dtype), groups, trains, constant, self.names)
 
     def log_weight(self, states: Tensor) -> Tensor:
         """The log of the product of all factors at joint states, -inf where impossible.
@@ -196,7 +198,7 @@ class Field:
         assert self.constant is not None
         groups = tuple(replace(g, logs=g.logs[one] if len(g.logs) > 1 else g.logs) for g in self.groups)
         trains = tuple(replace(t, cores=tuple(c[one] if len(c) > 1 else c for c in t.cores)) for t in self.trains)
-        return Field(self.sizes, self.unary[one], groups, trains, self.constant[one])
+        return Field(self.sizes, self.unary[one], groups, trains, self.constant[one], self.names)
 
     def __repr__(self) -> str:
         plural = "s" * (self.rows != 1)

@@ -112,3 +112,9 @@ def test_a_torus_has_two_links_a_site() -> None:
         worlds(grid(torch.zeros(3, 3, 2), pair, wrap=True)).log_z,
         worlds(grid(torch.zeros(3, 3, 2), each[:, :3, :3], wrap=True)).log_z,
     )
+
+
+def test_a_field_of_a_model_knows_its_names() -> None:
+    field = field_of(causes(3), {"x1": ["0", "1"]})
+    assert field.names == ("x0", "x2", "on", "level")
+    assert field.row(1).names == field.to("cpu").names == field.names
