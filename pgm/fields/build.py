@@ -78,7 +78,8 @@ def _kept(model: Model, hard: Hard, soft: Soft, wanted: Sequence[int] | None) ->
         return set(range(len(model.variables)))
     names, number = model.graph.names, model.graph.numbers
     about = {*wanted, *hard, *soft}
-    roots = [names[v] for v in about] + [v.name for potential in model.potentials for v in potential.scope]
+    undirected = [name for name in names if name not in model.conditionals]  # one that is in no term counts its states
+    roots = [names[v] for v in about] + undirected + [v.name for term in model.potentials for v in term.scope]
     return {number[name] for name in ancestral(model.graph, list(dict.fromkeys(roots))).names}
 
 

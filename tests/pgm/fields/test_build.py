@@ -29,6 +29,15 @@ def test_a_field_sums_to_the_evidence_of_its_model(seed: int, kind: str) -> None
     assert found.item() == pytest.approx(expected, abs=1e-9)
 
 
+@given(st.integers(0, 10_000), st.sampled_from(["bayesian", "markov", "chain"]))
+@settings(max_examples=60)
+def test_dropping_what_is_barren_keeps_the_evidence(seed: int, kind: str) -> None:
+    model, seen, likelihood = random_case(seed, kind)
+    evidence = read_evidence(model.graph, seen, likelihood)
+    found = worlds(reduced(model, evidence.hard, evidence.soft, 1, wanted=[]).field).log_z
+    assert found.item() == pytest.approx(brute_log_z(model, given=seen, likelihood=likelihood), abs=1e-9)
+
+
 @given(st.integers(0, 10_000))
 @settings(max_examples=30)
 def test_rows_of_evidence_are_fields_side_by_side(seed: int) -> None:
