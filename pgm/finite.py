@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .engines.exact import Exact
-from .evidence import Evidence, check_possible, columns_of, patterns
+from .evidence import MISSING, Evidence, check_possible, columns_of, patterns
 from .explanation import Explanation
 from .gradient import differentiable
 from .model import Model
@@ -21,6 +21,7 @@ from .plan import Query
 from .posterior import Answers, Posterior
 from .samples import Samples
 from .session import Session
+from .weighting.forward import draws_forward, forward_samples
 
 
 def session(model: Model, query: Query, engine: Exact) -> Session:
@@ -126,6 +127,9 @@ def explanation(
 
 def draw(model: Model, n: int, wanted: tuple[int, ...], evidence: Evidence, seed: int, engine: Exact) -> Samples:
     """n independent joint samples of variables by number, given one row of evidence."""
+    evidence = replace(evidence, hard={v: states for v, states in evidence.hard.items() if states[0] != MISSING})
+    if draws_forward(model, evidence, engine):
+        return forward_samples(model, n, wanted, evidence, seed)
     query = Query("sample", (wanted,), frozenset(evidence.hard), frozenset(evidence.soft))
     columns = columns_of(evidence.hard, evidence.soft, np.arange(1))
     total, states = session(model, query, engine).draw(*columns, n, seed)

@@ -77,7 +77,7 @@ def snapshot(model: nn.Module, factors: Sequence[Tensor], subjects: Sequence[obj
     flat = [table.detach().numpy(force=True).reshape(-1).astype(np.float64, copy=False) for table in factors]
     values = np.concatenate([*flat, np.ones(1)])
     if not (values.min() >= 0.0 and values.max() < np.inf):
-        raise ShapeError(_not_finite(flat, subjects))
+        check_numbers(flat, subjects)
     return Snapshot(
         values,
         tuple(owner for owner, _, _ in watched),
@@ -100,11 +100,11 @@ def _modules(model: nn.Module) -> list[nn.Module]:
     return list(dict.fromkeys(found))
 
 
-def _not_finite(tables: Sequence[np.ndarray], subjects: Sequence[object]) -> str:
-    """What is wrong with the first table that is not finite and non-negative."""
-    fine = [len(table) == 0 or bool(table.min() >= 0.0 and table.max() < np.inf) for table in tables]
-    first = fine.index(False)
-    return (
-        f"{subjects[first]!r}: its table holds {tables[first].min():g} to {tables[first].max():g}, expected finite "
-        "numbers that are not negative; look at its parameters."
-    )
+def check_numbers(tables: Sequence[np.ndarray], subjects: Sequence[object]) -> None:
+    """Raise a `ShapeError` that says what is wrong with the first table that is not finite and non-negative."""
+    for table, subject in zip(tables, subjects, strict=True):
+        if table.size and not (table.min() >= 0.0 and table.max() < np.inf):
+            raise ShapeError(
+                f"{subject!r}: its table holds {table.min():g} to {table.max():g}, expected finite numbers that are "
+                "not negative; look at its parameters."
+            )
