@@ -1,0 +1,100 @@
+"""Intervals that certainly hold a probability, from bounds of the evidence with and without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import accumulate, product
+
+import numpy as np
+import torch
+
+from ..evidence import Evidence
+from ..fields.answers import Scope, Settings, Solved, answered
+from ..fields.field import Field
+from ..model import Model
+from ..posterior import Answers, Beyond, Posterior
+
+Solve = Callable[[Field], Solved]
+
+
+def certified(
+    settings: Settings, model: Model, targets: tuple[Scope, ...], evidence: Evidence, impossible: str, solve: Solve
+) -> Posterior:
+    """The posterior of targets, each probability with an interval in `diagnostics["bounds"]`.
+
+    p(x | e) = Z(x, e) / (Z(x, e) + sum of the other Z(x', e)), and each Z has a lower and an upper bound.
+    """
+    base = answered(settings, model, (), evidence, impossible, solve)
+    columns, bounds = [], {}
+    for scope in targets:
+        names, sizes = tuple(model.variables[v].name for v in scope), tuple(model.variables[v].size for v in scope)
+        lower, upper = _conditioned(settings, model, scope, evidence, solve)
+        columns.append(_estimate(lower, upper))
+        interval = torch.from_numpy(np.stack(_interval(lower, upper), -1)).reshape(evidence.rows, *sizes, 2)
+        bounds[names[0] if len(names) == 1 else names] = interval if evidence.batched else interval[0]
+    flat = np.concatenate([np.zeros((evidence.rows, 0)), *columns], 1)
+    places = (0, *accumulate(column.shape[1] for column in columns))
+    record = Answers(
+        tuple(tuple(model.variables[v] for v in scope) for scope in targets), places, None, settings.engine
+    )
+    beyond = Beyond(diagnostics={**base.diagnostics, "bounds": bounds})
+    totals = base.log_evidence.numpy()
+    return Posterior(
+        record, flat if evidence.batched else flat[0], totals if evidence.batched else float(totals), beyond
+    )
+
+
+def _conditioned(
+    settings: Settings, model: Model, scope: Scope, evidence: Evidence, solve: Solve
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the log evidence together with each joint state of a scope, `[rows, states]` each."""
+    worlds = np.array(list(product(*(range(model.variables[v].size) for v in scope))))
+    count, hard = len(worlds), {v: np.repeat(states, len(worlds)) for v, states in evidence.hard.items()}
+    given = {v: np.tile(worlds[:, k], evidence.rows) for k, v in enumerate(scope)}
+    clash = np.zeros(evidence.rows * count, dtype=bool)
+    for v, states in given.items():
+        clash |= (hard[v] >= 0) & (hard[v] != states) if v in hard else False
+    soft = {v: np.repeat(vectors, count, 0) for v, vectors in evidence.soft.items()}
+    asked = replace(evidence, hard=hard | given, soft=soft, rows=evidence.rows * count, batched=True)
+    post = answered(settings, model, (), asked, "nan", solve)
+    total = post.log_evidence.numpy()
+    found = []
+    for name in ("log_evidence_lower", "log_evidence_upper"):
+        said = post.diagnostics.get(name, [None] * len(total))  # none where everything is observed: that is exact
+        logs = np.array([t if value is None else value for t, value in zip(total, said, strict=True)])
+        found.append(np.where(clash, -np.inf, logs).reshape(evidence.rows, count))
+    return found[0], found[1]
+
+
+def _interval(lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest share of each entry `[rows, states]` when entries lie between bounds of their logs."""
+    low, high = np.zeros_like(lower), np.ones_like(upper)
+    for state in range(lower.shape[1]):
+        others = [k for k in range(lower.shape[1]) if k != state]
+        most, least = _total(upper[:, others]), _total(lower[:, others])
+        low[:, state] = np.where(np.isneginf(most), 1.0, _share(lower[:, state], most))
+        high[:, state] = np.where(np.isneginf(least), 1.0, _share(upper[:, state], least))
+    return np.where(np.isneginf(upper), 0.0, low), np.where(np.isneginf(upper), 0.0, high)
+
+
+def _total(logs: np.ndarray) -> np.ndarray:
+    """log sum exp over the states, -inf where there is none."""
+    return np.logaddexp.reduce(logs, axis=1, initial=-np.inf)
+
+
+def _share(one: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """exp(one) / (exp(one) + exp(rest))."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found: np.ndarray = 1.0 / (1.0 + np.exp(rest - one))
+    return found
+
+
+def _estimate(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Geometric means of the bounds, normalised: inside the intervals. Upper bounds alone where a lower one is 0."""
+    bounded = (np.isfinite(lower) | np.isneginf(upper)).all(1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        logs = np.where(np.isneginf(upper), -np.inf, np.where(bounded, (lower + upper) / 2, upper))
+        logs = logs - logs.max(1, keepdims=True)
+        found: np.ndarray = np.exp(logs) / np.exp(logs).sum(1, keepdims=True)
+    return found
