@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .energies import Quadratic as Quadratic
     from .engines.exact import Exact as Exact
     from .engines.importance import Importance as Importance
+    from .engines.mini_bucket import MiniBucket as MiniBucket
     from .engines.nuts import NUTS as NUTS
     from .engines.svi import SVI as SVI
     from .errors import ConvergenceWarning as ConvergenceWarning
@@ -159,6 +160,7 @@ _HOME = {
     "energies": "Energy Quadratic",
     "engines.exact": "Exact",
     "engines.importance": "Importance",
+    "engines.mini_bucket": "MiniBucket",
     "engines.nuts": "NUTS",
     "engines.svi": "SVI",
     "errors": "ConvergenceWarning EvidenceError FileError GraphError PlanError ShapeError",
