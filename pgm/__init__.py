@@ -33,9 +33,13 @@ if TYPE_CHECKING:
     from .domains import Real as Real
     from .energies import Energy as Energy
     from .energies import Quadratic as Quadratic
+    from .engines.annealing import SimulatedAnnealing as SimulatedAnnealing
+    from .engines.dual import DualDecomposition as DualDecomposition
     from .engines.exact import Exact as Exact
+    from .engines.icm import ICM as ICM
     from .engines.importance import Importance as Importance
     from .engines.mini_bucket import MiniBucket as MiniBucket
+    from .engines.likelihood_weighting import LikelihoodWeighting as LikelihoodWeighting
     from .engines.nuts import NUTS as NUTS
     from .engines.svi import SVI as SVI
     from .errors import ConvergenceWarning as ConvergenceWarning
@@ -158,9 +162,13 @@ _HOME = {
     "counts": "IndependentBernoulli Multinomial",
     "domains": "Binary Count Finite Real",
     "energies": "Energy Quadratic",
+    "engines.annealing": "SimulatedAnnealing",
+    "engines.dual": "DualDecomposition",
     "engines.exact": "Exact",
+    "engines.icm": "ICM",
     "engines.importance": "Importance",
     "engines.mini_bucket": "MiniBucket",
+    "engines.likelihood_weighting": "LikelihoodWeighting",
     "engines.nuts": "NUTS",
     "engines.svi": "SVI",
     "errors": "ConvergenceWarning EvidenceError FileError GraphError PlanError ShapeError",
