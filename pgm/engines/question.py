@@ -134,7 +134,7 @@ def ask(model: Model, targets: Sequence[Sequence[int]], evidence: Evidence, row:
                 "it that adds noise, such as a LinearGaussian or Neural child."
             )
     scopes = tuple(tuple(variables[v] for v in scope) for scope in targets)
-    _check_targets(scopes, subject)
+    check_targets(scopes, subject)
     device = _device(model)
     likelihoods = {
         variables[v].name: torch.from_numpy(weights[row].copy()).to(device) for v, weights in evidence.soft.items()
@@ -143,7 +143,7 @@ def ask(model: Model, targets: Sequence[Sequence[int]], evidence: Evidence, row:
     return Question(model, scopes, observed, likelihoods, subject)
 
 
-def _check_targets(targets: Sequence[Target], subject: str) -> None:
+def check_targets(targets: Sequence[Target], subject: str) -> None:
     """Raise a `PlanError` that names the first joint of finite and numeric variables."""
     for target in targets:
         if len({v.finite for v in target}) == 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 import torch
@@ -54,6 +55,11 @@ class Problem:
         weighing = [v.name for potential in self.model.potentials for v in potential.scope]
         kept = set(ancestral(graph, dict.fromkeys([*self.wanted, *self.known, *self.likelihoods, *weighing])).names)
         return tuple(name for name in graph.topological if name in kept)
+
+    @cached_property
+    def width(self) -> int:
+        """How many numbers one draw holds."""
+        return max(1, sum(prod(self.model[name].shape) for name in self.order))
 
     @cached_property
     def drawn(self) -> dict[str, Conditional]:
