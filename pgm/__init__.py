@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from .engines.annealing import SimulatedAnnealing as SimulatedAnnealing
     from .engines.dual import DualDecomposition as DualDecomposition
     from .engines.exact import Exact as Exact
+    from .engines.gibbs import Gibbs as Gibbs
     from .engines.icm import ICM as ICM
     from .engines.importance import Importance as Importance
-    from .engines.mini_bucket import MiniBucket as MiniBucket
     from .engines.likelihood_weighting import LikelihoodWeighting as LikelihoodWeighting
+    from .engines.mini_bucket import MiniBucket as MiniBucket
     from .engines.nuts import NUTS as NUTS
     from .engines.svi import SVI as SVI
     from .errors import ConvergenceWarning as ConvergenceWarning
@@ -166,6 +167,7 @@ _HOME = {
     "engines.dual": "DualDecomposition",
     "engines.exact": "Exact",
     "engines.icm": "ICM",
+    "engines.gibbs": "Gibbs",
     "engines.importance": "Importance",
     "engines.mini_bucket": "MiniBucket",
     "engines.likelihood_weighting": "LikelihoodWeighting",

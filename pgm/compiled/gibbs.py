@@ -60,10 +60,11 @@ TRAIN, MEMBER, SIZE, ROWS, COLUMNS, BASE, JUMP, BOND = range(8)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sweep(states, keys, powers, sweeps, tables, wide, sums, squares):
+def sweep(low, high, states, keys, powers, sweeps, tables, wide, sums, squares):
     """Move chains on, in place.
 
     Args:
+        low, high: which of them.
         states: `[rows * chains, variables]`.
         keys: seeds, `[rows * chains]`.
         powers: of the factors of two variables or more, `[chains]`.
@@ -76,22 +77,22 @@ def sweep(states, keys, powers, sweeps, tables, wide, sums, squares):
     wide_first, places, ends, spots, cores, room = wide
     left, right, cursor = np.empty(room), np.empty(room), np.empty(len(ends) - 1, np.int64)
     weights, random = np.empty(np.max(np.diff(starts))), np.empty(4, np.uint64)
-    for c in range(len(states)):
+    for c in range(low, high):
         x, row, power = states[c], c // len(powers), powers[c % len(powers)]
         _seed(keys[c], random)
         _rewind(x, row, ends, spots, cores, left, right, cursor)
         for _ in range(sweeps):
             for v in range(len(x)):
-                low, size = starts[v], starts[v + 1] - starts[v]
+                begin, size = starts[v], starts[v + 1] - starts[v]
                 _tables_around(x, row, first[v], first[v + 1], size, logs, entries, members, weights)
                 for k in range(wide_first[v], wide_first[v + 1]):
                     _walk(places[k], x, row, spots, cores, left, right, cursor)
                     _train_around(places[k], row, spots, cores, left, right, weights)
-                total = _exponentials(unary[row, low : low + size], power, weights)
+                total = _exponentials(unary[row, begin : begin + size], power, weights)
                 if total > 0.0:
                     x[v] = _choose(_uniform(random) * total, size, weights)
                     if len(sums):
-                        _add(weights, size, total, sums[c, low:], squares[c, low:])
+                        _add(weights, size, total, sums[c, begin:], squares[c, begin:])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -74,12 +74,14 @@ class Settings:
         engine: its name, for messages.
         widest: entries of a table beyond which wide factors stay trains of matrices.
         dtype, device: of the numbers; the device is that of the model's parameters by default.
+        copies: how many times over it holds a row, as chains or draws; fewer rows are then worked on together.
     """
 
     engine: str
     widest: int = WIDEST
     dtype: torch.dtype = torch.float64
     device: torch.device | str | None = None
+    copies: int = 1
 
 
 @torch.no_grad()
@@ -209,7 +211,7 @@ def _batches(
             "LikelihoodWeighting(), Importance(), SVI() or NUTS()."
         )
     width = sum(sum(v.size for v in term.scope) for term in model.terms) + sum(model.graph.sizes)
-    count = max(1, AT_ONCE // max(width, 1))
+    count = max(1, AT_ONCE // max(width * settings.copies, 1))
     for rows, hard, soft in patterns(evidence, model.graph.sizes):
         for start in range(0, len(rows), count):
             some = rows[start : start + count]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,9 +15,13 @@ from ..fields.blocks import Blocks
 from ..fields.field import Field
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..compiled.gibbs import Tables, Wide
 
 Powers = Tensor | float
+UPDATES = 2**20  # of variables in one call of the compiled loop, a tenth of a second
+SERIAL = 2**14  # fewer updates are not worth a thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +99,13 @@ class Sweeper:
         Raises:
             ShapeError: when the states do not fit the field.
         """
-        none = self.field.unary.new_zeros(0, 0)
+        none = self.field.unary.new_zeros(0, 0, dtype=torch.float64)
         return self._moved(states, sweeps, power, generator, none, none)
 
     def tallied(self, states: Tensor, sweeps: int = 1, power: Powers = 1.0, *, generator: torch.Generator) -> Tally:
         """The same, with the conditional probabilities of all states summed on the way (Rao-Blackwell)."""
         shape = (*states.shape[:2], self.field.unary.shape[1])
-        sums, squares = self.field.unary.new_zeros(shape), self.field.unary.new_zeros(shape)
+        sums, squares = (self.field.unary.new_zeros(shape, dtype=torch.float64) for _ in range(2))
         return Tally(self._moved(states, sweeps, power, generator, sums, squares), sums, squares)
 
     def coupling(self, states: Tensor) -> Tensor:
@@ -156,13 +161,33 @@ class Sweeper:
         powers = torch.as_tensor(power, dtype=torch.float64).expand(states.shape[1])
         if not self._compiled:
             return self._by_blocks(states, sweeps, powers.to(field.unary), generator, sums, squares)
-        from ..compiled.gibbs import sweep
-
         moved = self._flat(states).clone()
         keys = torch.randint(2**63 - 1, (len(moved),), generator=generator)
         flat = [each.flatten(0, 1).numpy() if each.dim() == 3 else each.numpy() for each in (sums, squares)]
-        sweep(moved.numpy(), keys.numpy(), powers.contiguous().numpy(), sweeps, self._tables, self._wide, *flat)
+        self._spread((moved.numpy(), keys.numpy(), powers.contiguous().numpy(), sweeps), flat)
         return moved.reshape(states.shape)
+
+    def _spread(self, chains: tuple[np.ndarray, np.ndarray, np.ndarray, int], tallies: list[np.ndarray]) -> None:
+        """Run some chains after another, in threads; each call is short, so that Ctrl-C is heard."""
+        from ..compiled.gibbs import sweep
+
+        count, updates = len(chains[0]), self.field.variables * max(chains[3], 1)
+        threads, tables, wide = torch.get_num_threads(), self._tables, self._wide
+        share = -(-count // threads) if count * updates > SERIAL else count
+        edges = [*range(0, count, max(1, min(UPDATES // updates, share))), count]
+
+        def run(low: int, high: int) -> None:
+            sweep(low, high, *chains, tables, wide, *tallies)
+
+        if threads == 1 or share == count:
+            for low, high in zip(edges, edges[1:], strict=False):
+                run(low, high)
+            return
+        pool = ThreadPoolExecutor(threads)
+        try:
+            list(pool.map(run, edges, edges[1:]))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _by_blocks(
         self, states: Tensor, sweeps: int, powers: Tensor, generator: torch.Generator, sums: Tensor, squares: Tensor
