@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log2, prod
 
 import torch
@@ -101,4 +102,4 @@ def with_tables(field: Field) -> Field:
         for core in trains.cores:
             table = torch.einsum("rfai,rfisj->rfasj", table, core.expand(*lead, -1, -1, -1)).flatten(2, 3)
         groups.append(Group(trains.scopes, safe_log(table).reshape(*lead, *trains.sizes)))
-    return Field(field.sizes, field.unary, tuple(groups), (), field.constant)
+    return replace(field, groups=tuple(groups), trains=())
