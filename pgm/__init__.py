@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .energies import Quadratic as Quadratic
     from .engines.annealing import SimulatedAnnealing as SimulatedAnnealing
     from .engines.dual import DualDecomposition as DualDecomposition
+    from .engines.annealed import AIS as AIS
     from .engines.exact import Exact as Exact
     from .engines.gibbs import Gibbs as Gibbs
     from .engines.icm import ICM as ICM
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .engines.mini_bucket import MiniBucket as MiniBucket
     from .engines.nuts import NUTS as NUTS
     from .engines.svi import SVI as SVI
+    from .engines.toulbar2 import Toulbar2 as Toulbar2
     from .errors import ConvergenceWarning as ConvergenceWarning
     from .errors import EvidenceError as EvidenceError
     from .errors import FileError as FileError
@@ -142,6 +144,7 @@ if TYPE_CHECKING:
     from .temporal.beliefs import Paths as Paths
     from .temporal.fit import FittedTemplate as FittedTemplate
     from .temporal.fit import fit_sequences as fit_sequences
+    from .temporal.particles import ParticleFilter as ParticleFilter
     from .temporal.questions import filtering as filtering
     from .temporal.questions import log_likelihood as log_likelihood
     from .temporal.questions import prediction as prediction
@@ -173,6 +176,7 @@ _HOME = {
     "engines.likelihood_weighting": "LikelihoodWeighting",
     "engines.nuts": "NUTS",
     "engines.svi": "SVI",
+    "engines.toulbar2": "Toulbar2",
     "errors": "ConvergenceWarning EvidenceError FileError GraphError PlanError ShapeError",
     "explanation": "Explanation",
     "factor": "Factor",
@@ -217,6 +221,7 @@ _HOME = {
     "symmetric": "Cardinality Parity",
     "temporal.beliefs": "Beliefs Paths",
     "temporal.fit": "FittedTemplate fit_sequences",
+    "temporal.particles": "ParticleFilter",
     "temporal.questions": "filtering log_likelihood prediction smoothing viterbi",
     "temporal.simulate": "simulate",
     "temporal.template": "Template before",

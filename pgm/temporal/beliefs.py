@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from ..errors import EvidenceError, GraphError
@@ -28,6 +29,8 @@ class Beliefs:
         variables: what is answered.
         marginals: by name, probabilities or moments.
         log_evidence: log p of all that was given (a density where numeric variables were), in nats, `[*batch]`.
+        diagnostics: how far to trust an engine that draws, by name, `[*batch]` or `[*batch, steps]`.
+        errors: the standard errors of probabilities and means by name, where an engine draws.
 
     Example:
         >>> from pgm import Tabular, Template, before, smoothing
@@ -45,6 +48,14 @@ class Beliefs:
     variables: tuple[Variable, ...]
     marginals: Mapping[str, Tensor | Moments]
     log_evidence: Tensor
+    diagnostics: Mapping[str, Tensor] = field(default_factory=dict)
+    errors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def standard_error(self, name: str) -> Tensor:
+        """The standard errors of the probabilities, or of the means, of a variable: 0 where answers are exact."""
+        found = self[name]
+        exact = torch.zeros_like(found.mean if isinstance(found, Moments) else found)
+        return self.errors.get(name, exact)
 
     def __getitem__(self, key: str | tuple[str, str]) -> Any:
         name, *label = (key,) if isinstance(key, str) else key

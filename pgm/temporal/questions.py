@@ -13,6 +13,7 @@ from ..variable import quoted
 from . import finite, gaussian
 from .beliefs import Beliefs, Paths
 from .known import computed
+from .particles import ParticleFilter
 from .sequences import Given, Lengths, Sequences, read_sequences
 from .slices import depended_on, informative
 from .template import Template, now
@@ -20,7 +21,13 @@ from .template import Template, now
 Route = Literal["auto", "sequential", "parallel"]
 
 
-def log_likelihood(template: Template, given: Given, lengths: Lengths = None, route: Route = "auto") -> Tensor:
+def log_likelihood(
+    template: Template,
+    given: Given,
+    lengths: Lengths = None,
+    route: Route = "auto",
+    engine: ParticleFilter | None = None,
+) -> Tensor:
     """log p(given) of each sequence, everything hidden summed out; differentiable in all parameters.
 
     Its gradient in the logarithm of a table is the expected count of each entry. With potentials among the terms it is
@@ -35,6 +42,7 @@ def log_likelihood(template: Template, given: Given, lengths: Lengths = None, ro
         route: 'sequential' (compiled loops on the CPU, steps one after the other), 'parallel' (prefix products: more
             arithmetic, few dependent steps) or 'auto': parallel on a GPU, sequential elsewhere (on the CPU the
             parallel one took 4 to 470 times as long in `benchmarks.temporal`).
+        engine: `ParticleFilter()` for templates beyond exact answers; its likelihood is unbiased, not its logarithm.
 
     Returns:
         `[*batch]`, in nats; -inf where impossible.
@@ -53,19 +61,29 @@ def log_likelihood(template: Template, given: Given, lengths: Lengths = None, ro
 
     Reference: Rabiner (1989), A tutorial on hidden Markov models; Kalman (1960).
     """
+    if engine is not None:
+        data = _drawn(template, given, lengths, "log_likelihood")
+        estimate = engine.log_likelihood(template, data)
+        return estimate if data.batched else estimate[0]
     data = _read(template, given, lengths, "log_likelihood")
     found: Tensor = _way(template, data, "log_likelihood").log_likelihood(template, data, _parallel(route, data))
     return found if data.batched else found[0]
 
 
-def filtering(template: Template, given: Given, lengths: Lengths = None, route: Route = "auto") -> Beliefs:
+def filtering(
+    template: Template,
+    given: Given,
+    lengths: Lengths = None,
+    route: Route = "auto",
+    engine: ParticleFilter | None = None,
+) -> Beliefs:
     """p(x_t given everything up to t) of each hidden variable at each step, differentiable like `log_likelihood`.
 
     Nothing is computed for a gradient before one is asked for; that of moments and probabilities is found in the
     parallel form, in memory proportional to the steps. Under `torch.no_grad()` answers carry no graph.
 
     Args:
-        template, given, lengths, route: as for `log_likelihood`.
+        template, given, lengths, route, engine: as for `log_likelihood`.
 
     Raises:
         EvidenceError: as for `log_likelihood`, and when what is given has probability 0.
@@ -83,6 +101,9 @@ def filtering(template: Template, given: Given, lengths: Lengths = None, route: 
         log evidence -2.9426
     """
     _require_directed(template, "filtering")
+    if engine is not None:
+        data = _drawn(template, given, lengths, "filtering")
+        return _unbatched(engine.filtering(template, data), data)
     data = _read(template, given, lengths, "filtering")
     return _unbatched(_way(template, data, "filtering").filtering(template, data, _parallel(route, data)), data)
 
@@ -177,6 +198,12 @@ def _read(template: Template, given: Given, lengths: Lengths, subject: str, ahea
     return computed(template, read_sequences(template, given, lengths, subject, ahead), subject)
 
 
+def _drawn(template: Template, given: Given, lengths: Lengths, subject: str) -> Sequences:
+    """The data for an engine that draws, which computes what is a function of others itself."""
+    _require_directed(template, subject)
+    return read_sequences(template, given, lengths, subject)
+
+
 def _way(template: Template, data: Sequences, subject: str) -> ModuleType:
     return finite if hidden_kind(template, data, subject) == "finite" else gaussian
 
@@ -196,7 +223,8 @@ def hidden_kind(template: Template, data: Sequences, subject: str) -> Literal["f
     if states and numeric:
         raise PlanError(
             f"{subject}: {quoted(states)} (finite) and {quoted(numeric)} (numeric) are both hidden, so that the number "
-            "of Gaussians grows with every step. Observe one kind in full, or unroll a few steps and use infer."
+            "of Gaussians grows with every step. Use engine=ParticleFilter(), observe one kind in full, or unroll a "
+            "few steps and use infer."
         )
     return "numeric" if numeric else "finite"
 
@@ -224,4 +252,5 @@ def _unbatched(found: Beliefs, data: Sequences) -> Beliefs:
         name: Moments(x.variables, x.flat[0], x.covariance[0]) if isinstance(x, Moments) else x[0]
         for name, x in found.marginals.items()
     }
-    return Beliefs(found.variables, marginals, found.log_evidence[0])
+    notes, errors = ({name: x[0] for name, x in each.items()} for each in (found.diagnostics, found.errors))
+    return Beliefs(found.variables, marginals, found.log_evidence[0], notes, errors)

@@ -79,7 +79,7 @@ class Problem:
         kept, drawn = set(self.order), {id(term) for term in self.drawn.values()}
         found = [t for t in self.model.terms if id(t) not in drawn and kept.issuperset(v.name for v in t.scope)]
         for term in found:
-            _check_density(term, self.subject)
+            require_density(term, self.subject)
         return tuple(found)
 
 
@@ -121,11 +121,12 @@ def _seen(name: str, value: Tensor, subject: str) -> np.ndarray:
     return whole
 
 
-def _check_density(term: Local, subject: str) -> None:
+def require_density(term: Local, subject: str) -> None:
+    """Raise a `PlanError` when values of a term that were observed have no density to weigh draws by."""
     if isinstance(term, Deterministic) and not term.child.finite:
         raise PlanError(
             f"{subject}: {term.child.name!r} is observed, but {term.subject} has no density. Observe something below "
             "it that adds noise, such as a LinearGaussian or Neural child."
         )
     if not term.capabilities.has_log_prob:
-        raise PlanError(f"{term.subject}: it has no log_prob to weigh draws by. Use Neural with a density.")
+        raise PlanError(f"{subject}: {term.subject} has no log_prob to weigh draws by. Use Neural with a density.")
