@@ -18,11 +18,21 @@ from .variable import Variable
 
 
 class Causes(TableConditional):
-    """A conditional that is a train of matrices: what the causes so far have done is carried from each to the next."""
+    """A conditional that is a train of matrices: what the causes so far have done is carried from each to the next.
+
+    State 0 is carried as long as none has done anything, and no other state leads back to it; `rest` is the state that
+    the child then has.
+    """
+
+    rest = 0
 
     @abstractmethod
+    def cores_in(self, order: Sequence[int]) -> tuple[Tensor, ...]:
+        """Its cores with the parents, by place, in another order; any will do."""
+
     def cores(self) -> tuple[Tensor, ...]:
         """One matrix a state of each variable, `[left, size, right]`, the child's last."""
+        return self.cores_in(range(len(self.given)))
 
     def factor(self) -> Factor:
         return Factor(self.scope, expanded(self.cores()))
@@ -61,8 +71,8 @@ class NoisyOr(Causes):
         super().__init__(child, given)
         self.strengths, self.leak = _binary_parameters(self, strengths, leak)
 
-    def cores(self) -> tuple[Tensor, ...]:
-        return noisy_or(self.strengths, self.leak)
+    def cores_in(self, order: Sequence[int]) -> tuple[Tensor, ...]:
+        return noisy_or(self.strengths[list(order)], self.leak)
 
 
 class NoisyAnd(Causes):
@@ -88,12 +98,14 @@ class NoisyAnd(Causes):
     Reference: Diez and Druzdzel (2006), Canonical probabilistic models for knowledge engineering.
     """
 
+    rest = 1
+
     def __init__(self, child: Variable, given: Sequence[Variable], strengths: Numbers, leak: Numbers = 0.0) -> None:
         super().__init__(child, given)
         self.strengths, self.leak = _binary_parameters(self, strengths, leak)
 
-    def cores(self) -> tuple[Tensor, ...]:
-        return tuple(core.flip(1) for core in noisy_or(self.strengths, self.leak))
+    def cores_in(self, order: Sequence[int]) -> tuple[Tensor, ...]:
+        return tuple(core.flip(1) for core in noisy_or(self.strengths[list(order)], self.leak))
 
 
 class NoisyMax(Causes):
@@ -136,8 +148,8 @@ class NoisyMax(Causes):
             for parent, table in effects
         )
 
-    def cores(self) -> tuple[Tensor, ...]:
-        return _train(self.leak, [greater(table) for table in self.tables])
+    def cores_in(self, order: Sequence[int]) -> tuple[Tensor, ...]:
+        return _train(self.leak, [greater(self.tables[place]) for place in order])
 
 
 def noisy_or(strengths: Tensor, leak: Tensor) -> tuple[Tensor, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, islice
 from math import prod
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .divorce import NONE, Divorced, Quiet, divorced, effects, kinds
 from .engines.exact import Exact
 from .evidence import MISSING, Evidence, check_possible, columns_of, patterns
 from .explanation import Explanation
@@ -24,11 +25,21 @@ from .session import Session
 from .weighting.forward import draws_forward, forward_samples
 
 
-def session(model: Model, query: Query, engine: Exact) -> Session:
+def session(model: Model, query: Query, engine: Exact, quiet: Quiet = NONE) -> Session:
     """The compiled question, kept with the model and up to date with its parameters."""
-    found: Session = model.sessions.get((query, engine), lambda: Session(model, query, engine))
+    key = (query, engine, quiet)
+    found: Session = model.sessions.get(key, lambda: Session(divorced(model, quiet), query, engine))
     found.refresh()
     return found
+
+
+def questions(
+    model: Model, evidence: Evidence
+) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], dict[int, np.ndarray], Quiet]]:
+    """Rows that one plan answers: row numbers, state numbers and likelihoods by variable, and which terms are quiet."""
+    for rows, hard, soft in patterns(evidence, model.graph.sizes):
+        for part, quiet in kinds(model, hard, rows):
+            yield part, hard, soft, quiet
 
 
 class Quick:
@@ -36,8 +47,11 @@ class Quick:
 
     def __init__(self, model: Model, scopes: tuple[tuple[int, ...], ...], evidence: Evidence, engine: Exact) -> None:
         variables = model.graph.variables
-        self.session = session(model, Query("marginal", scopes, frozenset(evidence.hard)), engine)
+        ((_, quiet),) = kinds(model, evidence.hard, np.arange(1))
+        self.session = session(model, Query("marginal", scopes, frozenset(evidence.hard)), engine, quiet)
         self.encoders = [(variables[v].name, dict(variables[v].numbers)) for v in sorted(evidence.hard)]
+        order, seen = sorted(evidence.hard), effects(model, evidence.hard)
+        self.silent = [(order.index(v), rest, number in quiet) for number, v, rest in seen]
         self.answers = _answers(model, scopes, self.session)
         self.possible = self.session.tape is not None and not self.session.widened
 
@@ -53,6 +67,8 @@ class Quick:
         try:
             states = [numbers[given[name]] for name, numbers in self.encoders]  # type: ignore[index]
         except (KeyError, TypeError):
+            return None
+        if self.silent and any((states[place] == rest) is not silent for place, rest, silent in self.silent):
             return None
         self.session.refresh()
         if self.session.tape is None:  # it was short thanks to zeros that are none any more
@@ -73,8 +89,8 @@ def posterior(
     """The posterior of targets by number given evidence in numbers."""
     width = sum(prod(model.variables[v].size for v in scope) for scope in scopes)
     totals, flat, last = np.empty(evidence.rows), np.zeros((evidence.rows, width)), None
-    for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        last = session(model, Query("marginal", scopes, frozenset(hard), frozenset(soft)), engine)
+    for rows, hard, soft, quiet in questions(model, evidence):
+        last = session(model, Query("marginal", scopes, frozenset(hard), frozenset(soft)), engine, quiet)
         totals[rows], flat[rows] = last.answers(*columns_of(hard, soft, rows))
     check_possible(totals, evidence, model.variables, impossible, "infer")
     flat[np.isneginf(totals)] = np.nan
@@ -86,22 +102,27 @@ def posterior(
 
 def evidence_of(model: Model, evidence: Evidence, engine: Exact) -> Tensor:
     """The log evidence `[*batch]`, differentiable in all parameters."""
-    everything, value = tuple(range(len(model.variables))), torch.empty(evidence.rows, dtype=engine.dtype)
-    for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), engine)
+    value, asks = torch.empty(evidence.rows, dtype=engine.dtype), torch.is_grad_enabled()
+    tables: dict[Quiet, list[Tensor]] = {}
+    for rows, hard, soft, quiet in questions(model, evidence):
+        asked = session(model, Query("log_evidence", (), frozenset(hard), frozenset(soft)), engine, quiet)
         value[rows] = torch.from_numpy(asked.answers(*columns_of(hard, soft, rows))[0]).to(engine.dtype)
+        if asks and quiet not in tables:
+            tables[quiet] = [factor.values for factor in asked.model.factors()]
 
-    def again(tables: Sequence[Tensor]) -> Tensor:
+    def again(flat: Sequence[Tensor]) -> Tensor:
         """The same from all terms, so that none is dropped and each one gets its gradient."""
-        parts, places = [], []
-        for rows, hard, soft in patterns(evidence, model.graph.sizes):
-            asked = session(model, Query("log_evidence", (everything,), frozenset(hard), frozenset(soft)), engine)
-            parts.append(asked.log_evidence(*columns_of(hard, soft, rows), tables))
+        parts, places, left = [], [], iter(flat)
+        given = {quiet: list(islice(left, len(known))) for quiet, known in tables.items()}
+        for rows, hard, soft, quiet in questions(model, evidence):
+            everything = tuple(range(len(divorced(model, quiet).variables)))
+            query = Query("log_evidence", (everything,), frozenset(hard), frozenset(soft))
+            asked = session(model, query, engine, quiet)
+            parts.append(asked.log_evidence(*columns_of(hard, soft, rows), given[quiet]))
             places.append(torch.from_numpy(rows))
         return torch.cat(parts)[torch.cat(places).argsort()].to(value)
 
-    tables = [factor.values for factor in model.factors()] if torch.is_grad_enabled() and evidence.rows else []
-    totals = differentiable(value, again, tables)
+    totals = differentiable(value, again, [table for known in tables.values() for table in known])
     return totals if evidence.batched else totals[0]
 
 
@@ -111,13 +132,16 @@ def explanation(
     """The best joint states of variables by number given evidence in numbers."""
     states = np.full((evidence.rows, k, len(wanted)), -1, dtype=np.int64)
     logs = np.full((evidence.rows, k), -np.inf)
-    for rows, hard, soft in patterns(evidence, model.graph.sizes):
-        asked = session(model, Query("maximum", (wanted,), frozenset(hard), frozenset(soft)), engine)
+    for rows, hard, soft, quiet in questions(model, evidence):
+        whole, names = divorced(model, quiet), model.graph.names
+        known = {names[v] for v in (*wanted, *hard)}
+        scope = wanted + (whole.determined(known) if isinstance(whole, Divorced) else ())
+        asked = session(model, Query("maximum", (scope,), frozenset(hard), frozenset(soft)), engine, quiet)
         some, found = asked.explain(*columns_of(hard, soft, rows), k)
         for column, v in enumerate(wanted):
             if v in hard:
                 found[:, :, column] = np.where(np.isneginf(some), -1, hard[v][rows][:, None])
-        logs[rows], states[rows] = some, found
+        logs[rows], states[rows] = some, found[..., : len(wanted)]
     check_possible(logs[:, 0], evidence, model.variables, impossible, "mpe")
     variables = tuple(model.graph.variables[v] for v in wanted)
     if not evidence.batched:
@@ -132,7 +156,8 @@ def draw(model: Model, n: int, wanted: tuple[int, ...], evidence: Evidence, seed
         return forward_samples(model, n, wanted, evidence, seed)
     query = Query("sample", (wanted,), frozenset(evidence.hard), frozenset(evidence.soft))
     columns = columns_of(evidence.hard, evidence.soft, np.arange(1))
-    total, states = session(model, query, engine).draw(*columns, n, seed)
+    ((_, quiet),) = kinds(model, evidence.hard, np.arange(1))
+    total, states = session(model, query, engine, quiet).draw(*columns, n, seed)
     check_possible(np.array([total]), evidence, model.variables, "raise", "sample")
     for column, v in enumerate(wanted):
         if v in evidence.hard:

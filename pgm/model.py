@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from math import prod
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ from .sessions import Sessions
 from .terms import Local
 from .values import read_all
 from .variable import Variable, by_name
+
+WIDE = 2**8  # entries of a table beyond which a train of matrices is answered as a chain of small terms
 
 
 class Model(nn.Module):
@@ -91,6 +94,11 @@ class Model(nn.Module):
     def finite(self) -> bool:
         """Whether every variable has states, so that every term is a table."""
         return all(variable.finite for variable in self.variables)
+
+    @cached_property
+    def wide(self) -> dict[int, Local]:
+        """The terms with a large table that are trains of matrices, and small as those, by number."""
+        return {number: term for number, term in enumerate(self.terms) if _wide(term)}
 
     @property
     def plates(self) -> tuple[Plate, ...]:
@@ -212,6 +220,12 @@ class MarkovNetwork(Model):
         if self.conditionals:
             first = next(iter(self.conditionals.values()))
             raise GraphError(f"MarkovNetwork: {first!r} is a conditional; use Model or BayesianNetwork.")
+
+
+def _wide(term: Local) -> bool:
+    entries = prod(variable.size for variable in term.scope if variable.finite)
+    cores = term.cores() if entries > WIDE else None
+    return cores is not None and len(cores) > 2 and sum(core.numel() for core in cores) < entries
 
 
 def _term(term: Local) -> Term:
