@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from .engines import Wish
+
 Model = Annotated[Path, typer.Argument(metavar="FILE", help="A .bif, .xml, .uai or .net file, or one with .gz.")]
 Given = Annotated[list[str] | None, typer.Option(metavar="NAME=STATE", help="An observed state; repeatable.")]
 Likelihood = Annotated[
@@ -28,6 +30,15 @@ Seconds = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 View = Literal["directed", "moral", "factor", "junction"]
 Task = Literal["PR", "MAR", "MAP"]
+Answering = Literal["exact", "lbp", "trw", "meanfield", "gibbs", "lw", "minibucket", "auto"]
+Explaining = Literal["exact", "dual", "icm", "annealing", "maxproduct", "toulbar2", "auto"]
+Sampling = Literal["exact", "gibbs", "lw", "auto"]
+Solving = Literal[
+    "exact", "lbp", "trw", "meanfield", "gibbs", "lw", "minibucket", "dual", "icm", "annealing", "maxproduct",
+    "toulbar2", "auto",
+]  # fmt: skip
+Draws = Annotated[int | None, typer.Option(min=1, metavar="N", help="Draws of lw, sweeps of gibbs.")]
+Seed = Annotated[int | None, typer.Option(min=0, metavar="SEED", help="Of engines that draw.")]
 Method = Literal["hill-climb", "chow-liu", "pc"]
 Criterion = Literal["bic", "bdeu"]
 
@@ -78,6 +89,9 @@ def query(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="With --rows: copy columns that are not variables.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="CSV", help="Where rows go.")] = None,
+    engine: Annotated[Answering, typer.Option(help="How to answer; all but exact approximate.")] = "exact",
+    samples: Draws = None,
+    seed: Seed = None,
     memory: Memory = None,
     seconds: Seconds = None,
     json: Json = False,
@@ -85,7 +99,8 @@ def query(
     """Find probabilities given evidence, of a row or a file."""
     from .query import query
 
-    query(file, targets, (given, likelihood, jeffrey), (rows, keep, output), memory, seconds, json)
+    wish = Wish(engine, memory, seconds, samples, seed)
+    query(file, targets, (given, likelihood, jeffrey), (rows, keep, output), wish, json)
 
 
 def mpe(
@@ -94,6 +109,8 @@ def mpe(
     likelihood: Likelihood = None,
     targets: Targets = None,
     k: Annotated[int, typer.Option("-k", min=1, metavar="K", help="How many explanations, best first.")] = 1,
+    engine: Annotated[Explaining, typer.Option(help="How to search; all but exact approximate.")] = "exact",
+    seed: Seed = None,
     memory: Memory = None,
     seconds: Seconds = None,
     json: Json = False,
@@ -101,7 +118,7 @@ def mpe(
     """Find the most probable joint states."""
     from .explain import mpe
 
-    mpe(file, (given, likelihood), targets, k, memory, seconds, json)
+    mpe(file, (given, likelihood), targets, k, Wish(engine, memory, seconds, None, seed), json)
 
 
 def sample(
@@ -113,14 +130,15 @@ def sample(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="CSV", help="A file; the terminal by default.")
     ] = None,
+    engine: Annotated[Sampling, typer.Option(help="How to draw; all but exact approximate.")] = "exact",
     memory: Memory = None,
     seconds: Seconds = None,
     json: Json = False,
 ) -> None:
-    """Draw exact samples given evidence, as CSV."""
+    """Draw samples given evidence, as CSV."""
     from .draw import sample
 
-    sample(file, n, (given, likelihood), seed, output, memory, seconds, json)
+    sample(file, n, (given, likelihood), seed, output, Wish(engine, memory, seconds), json)
 
 
 def plot(
@@ -164,6 +182,8 @@ def solve(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A file; the terminal by default.")
     ] = None,
+    engine: Annotated[Solving, typer.Option(help="How to answer; all but exact approximate.")] = "exact",
+    seed: Seed = None,
     memory: Memory = None,
     seconds: Seconds = None,
     json: Json = False,
@@ -171,7 +191,7 @@ def solve(
     """Answer a task of the UAI competitions."""
     from .solve import solve
 
-    solve(file, evidence, task, output, memory, seconds, json)
+    solve(file, evidence, task, output, Wish(engine, memory, seconds, None, seed), json)
 
 
 def learn(

@@ -10,6 +10,7 @@ from typing import Literal
 from .. import ask
 from ..pictures import plot as picture_of
 from ..samples import Samples
+from .engines import SAMPLES, Wish, engine_for
 from .files import load_model, text_out
 from .options import engine, known
 from .show import count, print_json
@@ -23,16 +24,15 @@ def sample(
     evidence: tuple[Options, Options],
     seed: int | None,
     output: Path | None,
-    memory: str | None,
-    seconds: float | None,
+    wish: Wish,
     json: bool,
 ) -> None:
-    """Write n exact samples as CSV; JSON holds the samples, or how many a file got."""
-    limits = engine(memory, seconds)
+    """Write n samples as CSV; JSON holds the samples, or how many a file got."""
+    sampler = engine_for("sample", SAMPLES, wish)
     model = load_model(file)
     evident = known(model, *evidence)
     given, likelihood = dict(evident.given), dict(evident.likelihood) or None
-    drawn = ask.sample(model, n, given=given, likelihood=likelihood, seed=seed, engine=limits)
+    drawn = ask.sample(model, n, given=given, likelihood=likelihood, seed=seed, engine=sampler)
     if json and output is None:
         print_json({"n": n, "samples": {v.name: drawn.labels(v.name) for v in drawn.variables}})
         return

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp
+from math import exp, inf
 from pathlib import Path
 from typing import Any
 
 from .. import ask
 from ..explanation import Explanation
+from .engines import EXPLAINS, Wish, engine_for
 from .files import load_model
-from .options import engine, known, names_in
-from .show import console, count, decimals, print_json, table
+from .options import known, names_in
+from .show import console, count, decimals, plain, print_json, table, trust
 
 Options = Sequence[str] | None
 LABEL = 12  # columns of the terminal that a label takes at most before explanations go below each other
@@ -22,8 +23,7 @@ def mpe(
     evidence: tuple[Options, Options],
     targets: Options,
     k: int,
-    memory: str | None,
-    seconds: float | None,
+    wish: Wish,
     json: bool,
 ) -> None:
     """Print the k most probable joint states.
@@ -32,15 +32,22 @@ def mpe(
         file: the model.
         evidence: the options --given and --likelihood.
         targets: names to maximise over; all variables when None.
-        k, memory, seconds, json: how many, limits, and whether to print JSON.
+        k: how many.
+        wish: the engine and its options.
+        json: whether to print JSON.
     """
-    limits = engine(memory, seconds)
+    engine = engine_for("mpe", EXPLAINS, wish)
     model = load_model(file)
     names, evident = names_in(model, targets), known(model, *evidence)
     given, likelihood = dict(evident.given), dict(evident.likelihood) or None
-    best = ask.mpe(model, names, given=given, likelihood=likelihood, k=k, engine=limits)
-    log_evidence = float(ask.log_evidence(model, given=given, likelihood=likelihood, engine=limits).detach())
-    found = explanations(best, log_evidence)
+    best = ask.mpe(model, names, given=given, likelihood=likelihood, k=k, engine=engine)
+    if wish.engine != "exact":
+        _tell(best, wish.engine, json)
+        return
+    log_evidence = float(ask.log_evidence(model, given=given, likelihood=likelihood, engine=engine).detach())
+    found = explanations(best)
+    for each in found:
+        each["probability"] = exp(each["log_prob"] - log_evidence)
     if json:
         print_json({"log_evidence": log_evidence, "explanations": found})
         return
@@ -49,18 +56,32 @@ def mpe(
     print(f"log evidence {decimals(log_evidence)}{fewer}")
 
 
-def explanations(best: Explanation, log_evidence: float) -> list[dict[str, Any]]:
-    """The explanations of positive probability, best first: joint with the evidence in logs, and given the evidence."""
+def explanations(best: Explanation) -> list[dict[str, Any]]:
+    """The explanations of positive probability, best first, with the log of their joint weight with the evidence."""
     logs = best.log_prob.tolist()
     ranks = [rank for rank in range(len(best)) if bool((best.states[rank] >= 0).all())]
-    return [
-        {
-            "assignment": best.assignment(rank),
-            "log_prob": logs[rank],
-            "probability": exp(logs[rank] - log_evidence),
-        }
-        for rank in ranks
-    ]
+    return [{"assignment": best.assignment(rank), "log_prob": logs[rank]} for rank in ranks]
+
+
+def _tell(best: Explanation, engine: str, json: bool) -> None:
+    """Explanations that may not be the best, and how much better any could be."""
+    found, gap = explanations(best), float(best.gap)
+    bound = float(best.log_prob[0] if best.bound is None else best.bound)
+    if json:
+        said = plain(best.diagnostics)
+        print_json({"explanations": found, "bound": bound, "gap": gap, "engine": engine, "diagnostics": said})
+        return
+    if found:
+        _print(found)
+    print("found none of positive probability" if not found else _limit(bound, gap))
+    for line in trust(engine, best.diagnostics):
+        print(line)
+
+
+def _limit(bound: float, gap: float) -> str:
+    if bound == inf:
+        return "no bound: nothing says that there are no better ones"
+    return f"none above log p {decimals(bound)}, a gap of {decimals(gap)}"
 
 
 def _print(found: Sequence[dict[str, Any]]) -> None:
@@ -77,6 +98,7 @@ def _print(found: Sequence[dict[str, Any]]) -> None:
         for name in names:
             lines.add_row(name, *(each["assignment"][name] for each in some))
         lines.add_section()
-        lines.add_row("p(all | evidence)", *(f"{each['probability']:.4g}" for each in some))
+        if all("probability" in each for each in some):
+            lines.add_row("p(all | evidence)", *(f"{each['probability']:.4g}" for each in some))
         lines.add_row("log p(all, evidence)", *(decimals(each["log_prob"]) for each in some))
         out.print(lines, "")

@@ -16,7 +16,7 @@ import numpy as np
 import typer
 
 from ..ask import infer
-from ..engines.exact import Exact
+from ..engines.engine import Engine
 from ..errors import EvidenceError, FileError
 from ..model import Model
 from ..variable import Variable
@@ -41,13 +41,13 @@ class Question:
         model: the model.
         targets: the variables asked for.
         evident: evidence that all rows share.
-        limits: the engine.
+        engine: how to answer.
     """
 
     model: Model
     targets: Sequence[Variable]
     evident: Known
-    limits: Exact
+    engine: Engine
 
     @cached_property
     def header(self) -> list[str]:
@@ -137,7 +137,7 @@ def _answer(question: Question, states: dict[str, np.ndarray]) -> Batch:
         given={**evident.given, **states},
         likelihood=dict(evident.likelihood) or None,
         jeffrey=dict(evident.jeffrey) or None,
-        engine=question.limits,
+        engine=question.engine,
         impossible="nan",
     )
     return Batch(post.log_evidence.numpy(), np.concatenate([post[v.name].numpy() for v in question.targets], axis=1))

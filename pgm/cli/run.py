@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 
-from ..errors import EvidenceError, FileError, GraphError, PlanError, ShapeError
+from ..errors import ConvergenceWarning, EvidenceError, FileError, GraphError, PlanError, ShapeError
 from .app import COMMANDS, app
 
 UNREAD, FAILED = 1, 2
@@ -38,8 +40,10 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     try:
-        code = typer.main.get_command(app).main(list(arguments) or ["--help"], prog_name="pgm", standalone_mode=False)
-        sys.stdout.flush()
+        with _warnings_as_lines():
+            command = typer.main.get_command(app)
+            code = command.main(list(arguments) or ["--help"], prog_name="pgm", standalone_mode=False)
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (EvidenceError, FileError, GraphError, PlanError, ShapeError) as error:
         return _failed(str(error))
@@ -52,6 +56,18 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(f"{_command(arguments)}: out of memory; set a limit with --memory, such as --memory 1GB.")
     except Exception as error:
         return _failed(f"{_command(arguments)}: {type(error).__name__}: {error}")
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Say on stderr what was warned of, each warning once and on one line, however the command ends."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        try:
+            yield
+        finally:
+            for text in dict.fromkeys(" ".join(str(each.message).split()) for each in caught):
+                print(f"warning: {text}", file=sys.stderr)
 
 
 def _failed(message: str) -> int:

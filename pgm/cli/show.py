@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.bar import Bar
@@ -58,6 +58,35 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return value
+
+
+def plain(value: Any) -> Any:
+    """Diagnostics in lists and dicts: tensors become lists, names of several variables are joined by commas."""
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else ", ".join(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value if isinstance(value, bool | int | float | str | None) else value.tolist()
+
+
+def trust(engine: str, diagnostics: Mapping[str, Any]) -> list[str]:
+    """What an engine says about itself, on a line; its reasons on lines of their own.
+
+    Example:
+        >>> trust("LoopyBP", {"converged": True, "iterations": 12, "residual": 3.21e-7})
+        ['LoopyBP: converged yes, iterations 12, residual 3.21e-07']
+    """
+    said = [
+        f"{name.replace('_', ' ')} {_short(value)}"
+        for name, value in diagnostics.items()
+        if isinstance(value, bool | int | float)
+    ]
+    reasons = [f"{name}: {value}" for name, value in diagnostics.items() if isinstance(value, str)]
+    return [*reasons, *([f"{engine}: {', '.join(said)}"] if said else [])]
+
+
+def _short(value: bool | int | float) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.4g}" if value % 1 else f"{value:.0f}"
 
 
 def count(number: int, word: str) -> str:

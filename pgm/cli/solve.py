@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import ask
-from ..engines.exact import Exact
 from ..io import Result, labelled, load_evidence, save_results
 from ..model import Model
+from .engines import ANSWERS, EXPLAINS, Wish, engine_for
 from .files import load_model
-from .options import engine
 from .show import count, print_json
 
 
@@ -23,14 +22,13 @@ def solve(
     evidence: Path | None,
     task: str,
     output: Path | None,
-    memory: str | None,
-    seconds: float | None,
+    wish: Wish,
     json: bool,
 ) -> None:
     """Answer a task and write the result, one answer a sample of evidence."""
-    limits = engine(memory, seconds)
+    engine = engine_for("solve", EXPLAINS if task == "MAP" else ANSWERS, wish)
     model = load_model(file)
-    results = [answer(model, task, observed, limits) for observed in samples_for(file, evidence)]
+    results = [answer(model, task, observed, engine) for observed in samples_for(file, evidence)]
     if output is not None:
         save_results(results, output)
     if json:
@@ -50,7 +48,7 @@ def samples_for(file: Path, evidence: Path | None) -> list[dict[int, int]]:
     return load_evidence(evidence or beside)
 
 
-def answer(model: Model, task: str, observed: Mapping[int, int], engine: Exact | None = None) -> Result:
+def answer(model: Model, task: str, observed: Mapping[int, int], engine: Any = None) -> Result:
     """The answer to one task for one sample of evidence.
 
     Args:
@@ -58,7 +56,7 @@ def answer(model: Model, task: str, observed: Mapping[int, int], engine: Exact |
         task: 'PR' (log10 of the partition function given the evidence), 'MAR' (all marginals) or 'MAP' (the most
             probable assignment to all variables).
         observed: from the number of a variable to the number of its state.
-        engine: limits.
+        engine: how to answer, exactly by default.
 
     Example:
         >>> from pgm import MarkovNetwork, Table, Variable
