@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import exp
 
 import torch
 from torch import Tensor
 
-from ..fields.field import Field, Group
+from ..fields.field import Field, Group, Trains
 from .sweep import Sweeper
 
 PENALTIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # nats that an exact zero costs while a possible state is looked for
@@ -20,10 +21,15 @@ def deterministic(field: Field) -> Tensor:
     for group in field.groups:
         found = found | group.logs.isneginf().flatten(1).any(1)
     for trains in field.trains:
-        ahead = [core > 0 for core in trains.cores]
-        back = [core.transpose(2, 4) > 0 for core in reversed(trains.cores)]
-        found = found | ~(_always(ahead) | _always(back)).all(1)
+        found = found | _doubtful(trains).any(1)
     return found
+
+
+def _doubtful(trains: Trains) -> Tensor:
+    """Which trains may be zero somewhere, `[rows or 1, trains or 1]`."""
+    ahead = [core > 0 for core in trains.cores]
+    back = [core.transpose(2, 4) > 0 for core in reversed(trains.cores)]
+    return ~(_always(ahead) | _always(back))
 
 
 def _always(cores: list[Tensor]) -> Tensor:
@@ -86,13 +92,13 @@ def begun(sweeper: Sweeper, chains: int, generator: torch.Generator) -> tuple[Te
     field, states = sweeper.field, sweeper.start(chains, generator)
     if bool(deterministic(field).any()):
         for penalty in PENALTIES:
-            states = _repaired(states, sweeper, Sweeper(softened(field, penalty)), generator)
+            states = _repaired(states, sweeper, Sweeper(relaxed(field, penalty)), generator)
         states = _shared(states, ~sweeper.coupling(states).isneginf())
     return states, ~(sweeper.coupling(states).isneginf().any(1) | _single(field, states).isneginf().any(1))
 
 
 def _repaired(states: Tensor, sweeper: Sweeper, soft: Sweeper, generator: torch.Generator) -> Tensor:
-    """The states after some sweeps of a softened field, each kept once it is possible."""
+    """The states after some sweeps of a relaxed field, each kept once it is possible."""
     for _ in range(TRIES):
         bad = sweeper.coupling(states).isneginf()
         if not bool(bad.any()):
@@ -101,20 +107,17 @@ def _repaired(states: Tensor, sweeper: Sweeper, soft: Sweeper, generator: torch.
     return states
 
 
-def softened(field: Field, penalty: float) -> Field:
-    """The field with exact zeros of factors of two variables or more made small: `penalty` nats below their peak."""
-    groups = []
-    for group in field.groups:
-        peak = group.logs.flatten(2).amax(2).clamp_min(torch.finfo(group.logs.dtype).min)
-        floor = (peak - penalty).reshape(*peak.shape, *(1 for _ in group.sizes))
-        groups.append(replace(group, logs=torch.where(group.logs.isneginf(), floor, group.logs)))
-    trains = []
-    for each in field.trains:
-        least = float(torch.tensor(-penalty).exp())
-        trains.append(
-            replace(each, cores=tuple(torch.where(core > 0, core, least * core.max()) for core in each.cores))
-        )
-    return replace(field, groups=tuple(groups), trains=tuple(trains))
+def relaxed(field: Field, penalty: float) -> Field:
+    """The zeros of a field alone: what is possible weighs the same, and what a table forbids `penalty` nats less."""
+    groups = (replace(g, logs=torch.where(g.logs.isneginf(), -penalty, 0.0).to(field.dtype)) for g in field.groups)
+    least = exp(-penalty)
+    trains = (
+        replace(each, cores=tuple(torch.where(core > 0, core, least * core.max()) for core in each.cores))
+        for each in field.trains
+        if bool(_doubtful(each).any())
+    )
+    unary = torch.where(field.unary.isneginf(), field.unary, 0.0)
+    return replace(field, unary=unary, groups=tuple(groups), trains=tuple(trains))
 
 
 def _shared(states: Tensor, good: Tensor) -> Tensor:
