@@ -33,14 +33,15 @@ if TYPE_CHECKING:
     from .domains import Real as Real
     from .energies import Energy as Energy
     from .energies import Quadratic as Quadratic
+    from .engines.annealed import AIS as AIS
     from .engines.annealing import SimulatedAnnealing as SimulatedAnnealing
     from .engines.dual import DualDecomposition as DualDecomposition
-    from .engines.annealed import AIS as AIS
     from .engines.exact import Exact as Exact
     from .engines.gibbs import Gibbs as Gibbs
     from .engines.icm import ICM as ICM
     from .engines.importance import Importance as Importance
     from .engines.likelihood_weighting import LikelihoodWeighting as LikelihoodWeighting
+    from .engines.loopy import LoopyBP as LoopyBP
     from .engines.mini_bucket import MiniBucket as MiniBucket
     from .engines.nuts import NUTS as NUTS
     from .engines.svi import SVI as SVI
@@ -166,6 +167,7 @@ _HOME = {
     "counts": "IndependentBernoulli Multinomial",
     "domains": "Binary Count Finite Real",
     "energies": "Energy Quadratic",
+    "engines.annealed": "AIS",
     "engines.annealing": "SimulatedAnnealing",
     "engines.dual": "DualDecomposition",
     "engines.exact": "Exact",
@@ -174,6 +176,7 @@ _HOME = {
     "engines.importance": "Importance",
     "engines.mini_bucket": "MiniBucket",
     "engines.likelihood_weighting": "LikelihoodWeighting",
+    "engines.loopy": "LoopyBP",
     "engines.nuts": "NUTS",
     "engines.svi": "SVI",
     "engines.toulbar2": "Toulbar2",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from . import finite
-from .engines.engine import Engine, Explainer, Sampler
+from .engines.engine import Differentiable, Engine, Explainer, Sampler
 from .engines.exact import Exact
 from .errors import EvidenceError, GraphError, PlanError
 from .evidence import Given, Likelihood, read_evidence
@@ -106,8 +106,9 @@ def log_evidence(
 ) -> Tensor:
     """log p(evidence); without evidence log Z, the log of the partition function (0 for a Bayesian network).
 
-    Differentiable in all parameters of the model: its gradient in a table's logarithm is the expected count. The
-    value takes the shortest way; a gradient, if one is asked for, is computed from all terms.
+    Differentiable in all parameters of the model, with `Exact()` and other engines that are `Differentiable`: its
+    gradient in a table's logarithm is the expected count. The value takes the shortest way; a gradient, if one is asked
+    for, is computed from all terms.
 
     Args:
         model, given, likelihood, engine: as for `infer`.
@@ -124,6 +125,8 @@ def log_evidence(
     """
     evidence = read_evidence(model.graph, given, likelihood, "log_evidence")
     chosen = _engine(engine)
+    if isinstance(chosen, Differentiable):
+        return chosen.log_evidence(model, evidence)
     if not isinstance(chosen, Exact):
         return chosen.answer(model, (), evidence, "nan").log_evidence
     if not model.finite:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..evidence import Evidence
     from ..explanation import Explanation
     from ..model import Model
@@ -36,3 +38,11 @@ class Sampler(Protocol):
 
     def draw(self, model: Model, n: int, wanted: tuple[int, ...], evidence: Evidence, seed: int) -> Samples:
         """n joint samples of variables by number, given one row of evidence."""
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """How to give the log evidence as a function of the model's parameters."""
+
+    def log_evidence(self, model: Model, evidence: Evidence) -> Tensor:
+        """log p(evidence), or what stands for it, `[*batch]`; -inf for evidence of probability 0."""

@@ -133,6 +133,32 @@ def answered(
     return Posterior(record, flat[0], totals[0], Beyond({}, samples, notes.row(0), one))
 
 
+def evidence_of(
+    settings: Settings, model: Model, evidence: Evidence, log_evidence: Callable[[Field], Tensor]
+) -> Tensor:
+    """The log evidence of each row, `[*batch]`, differentiable in the model's parameters where the engine's is.
+
+    Without gradients it takes the shortest way: what is barren drops out.
+
+    Args:
+        settings, model, evidence: as for `answered`.
+        log_evidence: of a field, `[rows]`.
+    """
+    live = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in model.parameters())
+    found, order = [], []
+    for rows, hard, soft in _batches(settings, model, evidence):
+        asked = reduced(
+            model, hard, soft, len(rows), None if live else (), settings.widest, settings.dtype, settings.device
+        )
+        assert asked.field.constant is not None
+        found.append(log_evidence(asked.field) if asked.free else asked.field.constant)
+        order.append(rows)
+    if not found:
+        return torch.zeros(0, dtype=torch.float64)
+    total = torch.cat(found)[torch.from_numpy(np.argsort(np.concatenate(order)))].double()
+    return total if evidence.batched else total[0]
+
+
 @torch.no_grad()
 def explained(
     settings: Settings,

@@ -82,7 +82,8 @@ def numbers_of(field: Field, powers: Tensor | None = None) -> Numbers:
     spans.append(torch.zeros(field.factors - first))
     cores = [core.detach().reshape(-1) for trains in field.trains for core in trains.cores]
     unary = field.unary.detach()
-    return Numbers(unary.numpy(), *(_joined(parts, unary) for parts in (logs, linear, spans, cores)), each.numpy())
+    arrays = [_joined(parts, unary) for parts in (logs, linear, spans, cores)]
+    return Numbers(unary.numpy(), arrays[0], arrays[1], arrays[2], arrays[3], each.numpy())
 
 
 def _joined(parts: list[Tensor], like: Tensor) -> np.ndarray:

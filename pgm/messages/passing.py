@@ -199,9 +199,11 @@ class Passing:
             if bool(has.any()):
                 found.append((part.scopes.shape[1], place, int(has.long().argmax())))
         if not found:
+            names = self.field.names
+            asked = ", ".join(names[v] for v in scope) if names else f"the variables numbered {tuple(scope)}"
             raise PlanError(
-                f"message passing: no factor has all of the variables numbered {tuple(scope)}, so there is no belief "
-                "about them together. Ask for variables that share a factor, or use Exact() or Gibbs()."
+                f"message passing: no factor has all of {asked}, so there is no belief about them together. Ask for "
+                "variables that share a factor, or use Exact() or Gibbs()."
             )
         _, place, number = min(found)
         members = self.field.parts[place].scopes[number].tolist()
@@ -230,21 +232,6 @@ class Passing:
             total = total + (gain if self.powers is None else gain * self.powers[first : first + len(part)]).sum(1)
             first += len(part)
         return torch.where(possible, total, -torch.inf)
-
-    def bound(self, messages: Tensor) -> Tensor:
-        """No joint state weighs more than this, whatever the messages, `[rows]`: the sum of maxima of all terms."""
-        assert self.field.constant is not None
-        beliefs, total, first = self.beliefs(messages), self.field.constant, 0
-        for _, places in self.by_size:
-            total = total + beliefs[:, places].amax(-1).sum(1)
-        for group, arriving in zip(self.field.groups, self.split(messages), strict=True):
-            table = group.logs
-            for axis, message in enumerate(arriving):
-                power = 1.0 if self.powers is None else self.powers[first : first + len(group), None]
-                table = table - _along(torch.where(torch.isneginf(message), 0.0, power * message), axis, len(arriving))
-            total = total + table.flatten(2).amax(-1).sum(1)
-            first += len(group)
-        return total
 
     def residual(self, old: Tensor, new: Tensor) -> Tensor:
         """The largest change of a normalised message, in probability, `[rows]`."""

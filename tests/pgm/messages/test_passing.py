@@ -81,7 +81,6 @@ def test_messages_move_weight_around_without_changing_it(seed: int, powers: bool
             total = total + power * (at - beliefs[:, places[:, scope]].sum(-1))
             first += 1
     torch.testing.assert_close(total, all_.logs)
-    assert (passing.bound(messages) >= all_.logs.amax(1) - 1e-9).all()
 
 
 @given(seeds)
