@@ -1,0 +1,1 @@
+"""How models learn: phases, one short loop, checkpoints that resume exactly."""

@@ -1,0 +1,115 @@
+"""A phase at work: its loss as a module, its optimiser, and how many steps it has made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .phase import Batch, Moment, Phase, adam
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Loss(nn.Module):
+    """A phase's objective as a module, so that wrappers for many processes and for short floats see its parameters."""
+
+    def __init__(self, phase: Phase) -> None:
+        super().__init__()
+        self.moved = nn.ModuleDict(phase.modules)
+        self.objective = phase.objective
+
+    def forward(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        """The mean of each term over the batch; the first one is what is made small."""
+        terms = self.objective(batch, moment)
+        named = terms if isinstance(terms, Mapping) else {"loss": terms}
+        return {name: term.float().mean() for name, term in named.items()}
+
+
+class Player:
+    """One phase while training goes on.
+
+    Args:
+        phase: what to do.
+        accelerator: devices, processes and precision.
+    """
+
+    def __init__(self, phase: Phase, accelerator: Accelerator) -> None:
+        self.phase, self.accelerator, self.steps = phase, accelerator, 0
+        made = (phase.optimiser or adam())(phase.parameters())
+        self.rates = [group["lr"] for group in made.param_groups]
+        self.loss, self.optimiser = accelerator.prepare(Loss(phase), made)
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def step(self, batch: Batch, moment: Moment) -> None:
+        """Make the objective a little smaller; nothing is read back from the device."""
+        phase, accelerator = self.phase, self.accelerator
+        factor = phase.rate(self.steps)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        with accelerator.accumulate(self.loss):
+            terms = self.loss(batch, moment)
+            accelerator.backward(next(iter(terms.values())))
+            if phase.clip is not None and accelerator.sync_gradients:
+                norm = accelerator.clip_grad_norm_(phase.parameters(), phase.clip)
+                terms["gradient"] = norm
+            self.optimiser.step()
+            self.optimiser.zero_grad()
+        self.steps += 1
+        self._record(terms)
+
+    def _record(self, terms: Mapping[str, Tensor]) -> None:
+        for name, term in terms.items():
+            held = self.sums.get(name)
+            self.sums[name] = term.detach() if held is None else held + term.detach()
+        self.count += 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of each term since this was asked last, over all processes; waits for the device once."""
+        if not self.count:
+            return {}
+        sums = torch.stack(list(self.sums.values())) / self.count
+        values = self.accelerator.reduce(sums, "mean").tolist()
+        found = {f"{self.phase.name}.{name}": value for name, value in zip(self.sums, values, strict=True)}
+        self.sums, self.count = {}, 0
+        return found
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The optimiser's state as tensors by name, and as facts."""
+        whole = self.optimiser.state_dict()
+        tensors, facts = {}, dict[str, Any]()
+        for number, entries in whole["state"].items():
+            for key, value in entries.items():
+                if isinstance(value, Tensor):
+                    tensors[f"{number}.{key}"] = value
+                else:
+                    facts[f"{number}.{key}"] = value
+        return tensors, {"steps": self.steps, "groups": whole["param_groups"], "rates": self.rates, "state": facts}
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        state: dict[int, dict[str, Any]] = {}
+        for place, value in [*tensors.items(), *facts["state"].items()]:
+            number, key = place.split(".", 1)
+            state.setdefault(int(number), {})[key] = value
+        self.optimiser.load_state_dict({"state": state, "param_groups": facts["groups"]})
+        self.steps, self.rates = facts["steps"], facts["rates"]
+
+
+@contextmanager
+def only(phase: Phase, everyone: list[nn.Parameter]) -> Iterator[None]:
+    """Gradients for what this phase moves alone, of all that any phase moves."""
+    own = {id(parameter) for parameter in phase.parameters()}
+    others = [parameter for parameter in everyone if id(parameter) not in own]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)

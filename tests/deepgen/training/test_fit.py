@@ -1,0 +1,294 @@
+"""The loop: it minimises, resumes to the bit, keeps what is good, and takes turns."""
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deepgen.data.data import Data, arrays
+from deepgen.errors import DivergenceError
+from deepgen.training import checkpoint
+from deepgen.training.fit import fit
+from deepgen.training.history import read_history
+from deepgen.training.phase import Batch, Moment, Phase, adam
+from deepgen.training.schedules import cosine, linear
+from pgm.errors import FileError, PlanError, ShapeError
+
+
+def line_data(rows: int = 256) -> Data:
+    x = torch.linspace(-1, 1, rows)[:, None]
+    return arrays("a line", x=x, y=3 * x - 1)
+
+
+def net(seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def noisy(module: nn.Module, clip: float | None = 1.0) -> Phase:
+    """Least squares with noise from torch's own randomness, so that a resumed run needs its state."""
+
+    def objective(batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        x = batch["x"] + 0.1 * torch.randn_like(batch["x"])
+        error = (module(x) - batch["y"]).square().mean(-1)
+        return {"error": error, "spread": x.square().mean(-1)}
+
+    return Phase("squares", {"net": module}, objective, optimiser=adam(1e-2), rate=cosine(40, 5), clip=clip)
+
+
+def weights(module: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+def test_least_squares_reach_the_line() -> None:
+    module = nn.Linear(1, 1)
+    descent = partial(torch.optim.SGD, lr=0.5)  # the slowest direction shrinks by 2/3 a step
+    squares = Phase("fit", {"line": module}, lambda b, at: (module(b["x"]) - b["y"]).square().mean(-1), 1, descent)
+    history = fit(squares, line_data(), epochs=100, batch=256, device="cpu", record=10)
+    torch.testing.assert_close(weights(module), torch.tensor([3.0, -1.0]), atol=1e-6, rtol=0)
+    assert history["fit.loss"][-1] < 1e-10 < history["fit.loss"][0]
+    assert history["turn"][-1] == 100
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path, average: float | None) -> None:
+    whole, parts = net(), net()
+    options = {"batch": 32, "every": 7, "record": 5, "device": "cpu", "average": average, "seed": 3}
+    one = fit(noisy(whole), line_data(), turns=40, out=tmp_path / "whole", **options)
+    fit(noisy(parts), line_data(), turns=17, out=tmp_path / "parts", **options)
+    other = net(5)  # whatever the modules hold, the checkpoint counts
+    two = fit(noisy(other), line_data(), turns=40, out=tmp_path / "parts", resume=True, **options)
+    assert torch.equal(weights(whole), weights(other))
+    assert not torch.equal(weights(parts), weights(other))
+    assert one["squares.error"][-1] == two["squares.error"][-1]
+    kept = [checkpoint.read(tmp_path / name).tensors for name in ("whole", "parts")]
+    assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
+
+
+KILLED = """
+import os, signal, sys, torch
+sys.path.insert(0, sys.argv[2])
+from tests.deepgen.training.test_fit import line_data, net, noisy
+from deepgen.training.fit import fit
+import deepgen.training.checkpoint as c
+written, limit = [0], int(sys.argv[3])
+flushed = c._flushed
+def dying(path, raw):
+    written[0] += 1
+    if written[0] > limit:  # in the middle of a file
+        open(path, "wb").write(raw[: len(raw) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    flushed(path, raw)
+c._flushed = dying
+torch.set_num_threads(1)
+fit(noisy(net()), line_data(), turns=40, batch=32, every=10, record=5, device="cpu", seed=3, out=sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("files", [3, 4])
+def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(tmp_path: Path, files: int) -> None:
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), root, str(files)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert checkpoint.read(tmp_path / "run").turn == 10 * (files // 2)
+    whole, again = net(), net(1)
+    options = {"batch": 32, "every": 10, "record": 5, "device": "cpu", "seed": 3}
+    fit(noisy(whole), line_data(), turns=40, **options)
+    history = fit(noisy(again), line_data(), turns=40, out=tmp_path / "run", resume=True, **options)
+    assert torch.equal(weights(whole), weights(again))
+    assert history["turn"] == [5, 10, 15, 20, 25, 30, 35, 40]
+
+
+def test_damaged_and_missing_checkpoints_are_named(tmp_path: Path) -> None:
+    options = {"batch": 32, "every": 10, "device": "cpu"}
+    fit(noisy(net()), line_data(), turns=20, out=tmp_path, **options)
+    older, newer = checkpoint.checkpoints(tmp_path)
+    state = newer / checkpoint.TENSORS
+    state.write_bytes(state.read_bytes()[:-100])
+    assert checkpoint.read(tmp_path).turn == 10
+    (older / checkpoint.FACTS).unlink()
+    with pytest.raises(FileError, match="the checkpoint is damaged or incomplete"):
+        fit(noisy(net()), line_data(), turns=20, out=tmp_path, resume=True, **options)
+    with pytest.raises(FileError, match="there is no checkpoint"):
+        fit(noisy(net()), line_data(), turns=20, out=tmp_path / "other", resume=True, **options)
+
+
+def test_a_run_is_not_overwritten_nor_resumed_as_another(tmp_path: Path) -> None:
+    options = {"every": 10, "device": "cpu"}
+    fit(noisy(net()), line_data(), turns=10, out=tmp_path, batch=32, **options)
+    with pytest.raises(PlanError, match="holds a run already; resume=True"):
+        fit(noisy(net()), line_data(), turns=10, out=tmp_path, batch=32, **options)
+    with pytest.raises(PlanError, match="has batch 32, this one 16"):
+        fit(noisy(net()), line_data(), turns=20, out=tmp_path, batch=16, resume=True, **options)
+    wide = nn.Sequential(nn.Linear(1, 9), nn.Tanh(), nn.Linear(9, 1))
+    with pytest.raises(FileError, match="does not fit the modules"):
+        fit(noisy(wide), line_data(), turns=20, out=tmp_path, batch=32, resume=True, **options)
+
+
+def test_what_is_no_longer_finite_is_named_and_undone(tmp_path: Path) -> None:
+    module = net()
+
+    def objective(batch: Batch, moment: Moment) -> Tensor:
+        error = (module(batch["x"]) - batch["y"]).square().mean(-1)
+        return error / (moment.step < 25)  # becomes infinite, and the parameters NaN
+
+    phase = Phase("squares", {"net": module}, objective)
+    with pytest.raises(DivergenceError, match=r"squares.loss became (inf|nan) by turn 30.*net.0.weight.*000000020"):
+        fit(phase, line_data(), turns=40, batch=32, every=10, record=10, out=tmp_path, device="cpu")
+    kept = checkpoint.read(tmp_path)
+    assert kept.turn == 20
+    torch.testing.assert_close(module[0].weight.detach(), kept.tensors["module.net.0.weight"])
+
+
+def test_phases_take_turns_and_move_their_own() -> None:
+    """Two players of (a - b)^2 - a * b: each step of one leaves the other as it was."""
+    a, b = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    seen: list[tuple[str, float, float]] = []
+
+    def playing(name: str) -> Phase:
+        def objective(batch: Batch, moment: Moment) -> Tensor:
+            x, y = a(batch["x"]), b(batch["x"])
+            seen.append((name, a.weight.item(), b.weight.item()))
+            return ((x - y).square() - x * y).mean(-1)
+
+        return Phase(name, {name: a if name == "a" else b}, objective, steps=2 if name == "a" else 1)
+
+    history = fit([playing("a"), playing("b")], arrays("ones", x=torch.ones(8, 1)), turns=3, batch=8, device="cpu")
+    assert [name for name, *_ in seen] == ["a", "a", "b"] * 3
+    moves = [(now[0], now[1] != then[1], now[2] != then[2]) for then, now in zip(seen, seen[1:], strict=False)]
+    before = [name for name, *_ in seen[:-1]]
+    assert [(a_moved, b_moved) for _, a_moved, b_moved in moves] == [(name == "a", name == "b") for name in before]
+    assert {"a.loss", "b.loss"} <= set(history.names)
+    assert history["epoch"][-1] == 9.0
+
+
+def test_accumulated_gradients_are_those_of_the_larger_batch() -> None:
+    def trained(batch: int, accumulate: int, turns: int) -> Tensor:
+        module = net()
+        sgd = Phase(
+            "fit",
+            {"net": module},
+            lambda b, at: (module(b["x"]) - b["y"]).square().mean(-1),
+            optimiser=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+        )
+        fit(sgd, line_data(64), turns=turns, batch=batch, accumulate=accumulate, device="cpu")
+        return weights(module)
+
+    torch.testing.assert_close(trained(64, 1, 3), trained(32, 2, 6))
+
+
+def test_averages_follow_and_are_what_is_left(tmp_path: Path) -> None:
+    module, seen = net(), list[Tensor]()
+
+    def watch(moment: Moment) -> dict[str, float]:
+        assert not module.training
+        seen.append(weights(module))
+        return {"distance": float(moment.turn)}
+
+    options = {"turns": 20, "batch": 32, "every": 10, "device": "cpu", "out": tmp_path}
+    history = fit(noisy(module), line_data(), average=0.99, watch=watch, **options)
+    expected = checkpoint.read(tmp_path).tensors
+    average, raw = (
+        torch.cat([expected[f"{kind}.net.{name}"].flatten() for name, _ in module.named_parameters()])
+        for kind in ("average", "module")
+    )
+    torch.testing.assert_close(weights(module), average)
+    torch.testing.assert_close(seen[-1], average)
+    assert history["distance"] == [10.0, 20.0]
+    assert not torch.equal(raw, average)
+
+
+def test_schedules_set_the_rate() -> None:
+    rates: list[float] = []
+    module = net()
+    made: list[torch.optim.Optimizer] = []
+
+    def sgd(parameters) -> torch.optim.Optimizer:
+        made.append(torch.optim.SGD(parameters, lr=0.5))
+        return made[-1]
+
+    def objective(batch: Batch, moment: Moment) -> Tensor:
+        rates.append(made[0].param_groups[0]["lr"])
+        return module(batch["x"]).square().mean(-1)
+
+    phase = Phase("fit", {"net": module}, objective, optimiser=sgd, rate=linear(0.0, 1.0, 4))
+    fit(phase, line_data(), turns=6, batch=32, device="cpu")
+    assert rates == [0.0, 0.125, 0.25, 0.375, 0.5, 0.5]
+
+
+def test_ctrl_c_ends_after_the_turn_and_keeps_it(tmp_path: Path) -> None:
+    module = net()
+
+    def objective(batch: Batch, moment: Moment) -> Tensor:
+        if moment.turn == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return (module(batch["x"]) - batch["y"]).square().mean(-1)
+
+    phase = Phase("fit", {"net": module}, objective)
+    history = fit(phase, line_data(), turns=40, batch=32, out=tmp_path, device="cpu")
+    assert history.interrupted
+    assert history["turn"] == [5]
+    assert checkpoint.read(tmp_path).turn == 5
+    assert read_history(tmp_path).rows == history.rows
+
+
+def test_options_that_are_none_are_refused() -> None:
+    phase, data = noisy(net()), line_data()
+    with pytest.raises(PlanError, match="epochs is None and turns None"):
+        fit(phase, data)
+    with pytest.raises(ShapeError, match="batch is 512, expected 1 to 256"):
+        fit(phase, data, turns=1, batch=512)
+    with pytest.raises(PlanError, match="precision is 'fp8'"):
+        fit(phase, data, turns=1, precision="fp8")  # type: ignore[arg-type]
+    with pytest.raises(PlanError, match="resume needs `out`"):
+        fit(phase, data, turns=1, resume=True, device="cpu")
+    with pytest.raises(PlanError, match="average is 1.5"):
+        fit(phase, data, turns=1, average=1.5, device="cpu")
+    with pytest.raises(PlanError, match="none of line has parameters"):
+        Phase("fit", {"line": nn.Identity()}, lambda b, at: b["x"])
+
+
+def test_short_floats_train_as_well() -> None:
+    module = net()
+    history = fit(noisy(module), line_data(), turns=40, batch=64, precision="bf16", device="cpu", record=10)
+    assert history["squares.error"][-1] < history["squares.error"][0]
+    assert weights(module).dtype == torch.float32
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from tests.deepgen.training.test_fit import shared
+shared(sys.argv[1])
+"""
+
+
+def shared(out: str | Path) -> None:
+    """Least squares without noise: what every number of processes finds."""
+    module = net()
+    squares = Phase("fit", {"net": module}, lambda b, at: (module(b["x"]) - b["y"]).square().mean(-1))
+    fit(squares, line_data(), turns=20, batch=32, record=5, device="cpu", out=out)
+
+
+def test_two_processes_get_the_result_of_one(tmp_path: Path) -> None:
+    script, root = tmp_path / "script.py", Path(__file__).parents[3]
+    script.write_text(SCRIPT)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    settings = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    command = [*launch, *settings, str(script), str(tmp_path / "two"), str(root)]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    shared(tmp_path / "one")
+    one, two = (checkpoint.read(tmp_path / name) for name in ("one", "two"))
+    assert {"random.0.cpu", "random.1.cpu"} <= set(two.tensors)
+    for name in (name for name in one.tensors if name.startswith("module.")):
+        torch.testing.assert_close(one.tensors[name], two.tensors[name])
+    assert one.facts["batches"] == two.facts["batches"] == 20
+    losses = [read_history(tmp_path / name)["fit.loss"] for name in ("one", "two")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
