@@ -89,7 +89,8 @@ class SimulatedAnnealing:
                 draws = moves.visit(draws, self.temperature(step))
                 if step % max(self.sweeps // LOOKS, 1) == 0:
                     steps.say(f"best {float(field.log_weight(draws).max()):.4f}")
-        notes = {"iterations": [steps.done] * field.rows, "interrupted": [steps.interrupted] * field.rows}
+        ended = {"iterations": steps.done, "interrupted": steps.interrupted}
+        notes = {name: [value] * field.rows for name, value in ended.items()}
         return outcome(field, climb(moves, draws), bound, "SimulatedAnnealing", notes)
 
     def temperature(self, sweep: int) -> float:

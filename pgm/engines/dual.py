@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..fields.field import Field
     from ..model import Model
 
-DECODED = 5  # sweeps from one look for joint states to the next: odd, so that both directions are looked at
 STALLED = 10  # sweeps in which the bound must fall by the tolerance
 
 
@@ -102,13 +101,15 @@ class _Run:
         self.states = torch.zeros(field.rows, field.variables, dtype=torch.long, device=field.device)
         self.weight = field.log_weight(self.states)
         self.bounds = [torch.full_like(self.weight, torch.inf)]  # one a sweep
+        self.due = 0  # the sweep after which states are next looked for
 
     def sweep(self, step: int) -> None:
         """Lower the bound, and look for states every few sweeps, in the other direction."""
         forward = step % 2 == 0
         self.bounds.append(torch.minimum(self.bounds[-1], self.dual.sweep(forward)))
-        if step % DECODED == 0:
+        if step == self.due:
             self._look(self.dual.decode(not forward)[:, : self.field.variables])
+            self.due += 5 + step // 20 * 2  # an odd number, so that both directions have their turn
 
     def _look(self, states: Tensor) -> None:
         states = climb(self.moves, states.unsqueeze(1)).squeeze(1)
