@@ -70,6 +70,18 @@ def test_the_training_steps_that_are_compared_are_the_same_step() -> None:
     torch.testing.assert_close(found[0], found[2])
 
 
+def test_the_benchmark_of_sampling_measures_both_kinds() -> None:
+    pytest.importorskip("pgmpy", reason="carries the networks")
+    pytest.importorskip("pyagrum", reason="the peer")
+    command = [sys.executable, "-m", "benchmarks.gibbs", "--smoke", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {row["route"] for row in rows if "route" in row} == {"engine", "compiled", "torch"}
+    assert {row["task"] for row in rows if "task" in row} == {"forward", "weighted"}
+    assert all(row["ratio"] > 0 for row in rows)
+
+
 def test_the_benchmark_of_sequences_agrees_with_its_peers() -> None:
     pytest.importorskip("hmmlearn", reason="the peer")
     command = [sys.executable, "-m", "benchmarks.temporal", "--smoke", "--json"]

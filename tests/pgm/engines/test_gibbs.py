@@ -80,7 +80,7 @@ def test_alarm_with_evidence_in_rows() -> None:
 
     model = load("alarm")
     seen = {"HRBP": ["HIGH", "LOW"], "PRESS": ["HIGH", None], "BP": ["LOW", "NORMAL"]}
-    targets = [*model.graph.names, ("CATECHOL", "HR")]
+    targets: list[str | tuple[str, ...]] = [*model.graph.names, ("CATECHOL", "HR")]
     engine = Gibbs(sweeps=4000, seed=1)
     found = infer(model, targets, given=seen, engine=engine)
     expected = infer(model, targets, given=seen)

@@ -1,16 +1,11 @@
-"""Averages, errors and R-hat from sums, against the sequences they are sums of; swaps against the distributions."""
+"""Averages, errors and R-hat from sums, against the sequences they are sums of."""
 
 import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgm.fields.testing import random_field, worlds
 from pgm.gibbs.estimates import Estimates, Half
-from pgm.gibbs.exchange import exchanged
-from pgm.gibbs.sweep import Sweeper
-
-from .test_sweep import chi_squared, counted, tempered
 
 
 def estimates(values: np.ndarray, states: torch.Tensor) -> Estimates:
@@ -50,21 +45,3 @@ def test_joints_are_shares_of_what_was_kept() -> None:
     assert found.joint((0, 1)).tolist() == [[[0.0, 0.0, 0.75], [0.25, 0.0, 0.0]]]
     assert found.joint((1, 0))[0, 2, 0].item() == 0.75
     np.testing.assert_allclose(found.joint_errors((0, 1))[0, 0, 2].item(), np.std([0.5, 1.0], ddof=1) / np.sqrt(2))
-
-
-@given(st.integers(0, 10_000), st.integers(0, 1))
-@settings(max_examples=8)
-def test_swaps_leave_each_power_its_distribution(seed: int, odd: int) -> None:
-    """Exact draws at each of three powers, swapped once, against the same three distributions."""
-    field, chains = random_field(seed, variables=4, trains=1), 20_000
-    found, generator = worlds(field), torch.Generator().manual_seed(seed)
-    powers = torch.tensor([1.0, 0.6, 0.2], dtype=torch.float64)
-    drawn = [torch.multinomial(tempered(found, float(power)), chains, True, generator=generator) for power in powers]
-    states = found.states[torch.cat(drawn)][None].to(torch.int16)
-    swapped, accepted = exchanged(Sweeper(field), states, powers, odd, generator)
-    assert 0 < float(accepted) <= 1
-    for level, power in enumerate(powers.tolist()):
-        statistic, bound = chi_squared(
-            counted(found, swapped[0, level * chains : (level + 1) * chains]), tempered(found, power)
-        )
-        assert statistic < bound

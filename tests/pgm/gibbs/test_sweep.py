@@ -14,6 +14,7 @@ from pgm.errors import ShapeError
 from pgm.fields.blocks import Blocks
 from pgm.fields.field import Field, Group, Trains, grid
 from pgm.fields.testing import Worlds, random_field, worlds
+from pgm.gibbs.exchange import exchanged
 from pgm.gibbs.sweep import Sweeper
 
 SEEDS = st.integers(0, 10_000)
@@ -158,6 +159,24 @@ def test_seeds_reproduce_and_powers_belong_to_chains(compiled: bool) -> None:
     found = worlds(field)
     for power in (0, 1):
         statistic, bound = chi_squared(counted(found, mixed[0, power::2]), tempered(found, power))
+        assert statistic < bound
+
+
+@given(SEEDS, st.integers(0, 1))
+@settings(max_examples=8)
+def test_swaps_leave_each_power_its_distribution(seed: int, odd: int) -> None:
+    """Exact draws at each of three powers, swapped once, against the same three distributions."""
+    field, chains = random_field(seed, variables=4, trains=1), 20_000
+    found, generator = worlds(field), torch.Generator().manual_seed(seed)
+    powers = torch.tensor([1.0, 0.6, 0.2], dtype=torch.float64)
+    drawn = [torch.multinomial(tempered(found, float(power)), chains, True, generator=generator) for power in powers]
+    states = found.states[torch.cat(drawn)][None].to(torch.int16)
+    swapped, accepted = exchanged(Sweeper(field), states, powers, odd, generator)
+    assert 0 < float(accepted) <= 1
+    for level, power in enumerate(powers.tolist()):
+        statistic, bound = chi_squared(
+            counted(found, swapped[0, level * chains : (level + 1) * chains]), tempered(found, power)
+        )
         assert statistic < bound
 
 
