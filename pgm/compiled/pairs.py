@@ -79,7 +79,7 @@ def sweep(scopes, tables, unary, messages, total, fresh, damping, maximum):
         _through(each[0], each[2], each[1], each[3], ratios[1], rest, size, maximum)
         for end in range(2):
             ends, old = scopes[end, first:last], messages[end, first:last]
-            worst = max(worst, _mixed(old, ratios[end], damping, size, worst))
+            worst = max(worst, _mixed(old, ratios[end], damping, size, worst, maximum))
             for k in range(size):
                 fresh[ends[k]] += old[k]
     return worst
@@ -132,19 +132,33 @@ def _remainder(up, down, ratio, size):
 
 
 @njit(cache=True, nogil=True, fastmath=FINITE, error_model="numpy")
-def _mixed(old, found, damping, size, worst):
-    """Writes the damped messages; the largest change of one in probability, if it is above `worst`."""
+def _mixed(old, found, damping, size, worst, maximum):
+    """Writes the damped messages; the largest change of one in probability, if it is above `worst`.
+
+    A sum rises with its log ratio x by at most 1 / (4 + x^2), a maximum by at most 1 / (1 + x^2 / 2); where that bound
+    is below `worst` nothing more exact is needed.
+    """
     bound = 0.0
+    flat, bend = (1.0, 0.5) if maximum else (4.0, 1.0)
     for k in range(size):
         last, new = np.float64(old[k]), found[k] + damping * (old[k] - found[k])
-        change, near = abs(new - last), min(new * new, last * last) if new * last > 0.0 else 0.0
-        most = change / (4.0 + near)  # the logistic function rises by no more than that between them
-        bound = max(bound, most)
+        near = min(new * new, last * last) if new * last > 0.0 else 0.0
+        bound = max(bound, abs(new - last) / (flat + bend * near))
         found[k] = new - last
         old[k] = new
     if bound > worst:
         for k in range(size):
-            if abs(found[k]) > 4.0 * worst:
+            if abs(found[k]) > flat * worst:
                 new = np.float64(old[k])
-                worst = max(worst, abs(1.0 / (1.0 + np.exp(-new)) - 1.0 / (1.0 + np.exp(found[k] - new))))
+                worst = max(worst, _change(new - found[k], new, maximum))
     return worst
+
+
+@njit(cache=True, nogil=True)
+def _change(last, new, maximum):
+    """The change in probability of two states whose log ratio changes."""
+    if not maximum:
+        return abs(1.0 / (1.0 + np.exp(-new)) - 1.0 / (1.0 + np.exp(-last)))
+    if new * last > 0.0:
+        return abs(np.exp(-abs(new)) - np.exp(-abs(last)))
+    return 1.0 - np.exp(-max(abs(new), abs(last)))
