@@ -51,8 +51,9 @@ class AIS:
     also the `log_evidence`). The same way downwards, from samples of p, errs upwards (`log_evidence_reverse`). The
     `diagnostics` say `reverse_from`: 'exact' samples, where the field is small enough for `Exact`, make this a
     stochastic upper bound; a 'long run' of the chains that went up makes one as far as these have found all modes.
-    `interval_low` and `interval_high` are the one less 1.96 of its standard errors and the other plus as many of its
-    own: log Z lies between with 95% confidence or more. `bracketed` says whether the two are in order.
+    `interval_low` and `interval_high` are the outer ends of both estimates' 95% intervals: log Z lies between with that
+    confidence or more, as far as the way back is a bound. `bracketed` says whether the two are in order, within three
+    standard errors.
     Weights sum one colour of variables out in closed form.
 
     Args:
@@ -215,8 +216,8 @@ def _sandwich(low: Tensor, error: Tensor, known: Tensor, back: Mean) -> dict[str
     slack = OUT_OF_ORDER * (error**2 + back.error**2).sqrt()
     return {
         "log_evidence_reverse": high.tolist(),
-        "interval_low": (low - Z95 * error).tolist(),
-        "interval_high": (high + Z95 * back.error).tolist(),
+        "interval_low": torch.minimum(low - Z95 * error, high - Z95 * back.error).tolist(),
+        "interval_high": torch.maximum(low + Z95 * error, high + Z95 * back.error).tolist(),
         "bracketed": (low.isinf() | (low <= high + slack)).tolist(),
     }
 
