@@ -81,10 +81,11 @@ def fit(
     Example:
         >>> from torch import nn
         >>> from deepgen.data.data import arrays
+        >>> from deepgen.training.phase import adam
         >>> x = torch.linspace(-1, 1, 512)[:, None]
         >>> line, data = nn.Linear(1, 1), arrays("a line", x=x, y=3 * x - 1)
-        >>> squares = Phase("fit", {"line": line}, lambda b, moment: (line(b["x"]) - b["y"]).square().mean(-1))
-        >>> history = fit(squares, data, epochs=800, batch=64, device="cpu")
+        >>> error = lambda batch, moment: (line(batch["x"]) - batch["y"]).square().mean(-1)
+        >>> history = fit(Phase("fit", {"line": line}, error, optimiser=adam(0.1)), data, epochs=20, device="cpu")
         >>> round(line.weight.item(), 1), round(line.bias.item(), 1)
         (3.0, -1.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,43 +40,49 @@ class Player:
 
     def __init__(self, phase: Phase, accelerator: Accelerator) -> None:
         self.phase, self.accelerator, self.steps = phase, accelerator, 0
-        made = (phase.optimiser or adam())(phase.parameters())
-        self.rates = [group["lr"] for group in made.param_groups]
-        self.loss, self.optimiser = accelerator.prepare(Loss(phase), made)
+        self.loss = accelerator.prepare(Loss(phase))
+        self.optimiser = (phase.optimiser or adam())(phase.parameters())
+        self.rates = [group["lr"] for group in self.optimiser.param_groups]
         self.sums: dict[str, Tensor] = {}
-        self.count = 0
+        self.counts: dict[str, int] = {}
 
     def step(self, batch: Batch, moment: Moment) -> None:
         """Make the objective a little smaller; nothing is read back from the device."""
-        phase, accelerator = self.phase, self.accelerator
-        factor = phase.rate(self.steps)
+        parts = self.accelerator.gradient_accumulation_steps
+        self.steps += 1
+        whole = self.steps % parts == 0
+        with nullcontext() if whole else self.accelerator.no_sync(self.loss):
+            terms = self.loss(batch, moment)
+            loss = next(iter(terms.values()))
+            (loss / parts if parts > 1 else loss).backward()
+        if whole:
+            self._move(terms)
+        self._record(terms)
+
+    def _move(self, terms: dict[str, Tensor]) -> None:
+        """A step of the optimiser along the gradients that have been gathered."""
+        phase, factor = self.phase, self.phase.rate(self.steps - 1)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        with accelerator.accumulate(self.loss):
-            terms = self.loss(batch, moment)
-            accelerator.backward(next(iter(terms.values())))
-            if phase.clip is not None and accelerator.sync_gradients:
-                norm = accelerator.clip_grad_norm_(phase.parameters(), phase.clip)
-                terms["gradient"] = norm
-            self.optimiser.step()
-            self.optimiser.zero_grad()
-        self.steps += 1
-        self._record(terms)
+        if phase.clip is not None:
+            terms["gradient"] = nn.utils.clip_grad_norm_(phase.parameters(), phase.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
 
     def _record(self, terms: Mapping[str, Tensor]) -> None:
         for name, term in terms.items():
             held = self.sums.get(name)
             self.sums[name] = term.detach() if held is None else held + term.detach()
-        self.count += 1
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     def means(self) -> dict[str, float]:
         """The mean of each term since this was asked last, over all processes; waits for the device once."""
-        if not self.count:
+        if not self.sums:
             return {}
-        sums = torch.stack(list(self.sums.values())) / self.count
-        values = self.accelerator.reduce(sums, "mean").tolist()
-        found = {f"{self.phase.name}.{name}": value for name, value in zip(self.sums, values, strict=True)}
-        self.sums, self.count = {}, 0
+        sums = self.accelerator.reduce(torch.stack(list(self.sums.values())), "mean").tolist()
+        names = [f"{self.phase.name}.{name}" for name in self.sums]
+        found = {n: value / count for n, value, count in zip(names, sums, self.counts.values(), strict=True)}
+        self.sums, self.counts = {}, {}
         return found
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -207,17 +207,15 @@ def test_averages_follow_and_are_what_is_left(tmp_path: Path) -> None:
 def test_schedules_set_the_rate() -> None:
     rates: list[float] = []
     module = net()
-    made: list[torch.optim.Optimizer] = []
 
     def sgd(parameters) -> torch.optim.Optimizer:
-        made.append(torch.optim.SGD(parameters, lr=0.5))
-        return made[-1]
+        made = torch.optim.SGD(parameters, lr=0.5)
+        made.register_step_pre_hook(lambda optimiser, *_: rates.append(optimiser.param_groups[0]["lr"]))
+        return made
 
-    def objective(batch: Batch, moment: Moment) -> Tensor:
-        rates.append(made[0].param_groups[0]["lr"])
-        return module(batch["x"]).square().mean(-1)
-
-    phase = Phase("fit", {"net": module}, objective, optimiser=sgd, rate=linear(0.0, 1.0, 4))
+    phase = Phase(
+        "fit", {"net": module}, lambda b, at: module(b["x"]).square().mean(-1), optimiser=sgd, rate=linear(0.0, 1.0, 4)
+    )
     fit(phase, line_data(), turns=6, batch=32, device="cpu")
     assert rates == [0.0, 0.125, 0.25, 0.375, 0.5, 0.5]
 
