@@ -98,7 +98,7 @@ class Passing:
     @cached_property
     def _entry_powers(self) -> Tensor | None:
         """The power of the factor of each entry, `[entries]`."""
-        if self.powers is None:
+        if self.powers is None or not self.field.factors:
             return None
         lengths = [len(part) for part in self.field.parts]
         each = zip(self.field.parts, self.powers.split(lengths), strict=True)
