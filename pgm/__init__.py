@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from .engines.importance import Importance as Importance
     from .engines.likelihood_weighting import LikelihoodWeighting as LikelihoodWeighting
     from .engines.loopy import LoopyBP as LoopyBP
+    from .engines.mean_field import MeanField as MeanField
     from .engines.mini_bucket import MiniBucket as MiniBucket
     from .engines.nuts import NUTS as NUTS
     from .engines.svi import SVI as SVI
     from .engines.toulbar2 import Toulbar2 as Toulbar2
+    from .engines.tree_reweighted import TreeReweighted as TreeReweighted
     from .errors import ConvergenceWarning as ConvergenceWarning
     from .errors import EvidenceError as EvidenceError
     from .errors import FileError as FileError
@@ -174,12 +176,14 @@ _HOME = {
     "engines.icm": "ICM",
     "engines.gibbs": "Gibbs",
     "engines.importance": "Importance",
+    "engines.mean_field": "MeanField",
     "engines.mini_bucket": "MiniBucket",
     "engines.likelihood_weighting": "LikelihoodWeighting",
     "engines.loopy": "LoopyBP",
     "engines.nuts": "NUTS",
     "engines.svi": "SVI",
     "engines.toulbar2": "Toulbar2",
+    "engines.tree_reweighted": "TreeReweighted",
     "errors": "ConvergenceWarning EvidenceError FileError GraphError PlanError ShapeError",
     "explanation": "Explanation",
     "factor": "Factor",
