@@ -35,7 +35,7 @@ class Causes(TableConditional):
         return self.cores_in(range(len(self.given)))
 
     def factor(self) -> Factor:
-        return Factor(self.scope, expanded(self.cores()))
+        return Factor(self.scope, expanded(self.cores(), self.subject))
 
     def distribution(self, *given: Tensor) -> Distribution:
         *causes, last = self.cores()

@@ -16,7 +16,7 @@ from .factor import Factor
 from .point import Point
 from .terms import Capabilities, Local, TableLike, read_table, require_finite
 from .values import placed
-from .variable import Variable, quoted, sequence, title
+from .variable import Variable, quoted, sequence, shortened, title
 
 ROW_TOLERANCE = 1e-6  # how far a row of probabilities may sum from 1
 CHILD_LAST = "; the child is the last axis"
@@ -69,7 +69,7 @@ class Conditional(Local):
         return found[tuple(slice(n) for n in shape)]
 
     def __repr__(self) -> str:
-        bar = f" | {', '.join(v.name for v in self.given)}" if self.given else ""
+        bar = f" | {shortened(v.name for v in self.given)}" if self.given else ""
         return f"{type(self).__name__}({self.child.name}{bar})"
 
 

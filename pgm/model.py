@@ -24,7 +24,7 @@ from .terms import Local
 from .values import read_all
 from .variable import Variable, by_name
 
-WIDE = 2**8  # entries of a table beyond which a train of matrices is answered as a chain of small terms
+WIDE = 2**6  # entries of a table beyond which a train of matrices is answered as a chain of small terms
 
 
 class Model(nn.Module):

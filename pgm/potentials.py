@@ -32,7 +32,7 @@ class Potential(Local):
         return repr(self)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(v.name for v in self.scope)})"
+        return title(type(self).__name__, self.scope)
 
 
 class TablePotential(Potential):

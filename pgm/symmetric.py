@@ -34,7 +34,7 @@ class Symmetric(TablePotential):
         """One matrix a state of each variable, `[left, size, right]`."""
 
     def factor(self) -> Factor:
-        return Factor(self.scope, expanded(self.cores()))
+        return Factor(self.scope, expanded(self.cores(), self.subject))
 
     def log_prob(self, *values: Tensor) -> Tensor:
         return log_at(self.cores(), values)

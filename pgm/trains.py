@@ -6,15 +6,22 @@ A core has shape `[left, size, right]`; left is 1 in the first and right is 1 in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log2, prod
 
 import torch
 from torch import Tensor
 
+from .errors import PlanError
+
 TINY = 1e-100  # peaks below it are not divided out
+TABLE_AT_MOST = 2**26  # numbers, half a gigabyte
 
 
-def expanded(cores: Sequence[Tensor]) -> Tensor:
+def expanded(cores: Sequence[Tensor], subject: str = "train of matrices") -> Tensor:
     """The whole table, `[*sizes]`.
+
+    Raises:
+        PlanError: naming the subject when there would be more than 2^26 numbers.
 
     Example:
         >>> both = torch.eye(2).reshape(1, 2, 2), torch.eye(2).reshape(2, 2, 1)
@@ -22,6 +29,12 @@ def expanded(cores: Sequence[Tensor]) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
+    entries = prod(core.shape[1] for core in cores)
+    if entries > TABLE_AT_MOST:
+        raise PlanError(
+            f"{subject}: its table would have 2^{log2(entries):.0f} numbers, expected at most "
+            f"2^{log2(TABLE_AT_MOST):.0f}; infer, mpe, sample and log_prob do without one."
+        )
     table = cores[0].new_ones(1)
     for core in cores:
         table = torch.tensordot(table, core, 1)  # [*sizes so far, size, right]

@@ -121,8 +121,18 @@ def title(kind: str, variables: Iterable[object]) -> str:
         >>> title("Table", [Variable("rain"), "wet"])
         'Table(rain, wet)'
     """
-    names = (each.name if isinstance(each, Variable) else str(each) for each in variables)
-    return f"{kind}({', '.join(names)})"
+    return f"{kind}({shortened(each.name if isinstance(each, Variable) else str(each) for each in variables)})"
+
+
+def shortened(names: Iterable[str], limit: int = 12) -> str:
+    """Names separated by commas; beyond `limit` of them the rest are counted.
+
+    Example:
+        >>> shortened(["a", "b", "c"], limit=2)
+        'a, b and 1 more'
+    """
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def sequence(variables: Sequence[Variable] | Variable, subject: str, what: str) -> tuple[Variable, ...]:

@@ -21,6 +21,7 @@ from .text import Source, fault, numbers, place_of_token, skip_space
 
 # How far a row in a file may sum from 1: four states printed with two digits can be off by as much.
 FILE_TOLERANCE = 0.02
+NUMBERS_AT_MOST = 2**24  # of one table
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def require_writable(model: Model, path: Path, kind: str, forbidden: str) -> Non
 
 
 def require_finite(model: Model, path: Path) -> None:
-    """Raise a `FileError` that names the first variable without states, or term that is no table, and its term."""
+    """Raise a `FileError` that names the first variable without states, or term that is no table that fits a file."""
     for term in model.terms:
         for variable in term.scope:
             if not variable.finite:
@@ -218,6 +219,12 @@ def require_finite(model: Model, path: Path) -> None:
                 )
         if not term.enumerable:
             raise FileError(f"{path}: {term!r} has no table, but files hold tables only; save its state_dict instead.")
+        entries = math.prod(variable.size for variable in term.scope)
+        if entries > NUMBERS_AT_MOST:
+            raise FileError(
+                f"{path}: {term!r} would be a table of 2^{math.log2(entries):.0f} numbers, expected at most "
+                f"2^{math.log2(NUMBERS_AT_MOST):.0f}, for files hold tables only; save its state_dict instead."
+            )
 
 
 def digits(row: np.ndarray, between: str = " ") -> str:
