@@ -11,7 +11,7 @@ import torch
 
 from ..errors import EvidenceError, PlanError
 from ..samples import Samples
-from ..weighting.answers import Weighed, none_agrees, posterior, require_weight
+from ..weighting.answers import Weighed, none_agrees, posterior, require_weight, warn_of_few
 from ..weighting.draws import source
 from ..weighting.problem import Problem, problems
 from ..weighting.resample import chosen_by_weight
@@ -36,7 +36,7 @@ class LikelihoodWeighting:
     unobserved variables have conditionals, finite and numeric ones alike; observed variables and potentials only need
     a density. Answers carry standard errors; `diagnostics` has the `effective_samples`, the standard error of the log
     evidence, `log_evidence_error`, and whether Ctrl-C ended the draws, `interrupted`. Far fewer effective samples than
-    draws mean that the evidence is unlikely beforehand.
+    draws mean that the evidence is unlikely beforehand; fewer than ten give a `ConvergenceWarning`.
 
     Args:
         samples: how many draws, for each row of evidence.
@@ -78,6 +78,8 @@ class LikelihoodWeighting:
         if impossible == "raise":
             for each in found:
                 require_weight(each, evidence)
+        for each in found:
+            warn_of_few(each, evidence)
         return posterior(scopes, found, evidence)
 
     def _weighed(self, asked: Problem, scopes: Sequence[Target]) -> Weighed:

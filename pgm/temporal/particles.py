@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import log
 from typing import Literal
@@ -12,7 +13,7 @@ from torch import Generator, Tensor
 
 from ..engines.draws import seeded
 from ..engines.progress import counted
-from ..errors import EvidenceError, PlanError
+from ..errors import ConvergenceWarning, EvidenceError, PlanError
 from ..moments import Moments
 from ..variable import Variable
 from ..weighting.problem import require_density
@@ -21,6 +22,7 @@ from .sequences import Sequences
 from .template import Template, children, looks_back, now
 
 NAME = "ParticleFilter"
+FEW = 10  # effective particles below which not even the standard errors are to be trusted
 LARGEST = 1 - 2.0**-53  # the largest number below one
 Values = Mapping[str, Tensor]  # by name, [rows * runs * particles, *event]
 
@@ -84,15 +86,11 @@ class ParticleFilter:
 
     def filtering(self, template: Template, data: Sequences) -> Beliefs:
         """Each step given the data up to it."""
-        hidden = tuple(v for v in template.variables if v.name not in data.values)
-        said: dict[str, list[tuple[Tensor, ...]]] = {v.name: [] for v in hidden}
-        effective, last = [], None
-        for last in self._clouds(template, data):
-            for v in hidden:
-                said[v.name].append(last.probabilities(v) if v.finite else last.moments(v))
-            effective.append(last.effective)
-        assert last is not None  # a sequence has one step or more
-        return _beliefs(hidden, said, torch.stack(effective, 1), last.totals, data)
+        return _beliefs(template, data, self._clouds(template, data))
+
+    def smoothing(self, template: Template, data: Sequences) -> Beliefs:
+        """Each step given all data, from what the last particles descend from."""
+        return _beliefs(template, data, _traced(list(self._clouds(template, data))))
 
     @torch.no_grad()
     def _clouds(self, template: Template, data: Sequences) -> Iterator[Cloud]:
@@ -101,6 +99,7 @@ class ParticleFilter:
         device, shape = data.lengths.device, (data.rows, self.runs, self.particles)
         logs = torch.full(shape, -log(self.particles), dtype=torch.float64, device=device)
         totals, past = logs.new_zeros(shape[:2]), dict[str, Tensor]()
+        index = every = torch.arange(self.particles, device=device).expand(shape)
         with seeded(self.seed, device) as generator:
             for t in counted(data.steps, "steps", self.progress):
                 values, gained = _step(template, data, past, t, self.runs * self.particles)
@@ -110,10 +109,10 @@ class ParticleFilter:
                 _check_alive(totals, t, data, self.particles)
                 lost = torch.isneginf(mean)[..., None]  # a filter without weight counts no more
                 logs = torch.where(lost, -log(self.particles), logs - mean[..., None])
-                yield Cloud(values, logs, totals)
+                yield Cloud(values, logs, totals, every, index)
                 index = self._copied(logs, generator)
                 past = {v.name: _taken(values[v.name], index) for v in template.carried}
-                stays = (index == torch.arange(self.particles, device=device)).all(-1, keepdim=True)
+                stays = (index == every).all(-1, keepdim=True)
                 logs = torch.where(stays, logs, -log(self.particles))
 
     def _copied(self, logs: Tensor, generator: Generator) -> Tensor:
@@ -137,11 +136,15 @@ class Cloud:
         values: of all variables, by name.
         logs: log weights that sum to one in each filter, `[rows, runs, particles]`.
         totals: the logarithm of each filter's estimate of p(data so far), `[rows, runs]`.
+        origins: numbers that are equal where two of them are one particle, `[rows, runs, particles]`.
+        parents: which particle of the step before each one continues, `[rows, runs, particles]`.
     """
 
     values: Values
     logs: Tensor
     totals: Tensor
+    origins: Tensor
+    parents: Tensor
 
     @property
     def shares(self) -> Tensor:
@@ -150,8 +153,9 @@ class Cloud:
 
     @property
     def effective(self) -> Tensor:
-        """The effective number of all particles together, `[rows]`."""
-        return 1 / ((self.shares[..., None] * self.logs.exp()) ** 2).sum((1, 2))
+        """The effective number of different particles in all filters together, `[rows]`."""
+        weights = torch.zeros_like(self.logs).scatter_add(2, self.origins, self.shares[..., None] * self.logs.exp())
+        return 1 / (weights**2).sum((1, 2))
 
     def probabilities(self, variable: Variable) -> tuple[Tensor, Tensor]:
         """The probabilities of a finite variable, `[rows, states]`, and their standard errors."""
@@ -173,6 +177,20 @@ class Cloud:
         mean = (share * each).sum(1)
         spread = (share**2 * (each - mean[:, None]) ** 2).sum(1)
         return mean, (spread * (runs / (runs - 1) if runs > 1 else torch.nan)).sqrt()
+
+
+def _traced(clouds: list[Cloud]) -> list[Cloud]:
+    """The ancestors of the last particles at every step, with the weights of those.
+
+    Reference: Kitagawa (1996), Monte Carlo filter and smoother for non-Gaussian nonlinear state space models.
+    """
+    last, found = clouds[-1], list[Cloud]()
+    place = last.origins
+    for cloud in reversed(clouds):
+        values = {name: _taken(value, place) for name, value in cloud.values.items()}
+        found.append(Cloud(values, last.logs, last.totals, place, cloud.parents))
+        place = cloud.parents.gather(2, place)
+    return found[::-1]
 
 
 def _step(template: Template, data: Sequences, past: Values, t: int, copies: int) -> tuple[Values, Tensor]:
@@ -235,28 +253,48 @@ def _check_alive(totals: Tensor, t: int, data: Sequences, particles: int) -> Non
         )
 
 
-def _beliefs(
-    hidden: tuple[Variable, ...],
-    said: Mapping[str, list[tuple[Tensor, ...]]],
-    effective: Tensor,
-    totals: Tensor,
-    data: Sequences,
-) -> Beliefs:
-    """What the filters say at all steps; NaN beyond the end of a sequence."""
-    runs = totals.shape[1]
+def _warn_of_few(effective: Tensor, particles: int) -> None:
+    """Warn of the step with the fewest effective particles, where they are too few to trust even the errors."""
+    least = float(effective.nan_to_num(torch.inf).min())
+    if least < FEW < particles:
+        t = int(effective.nan_to_num(torch.inf).amin(0).argmin())
+        warnings.warn(
+            f"{NAME}: {particles} particles make {least:.1f} effective ones at step {t} (expected {FEW} or more); what "
+            "is given there is unlikely beforehand. Use more particles.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+
+def _beliefs(template: Template, data: Sequences, clouds: Iterable[Cloud]) -> Beliefs:
+    """What the particles say at all steps; NaN beyond the end of a sequence."""
+    hidden = [v for v in template.variables if v.name not in data.values]
+    said: dict[str, list[tuple[Tensor, ...]]] = {v.name: [] for v in hidden}
+    counts, totals = list[Tensor](), torch.empty(0)
+    for cloud in clouds:
+        for v in hidden:
+            said[v.name].append(cloud.probabilities(v) if v.finite else cloud.moments(v))
+        counts.append(cloud.effective)
+        totals, particles = cloud.totals, cloud.logs[0].numel()
     marginals: dict[str, Tensor | Moments] = {}
     errors: dict[str, Tensor] = {}
     for v in hidden:
-        value, error, *covariance = (
-            torch.where(data.inside.reshape(*data.inside.shape, *[1] * (x.dim() - 2)), x, torch.nan)
-            for x in (torch.stack(column, 1) for column in zip(*said[v.name], strict=True))
-        )
+        value, error, *covariance = (_inside(torch.stack(each, 1), data) for each in zip(*said[v.name], strict=True))
         marginals[v.name] = value if v.finite else Moments((v,), value, covariance[0])
         errors[v.name] = error if v.finite else error.reshape(*error.shape[:2], *v.shape)
+    effective = _inside(torch.stack(counts, 1), data)
+    _warn_of_few(effective, particles)
+    notes = {"effective_samples": effective, "log_evidence_error": _spread(totals)}
+    return Beliefs(tuple(hidden), marginals, totals.logsumexp(1) - log(totals.shape[1]), notes, errors)
+
+
+def _inside(values: Tensor, data: Sequences) -> Tensor:
+    """The values `[rows, steps, ...]`, NaN beyond the end of a sequence."""
+    return torch.where(data.inside.reshape(*data.inside.shape, *[1] * (values.dim() - 2)), values, torch.nan)
+
+
+def _spread(totals: Tensor) -> Tensor:
+    """The standard error of the logarithm of the mean of estimates, from their logarithms `[rows, runs]`."""
+    runs = totals.shape[1]
     ratio = runs * totals.softmax(1)
-    spread = ratio.var(1) if runs > 1 else torch.full_like(ratio[:, 0], torch.nan)
-    notes = {
-        "effective_samples": torch.where(data.inside, effective, torch.nan),
-        "log_evidence_error": (spread / runs).sqrt(),
-    }
-    return Beliefs(hidden, marginals, totals.logsumexp(1) - log(runs), notes, errors)
+    return (ratio.var(1) / runs).sqrt() if runs > 1 else torch.full_like(totals[:, 0], torch.nan)

@@ -108,11 +108,17 @@ def filtering(
     return _unbatched(_way(template, data, "filtering").filtering(template, data, _parallel(route, data)), data)
 
 
-def smoothing(template: Template, given: Given, lengths: Lengths = None, route: Route = "auto") -> Beliefs:
+def smoothing(
+    template: Template,
+    given: Given,
+    lengths: Lengths = None,
+    route: Route = "auto",
+    engine: ParticleFilter | None = None,
+) -> Beliefs:
     """p(x_t given everything) of each hidden variable at each step, differentiable like `filtering`.
 
     Args:
-        template, given, lengths, route: as for `log_likelihood`.
+        template, given, lengths, route, engine: as for `log_likelihood`.
 
     Raises:
         EvidenceError: as for `log_likelihood`, and when what is given has probability 0.
@@ -128,6 +134,9 @@ def smoothing(template: Template, given: Given, lengths: Lengths = None, route: 
 
     Reference: Rauch, Tung and Striebel (1965), Maximum likelihood estimates of linear dynamic systems.
     """
+    if engine is not None:
+        data = _drawn(template, given, lengths, "smoothing")
+        return _unbatched(engine.smoothing(template, data), data)
     data = _read(template, given, lengths, "smoothing")
     return _unbatched(_way(template, data, "smoothing").smoothing(template, data, _parallel(route, data)), data)
 

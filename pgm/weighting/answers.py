@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -12,12 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import EvidenceError
+from ..errors import ConvergenceWarning, EvidenceError
 from ..evidence import Evidence
 from ..moments import Moments
 from ..posterior import Answers, Beyond, Posterior
 from .problem import Problem
 from .sums import Sums, Target
+
+FEW = 10  # effective samples below which not even the standard errors are to be trusted
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,21 @@ def require_weight(found: Weighed, evidence: Evidence) -> None:
     if lost:
         count, row = int(found.sums.count[lost[0]]), int(found.asked.rows[lost[0]])
         raise EvidenceError(none_agrees(found.asked.subject, count, f" in row {row}" if evidence.batched else ""))
+
+
+def warn_of_few(found: Weighed, evidence: Evidence) -> None:
+    """Warn of the row with the fewest effective samples, where they are too few to trust even the standard errors."""
+    effective = torch.where(found.sums.total > 0, found.sums.effective, torch.inf)
+    least = int(effective.argmin())
+    if float(effective[least]) < FEW < int(found.sums.count[least]):
+        row = f"row {int(found.asked.rows[least])}" if evidence.batched else "the evidence"
+        warnings.warn(
+            f"{found.asked.subject}: {int(found.sums.count[least])} draws make {float(effective[least]):.1f} effective "
+            f"samples for {row} (expected {FEW} or more); it is unlikely beforehand. Draw more, or use Exact(), "
+            "LoopyBP() or Gibbs().",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
 
 def none_agrees(subject: str, draws: int, where: str = "") -> str:

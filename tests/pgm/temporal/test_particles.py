@@ -24,7 +24,7 @@ from pgm import (
     log_likelihood,
     smoothing,
 )
-from pgm.errors import EvidenceError, PlanError
+from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 
 SEEDS = st.integers(0, 2**32 - 1)
 MANY = ParticleFilter(particles=300, runs=32)
@@ -79,6 +79,38 @@ def test_a_linear_system_agrees_with_the_kalman_filter() -> None:
     assert_near(found.log_evidence, exact.log_evidence, found.diagnostics["log_evidence_error"])
     scale = exact["x"].variance * (2 / found.diagnostics["effective_samples"]).sqrt()
     assert_near(found["x"].variance, exact["x"].variance, scale)
+
+
+@torch.no_grad()
+def test_smoothing_agrees_with_exact_smoothing() -> None:
+    """Finite and numeric, with missing cells and sequences of different lengths."""
+    seen = {"y": [[0.3, 1.2, None, -0.5, 0.1], [2.0, 2.5, 1.0]]}
+    found, exact = smoothing(WALK, seen, engine=MANY), smoothing(WALK, seen)
+    assert_near(found["x"].mean, exact["x"].mean, found.standard_error("x"))
+    assert_near(found.log_evidence, exact.log_evidence, found.diagnostics["log_evidence_error"])
+    template, seen = weather(3), {"wet": [["no", "yes", None, "yes", "no", "no"], ["yes", "yes", "no"]]}
+    found, exact = smoothing(template, seen, engine=MANY), smoothing(template, seen)
+    assert_near(found["sky"], exact["sky"], found.standard_error("sky"))
+
+
+@torch.no_grad()
+def test_smoothing_a_switching_system_agrees_with_its_unrolled_mixture() -> None:
+    ys = [0.2, 1.5, -0.7, 2.2]
+    found = smoothing(SWITCHING, {"y": ys}, engine=MANY)
+    exact = infer(SWITCHING.unroll(4), given={f"y[{t}]": y for t, y in enumerate(ys)})
+    for t in range(4):
+        assert_near(found["mode"][t], exact[f"mode[{t}]"], found.standard_error("mode")[t])
+        assert_near(found["x"].mean[t], exact[f"x[{t}]"].mean, found.standard_error("x")[t])
+
+
+def test_the_ancestors_of_the_last_particles_become_fewer() -> None:
+    """Copied at each of forty steps, fifty particles descend from a handful; without weights they all stay."""
+    given = {"y": [0.0] * 40}
+    with pytest.warns(ConvergenceWarning, match="^ParticleFilter: 100 particles make .* at step 0"):
+        traced = smoothing(WALK, given, engine=ParticleFilter(50, runs=2, threshold=1.0)).diagnostics
+    assert float(traced["effective_samples"][0]) < 10 < float(traced["effective_samples"][-1])
+    free = smoothing(WALK, {"y": [None] * 40}, engine=ParticleFilter(50, runs=2)).diagnostics["effective_samples"]
+    torch.testing.assert_close(free, torch.full((40,), 100.0, dtype=torch.float64))
 
 
 @torch.no_grad()
@@ -232,3 +264,10 @@ def test_particles_live_where_the_parameters_are() -> None:
     exact = filtering(WALK.cpu(), {"y": [0.3, 1.2]})
     assert found["x"].mean.is_cuda
     assert_near(found["x"].mean.cpu(), exact["x"].mean.detach(), found.standard_error("x").cpu())
+
+
+def test_few_effective_particles_give_a_warning() -> None:
+    """A sharp observation far from where particles are."""
+    sharp = Template([], [Gaussian(X, 0.0, 1.0), LinearGaussian(Y, [X], [1.0], 0.0, 1e-6)])
+    with pytest.warns(ConvergenceWarning, match=r"^ParticleFilter: 100 particles make \d\.\d effective ones at step 1"):
+        filtering(sharp, {"y": [None, 2.0]}, engine=ParticleFilter(50, runs=2))

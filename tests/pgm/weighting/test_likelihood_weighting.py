@@ -25,7 +25,7 @@ from pgm import (
     log_evidence,
     sample,
 )
-from pgm.errors import EvidenceError, PlanError
+from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 from pgm.evidence import read_evidence
 from pgm.testing import brute_log_z, brute_posterior, random_model
 from pgm.weighting.draws import compiled_source, torch_source
@@ -332,3 +332,14 @@ def test_a_model_on_a_gpu_is_drawn_there() -> None:
     post = infer(net, ["rain"], given={"mud": ["yes", "no"]}, engine=LikelihoodWeighting(50_000))
     exact = infer(NET, ["rain"], given={"mud": ["yes", "no"]})
     assert bool(((post["rain"] - exact["rain"]).abs() < SIGMAS * post.standard_error("rain")).all())
+
+
+def test_few_effective_samples_give_a_warning() -> None:
+    """One draw in a thousand agrees with the evidence for sure, all others nearly never."""
+    cause, effect = Variable("cause"), Variable("effect")
+    net = BayesianNetwork(Tabular(cause, [], [0.999, 0.001]), Tabular(effect, [cause], [[1 - 1e-9, 1e-9], [0.0, 1.0]]))
+    said = r"^LikelihoodWeighting: 3000 draws make [0-9.]+ effective samples for {} \(expected 10 or more\)"
+    with pytest.warns(ConvergenceWarning, match=said.format("the evidence")):
+        infer(net, ["cause"], given={"effect": "1"}, engine=LikelihoodWeighting(3000))
+    with pytest.warns(ConvergenceWarning, match=said.format("row 1")):
+        infer(net, ["cause"], given={"effect": ["0", "1"]}, engine=LikelihoodWeighting(3000))
