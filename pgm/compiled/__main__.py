@@ -7,6 +7,7 @@ import time
 from pgm import (
     BayesianNetwork,
     Gaussian,
+    LikelihoodWeighting,
     LinearGaussian,
     Real,
     Tabular,
@@ -33,6 +34,8 @@ def main() -> None:
     infer(model, ["rain"], given={"wet": ["yes", "no"] * 8})
     infer(model, ["rain"], given={"wet": ["yes", "no"]})
     mpe(model, k=2)
+    infer(model, given={"wet": "yes"}, engine=LikelihoodWeighting(10))
+    sample(model, 20, given={"wet": "yes"}, seed=0)
     rows = sample(model, 20, seed=0)
     hill_climb(rows)
     pc(rows)

@@ -1,5 +1,7 @@
 """Likelihood weighting: within its own standard errors of enumeration and of exact inference."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -25,12 +27,13 @@ from pgm import (
     log_evidence,
     sample,
 )
+from pgm.engines import likelihood_weighting
 from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 from pgm.evidence import read_evidence
 from pgm.testing import brute_log_z, brute_posterior, random_model
-from pgm.weighting.draws import compiled_source, torch_source
+from pgm.weighting.draws import Draws, compiled_source, torch_source
 from pgm.weighting.problem import problems
-from pgm.weighting.sums import compiled_counts, stacked, summed, torch_counts
+from pgm.weighting.sums import Sums, Target, compiled_counts, stacked, summed, torch_counts
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIGMAS = 5.0  # standard errors; one normal estimate in two million is further off
@@ -343,3 +346,22 @@ def test_few_effective_samples_give_a_warning() -> None:
         infer(net, ["cause"], given={"effect": "1"}, engine=LikelihoodWeighting(3000))
     with pytest.warns(ConvergenceWarning, match=said.format("row 1")):
         infer(net, ["cause"], given={"effect": ["0", "1"]}, engine=LikelihoodWeighting(3000))
+
+
+def test_ctrl_c_keeps_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped in the third portion of draws, the answer is that of the first two."""
+    engine, calls = LikelihoodWeighting(1000, seed=2), []
+
+    def interrupted(draws: Draws, targets: Sequence[Target]) -> Sums:
+        calls.append(draws)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return summed(draws, targets)
+
+    monkeypatch.setattr(likelihood_weighting, "AT_ONCE", 300)  # a hundred draws of three variables
+    monkeypatch.setattr(likelihood_weighting, "summed", interrupted)
+    post = infer(NET, ["rain"], given={"mud": "yes"}, engine=engine)
+    assert post.diagnostics["interrupted"] is True
+    kept = summed(calls[0], [(RAIN,)]).plus(summed(calls[1], [(RAIN,)]))
+    torch.testing.assert_close(post["rain"], kept.probabilities[0])
+    torch.testing.assert_close(post.log_evidence, kept.log_evidence[0])
