@@ -250,7 +250,7 @@ def rebuilt(field: Field, leaves: list[Tensor]) -> Field:
 @settings(max_examples=4)
 def test_gradients_are_those_of_finite_differences(gradient: str, seed: int, zeros: bool) -> None:
     """Central differences of step h = 1e-5 are off by h^2 times third derivatives, and by rounding of 1e-13 / h."""
-    engine = LoopyBP(damping=0.2, tolerance=1e-13, iterations=400, gradient=gradient)  # type: ignore[arg-type]
+    engine = LoopyBP(damping=0.2, tolerance=1e-13, iterations=4000, gradient=gradient)  # type: ignore[arg-type]
     leaves, field = loop(seed, zeros)
     mix = torch.randn(field.unary.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
