@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .energies import Quadratic as Quadratic
     from .engines.annealed import AIS as AIS
     from .engines.annealing import SimulatedAnnealing as SimulatedAnnealing
+    from .engines.auto import Auto as Auto
+    from .engines.decimation import MaxProduct as MaxProduct
     from .engines.dual import DualDecomposition as DualDecomposition
     from .engines.exact import Exact as Exact
     from .engines.gibbs import Gibbs as Gibbs
@@ -171,6 +173,8 @@ _HOME = {
     "energies": "Energy Quadratic",
     "engines.annealed": "AIS",
     "engines.annealing": "SimulatedAnnealing",
+    "engines.auto": "Auto",
+    "engines.decimation": "MaxProduct",
     "engines.dual": "DualDecomposition",
     "engines.exact": "Exact",
     "engines.icm": "ICM",

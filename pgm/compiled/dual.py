@@ -42,9 +42,10 @@ class Tables(NamedTuple):
 @njit(cache=True, nogil=True)
 def sweep(tables, unary, delta, order, outward, share, peaks):
     """Collect what all factors say of a variable, and hand a share of the sum to those with variables yet to come."""
+    state = _room(tables)
     for r in range(len(unary)):
         for i in order:
-            belief = _collected(tables, unary, delta, r, i)
+            belief = _collected(tables, unary, delta, r, i, state)
             peak = belief.max()
             peaks[r, i] = peak
             for edge in tables.touching[tables.around[i] : tables.around[i + 1]]:
@@ -59,9 +60,10 @@ def sweep(tables, unary, delta, order, outward, share, peaks):
 @njit(cache=True, nogil=True)
 def decode(tables, unary, delta, order, states):
     """The best state of each variable in order, given those before it; writes over `delta`."""
+    state = _room(tables)
     for r in range(len(unary)):
         for i in order:
-            belief = _collected(tables, unary, delta, r, i)
+            belief = _collected(tables, unary, delta, r, i, state)
             states[r, i] = np.argmax(belief)
             for edge in tables.touching[tables.around[i] : tables.around[i + 1]]:
                 out = delta[r, tables.slot[edge] : tables.slot[edge] + len(belief)]
@@ -70,25 +72,36 @@ def decode(tables, unary, delta, order, states):
 
 
 @njit(cache=True, nogil=True)
-def _collected(tables, unary, delta, r, i):
+def _room(tables):
+    """Zeros, one an axis of the factor that has most."""
+    most = 0
+    for f in range(len(tables.at)):
+        most = max(most, tables.first[f + 1] - tables.first[f])
+    return np.zeros(most, np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _collected(tables, unary, delta, r, i, state):
     """The log weights of a variable's states with all that its factors say, which `delta` then holds."""
     belief = unary[r, tables.starts[i] : tables.starts[i + 1]].copy()
     for edge in tables.touching[tables.around[i] : tables.around[i + 1]]:
         out = delta[r, tables.slot[edge] : tables.slot[edge] + len(belief)]
-        _maxima(tables, delta[r], r, edge, out)
+        _maxima(tables, delta[r], r, edge, out, state)
         for s in range(len(belief)):
             belief[s] += out[s]
     return belief
 
 
 @njit(cache=True, nogil=True)
-def _maxima(tables, delta, r, edge, out):
-    """The maxima of a factor, less what it says of its other variables, for each state of one."""
+def _maxima(tables, delta, r, edge, out, state):
+    """The maxima of a factor, less what it says of its other variables, for each state of one.
+
+    `state` counts through the states of all axes but the last, which the inner loops run along, and ends at zeros.
+    """
     f = tables.owner[edge]
     low, last = tables.first[f], tables.first[f + 1] - 1
     place, inner = tables.at[f] + r * tables.step[f], tables.size[last]
     ends = tables.slot[last]
-    state = np.zeros(last - low, np.int64)  # of all axes but the last, which the inner loops run along
     out[:] = -np.inf
     while True:
         others = 0.0

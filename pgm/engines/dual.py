@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..errors import ConvergenceWarning, PlanError
+from ..errors import PlanError
 from ..fields.answers import Best, Settings, explained
 from ..search.dual import Dual, dual_of
 from ..search.moves import climb, moves_of
-from ..search.outcome import outcome
+from ..search.outcome import outcome, warn
 from ..search.unrolled import unrolled
 from .progress import Watched
 
@@ -138,14 +137,9 @@ class _Run:
     def best(self, interrupted: bool) -> Best:
         """What was found, with a warning where the bound was still falling."""
         settled = self.certified | self.resting
-        if not (bool(settled.all()) or interrupted):
-            warnings.warn(
-                f"DualDecomposition: the bound was still falling in {int((~settled).sum())} of {len(settled)} rows, "
-                f"with a gap of {float(self.gap[~settled].max()):.3g} nats (tolerance {self.tolerance:g}); try more "
-                "iterations.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        if not interrupted:
+            gap = f"with a gap of {float(self.gap.max()):.3g} nats (tolerance {self.tolerance:g})"
+            warn(~settled, "DualDecomposition", f"the bound was still falling, {gap},", "Use more iterations")
         notes = {
             "certified": self.certified.tolist(),
             "converged": settled.tolist(),

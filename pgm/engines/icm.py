@@ -10,7 +10,7 @@ import torch
 from ..errors import PlanError
 from ..fields.answers import Best, Settings, explained
 from ..search.moves import moves_of
-from ..search.outcome import outcome, quick_bound, random_states
+from ..search.outcome import outcome, quick_bound, random_states, warn
 from .progress import Watched
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class ICM:
                 if not bool(moving.any()):
                     break
                 steps.say(f"best {float(field.log_weight(draws).max()):.4f}")
+        if not steps.interrupted:
+            warn(moving, "ICM", f"variables still moved after {self.iterations} rounds", "Use more iterations")
         notes = {
             "converged": (~moving).tolist(),
             "iterations": [steps.done] * field.rows,

@@ -38,6 +38,13 @@ def random_states(field: Field, draws: int, generator: torch.Generator) -> Tenso
     return (uniform * field.sizes).long()
 
 
+def warn(rows: Tensor, engine: str, what: str, instead: str) -> None:
+    """Warn of what happened in those rows, `[rows]`, if there are any."""
+    if bool(rows.any()):
+        text = f"{engine}: {what} in {int(rows.sum())} of {len(rows)} rows. {instead}."
+        warnings.warn(text, ConvergenceWarning, stacklevel=3)
+
+
 def outcome(field: Field, draws: Tensor, bound: Tensor, engine: str, diagnostics: Mapping[str, Sequence[Any]]) -> Best:
     """The heaviest draw of each row with its bound; warns of rows without a draw that is possible.
 
@@ -51,13 +58,7 @@ def outcome(field: Field, draws: Tensor, bound: Tensor, engine: str, diagnostics
     weights, place = field.log_weight(draws).max(1)
     states = draws[torch.arange(len(draws), device=draws.device), place]
     nothing = weights.isneginf() & ~bound.isneginf()
-    if bool(nothing.any()):
-        warnings.warn(
-            f"{engine}: found no joint states of positive probability in {int(nothing.sum())} of {len(nothing)} rows; "
-            "they may be impossible, or hard to find. Try Exact() or Toulbar2().",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    warn(nothing, engine, "found no joint states of positive probability", "Use Exact() or Toulbar2()")
     bound = torch.maximum(bound, weights)
     gap = torch.where(bound.isneginf(), 0.0, bound - weights)
     return Best(states, bound, {"gap": gap.tolist(), **diagnostics})

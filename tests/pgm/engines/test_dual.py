@@ -173,7 +173,7 @@ def test_contradictions_among_hidden_variables_are_found() -> None:
 def test_a_bound_that_still_falls_is_said_so() -> None:
     field = random_field(3, variables=8, strength=2.0)
     with pytest.warns(
-        ConvergenceWarning, match="bound was still falling in 1 of 1 rows, with a gap of .* more iterations"
+        ConvergenceWarning, match="the bound was still falling, with a gap of .*, in 1 of 1 rows. Use more iter"
     ):
         found = DualDecomposition(iterations=2, tolerance=1e-12).search(field)
     assert found.diagnostics["converged"] == [False]
