@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import ConvergenceWarning, EvidenceError, PlanError
 from ..fields.answers import Settings, Solved, answered, drawn
 from ..fields.field import Field
+from ..gibbs.merge import merged
 from ..gibbs.run import Chains, Run
 from ..gibbs.start import begun, consistent, deterministic
 from ..gibbs.sweep import Sweeper
@@ -31,9 +32,10 @@ class Gibbs:
     """Markov chains that draw each variable given all others, x_i ~ p(x_i | x_others), many of them side by side.
 
     Probabilities are averages of those conditionals; their standard errors come from the spread of the chains, which
-    are independent. `diagnostics` has `r_hat` (near 1 when the chains agree), `effective_samples`, `converged`, and
-    `deterministic`: exact zeros may keep chains from going everywhere, which none of these numbers can show. The
-    log evidence is not estimated.
+    are independent. Small sets of variables that a table of zeros and other numbers ties together are drawn as one.
+    `diagnostics` has `r_hat` (near 1 when the chains agree), `effective_samples`, `converged`, and `deterministic`:
+    the exact zeros that are left may keep chains from going everywhere, which these numbers need not show. The log
+    evidence is not estimated.
 
     Args:
         sweeps: how often each variable is drawn in each chain after the warm-up.
@@ -122,7 +124,7 @@ class Gibbs:
             "r_hat": r_hat.tolist(),
             "effective_samples": found.effective_samples.tolist(),
             "iterations": [run.sweeps] * field.rows,
-            "deterministic": deterministic(field).tolist(),
+            "deterministic": deterministic(chains.sweeper.field).tolist(),
             "interrupted": [run.interrupted] * field.rows,
         }
         if self.powers is not None:
@@ -137,7 +139,8 @@ class Gibbs:
         known = consistent(field)
         impossible = _impossible(known)
         ladder = torch.tensor(self.powers or (1.0,), dtype=field.dtype, device=field.device)
-        sweeper = Sweeper(known)
+        together = merged(known)
+        sweeper = Sweeper(consistent(together.field))
         states, possible = begun(sweeper, self.chains * len(ladder), generator)
         stuck = torch.nonzero(~possible & ~impossible).flatten().tolist()
         if stuck:
@@ -146,7 +149,7 @@ class Gibbs:
                 f"{stuck[0]} is the first); the evidence may be impossible, or the zeros hard to satisfy. Exact() and "
                 "MiniBucket() know; more chains search more widely."
             )
-        return Chains(sweeper, states, ladder, generator).warmed(self.warmup, self.progress), impossible
+        return Chains(together, sweeper, states, ladder, generator).warmed(self.warmup, self.progress), impossible
 
     def _drawn(self, field: Field, n: int) -> Tensor:
         """States of the chains, `[n, variables]`."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import torch
 from torch import Tensor
+
+from .merge import Merged
 
 ROUNDING = 1e-12  # spreads of probabilities below it are rounding
 NOTICED = 1e-6  # standard deviations of probabilities below it do not count as disagreement
@@ -37,22 +40,27 @@ class Estimates:
 
     Args:
         halves: of the run; the second may be empty.
-        states: what was kept of the chains, `[rows, chains, kept, variables]`.
-        sizes: number of states of each variable, `[variables]`.
+        kept: states of the chains, `[rows, chains, kept, clusters]`.
+        merged: what the chains are in.
 
     Reference: Gelfand and Smith (1990), Sampling-based approaches to calculating marginal densities; Gelman et al.
     (2013), Bayesian Data Analysis, section 11.4.
     """
 
     halves: tuple[Half, Half]
-    states: Tensor
-    sizes: Tensor
+    kept: Tensor
+    merged: Merged
 
-    @property
+    @cached_property
     def means(self) -> Tensor:
         """The probabilities of all states by each chain alone, `[rows, chains, states]`."""
         first, second = self.halves
-        return (first.sums + second.sums) / (first.sweeps + second.sweeps)
+        return self.merged.probabilities((first.sums + second.sums) / (first.sweeps + second.sweeps))
+
+    @cached_property
+    def states(self) -> Tensor:
+        """What was kept of the chains, `[rows, chains, kept, variables]`."""
+        return self.merged.states(self.kept)
 
     @property
     def marginals(self) -> Tensor:
@@ -74,17 +82,17 @@ class Estimates:
 
     def _shares(self, scope: tuple[int, ...]) -> Tensor:
         """By each chain alone, `[rows, chains, *sizes]`."""
-        sizes = [int(self.sizes[v]) for v in scope]
-        place = torch.zeros_like(self.states[..., 0], dtype=torch.long)  # [rows, chains, kept]
+        states, sizes = self.states, [int(self.merged.plain.sizes[v]) for v in scope]
+        place = torch.zeros_like(states[..., 0], dtype=torch.long)  # [rows, chains, kept]
         for v, size in zip(scope, sizes, strict=True):
-            place = place * size + self.states[..., v]
-        counts = self.means.new_zeros(*place.shape[:2], prod(sizes))
+            place = place * size + states[..., v]
+        counts = self.halves[0].sums.new_zeros(*place.shape[:2], prod(sizes))
         counts.scatter_add_(2, place, torch.ones_like(place, dtype=counts.dtype))
         return counts.reshape(*place.shape[:2], *sizes) / place.shape[2]
 
     @property
     def r_hat(self) -> Tensor:
-        """Split R-hat, the worst of all states: near 1 when halves of chains agree with one another, `[rows]`.
+        """Split R-hat, the worst of all states of clusters: near 1 when halves of chains agree, `[rows]`.
 
         sqrt(((n - 1) / n W + B) / W) with n sweeps a half, W the mean variance inside the halves and B the variance of
         their means.

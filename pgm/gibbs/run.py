@@ -11,6 +11,7 @@ from torch import Tensor
 from ..engines.progress import Watched, counted
 from .estimates import Estimates, Half
 from .exchange import exchanged
+from .merge import Merged
 from .sweep import UPDATES, Sweeper, Tally
 
 STAGES = 10  # of the warm-up; the factors are whole after half of them
@@ -39,13 +40,15 @@ class Chains:
     """Chains in a field, at each of some powers of its factors.
 
     Args:
-        sweeper: of the field that is sampled.
+        merged: what is sampled.
+        sweeper: of its field.
         states: of possible joint states, chain after chain for the first power, then for the next: `[rows, powers *
-            chains, variables]`.
+            chains, clusters]`.
         ladder: the powers, 1 first.
         generator: the source of randomness.
     """
 
+    merged: Merged
     sweeper: Sweeper
     states: Tensor
     ladder: Tensor
@@ -117,4 +120,4 @@ class Chains:
         return Half(0, zeros, zeros[:, 0])
 
     def _estimates(self, halves: list[Half], kept: list[Tensor]) -> Estimates:
-        return Estimates((halves[0], halves[1]), torch.stack(kept, 2), self.sweeper.field.sizes)
+        return Estimates((halves[0], halves[1]), torch.stack(kept, 2), self.merged)

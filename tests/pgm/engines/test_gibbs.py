@@ -113,15 +113,36 @@ def test_replica_exchange_crosses_between_modes_and_plain_chains_do_not() -> Non
     assert 0.1 < found.diagnostics["swaps_accepted"][0] < 0.9
 
 
-def test_exact_zeros_are_said_to_be_there() -> None:
-    """Two bits that must be equal never change one by one: R-hat says so, and `deterministic` why."""
+def test_bits_that_must_be_equal_are_drawn_as_one() -> None:
+    """Single steps would never change them; as one they have two states, of 3 : 1."""
     a, b = Variable("a"), Variable("b")
-    equal = MarkovNetwork(Table([a, b], [[3.0, 0.0], [0.0, 1.0]]))
+    post = infer(MarkovNetwork(Table([a, b], [[3.0, 0.0], [0.0, 1.0]])), engine=Gibbs(sweeps=50))
+    assert post["a"].tolist() == pytest.approx([0.75, 0.25])
+    assert post.diagnostics["deterministic"] is False
+
+
+def test_exact_zeros_that_are_left_are_said_to_be_there() -> None:
+    """Parity checks of neighbours leave 00000000 and 11111111: R-hat tells that chains sit apart, `deterministic` why."""
+    x = [Variable(f"x{i}") for i in range(8)]
+    net = MarkovNetwork(*(Parity([x[i], x[i + 1]]) for i in range(7)), Parity(x))
     with pytest.warns(ConvergenceWarning, match="worst R-hat"):
-        post = infer(equal, engine=Gibbs(sweeps=50))
+        post = infer(net, engine=Gibbs(sweeps=50))
     assert post.diagnostics["deterministic"] is True
     assert post.diagnostics["r_hat"] > 100
-    assert infer(MarkovNetwork(Table([a, b], [[3.0, 1.0], [1.0, 1.0]])), engine=Gibbs()).diagnostics["converged"]
+    plain = MarkovNetwork(Table([x[0], x[1]], [[3.0, 1.0], [1.0, 1.0]]))
+    assert infer(plain, engine=Gibbs()).diagnostics["converged"]
+
+
+def test_a_logical_or_does_not_lock_the_chains() -> None:
+    """The network of Lauritzen and Spiegelhalter (1988), whose `either` is tuberculosis or cancer."""
+    pytest.importorskip("pgmpy", reason="carries the network")
+    from benchmarks.networks import load
+
+    asia = load("asia")
+    found, expected = infer(asia, given={"dysp": "yes"}, engine=Gibbs()), infer(asia, given={"dysp": "yes"})
+    assert found.diagnostics["converged"]
+    for name in asia.graph.names:
+        assert bool(((found[name] - expected[name]).abs() <= 6 * found.standard_error(name) + 1e-12).all())
 
 
 def test_wide_causes() -> None:

@@ -5,7 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgm.fields.field import Field
 from pgm.gibbs.estimates import Estimates, Half
+from pgm.gibbs.merge import merged
 
 
 def estimates(values: np.ndarray, states: torch.Tensor) -> Estimates:
@@ -14,7 +16,7 @@ def estimates(values: np.ndarray, states: torch.Tensor) -> Estimates:
     for part in (values[:, :, :middle], values[:, :, middle:]):
         sums, squares = torch.from_numpy(part.sum(2)), torch.from_numpy((part**2).sum((1, 2)))
         halves.append(Half(part.shape[2], sums, squares))
-    return Estimates((halves[0], halves[1]), states, torch.tensor([2, 3]))
+    return Estimates((halves[0], halves[1]), states, merged(Field(torch.tensor([2, 3]), torch.zeros(1, 5))))
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3]))
