@@ -14,7 +14,7 @@ from torch import Tensor
 from ..compiled.messages import all_at_once
 from ..compiled.urgent import most_urgent_first
 from ..engines.progress import Watched
-from ..fields.field import Field
+from ..fields.field import Field, Group
 from .flat import around_of, numbers_of, structure_of
 from .passing import Passing
 from .two_states import TwoStates, two_states
@@ -122,6 +122,9 @@ def _compiled(passing: Passing, options: Options) -> Advance:
     field, maximum = _cooled(passing.field, passing.temperature or 1.0), passing.temperature == 0.0
     if options.schedule == "parallel" and two_states(field) and passing.powers is None:
         return TwoStates.of(field, options.damping, maximum, options.tolerance).advance
+    if passing.powers is not None:  # which are divided out of the tables: none is shared any more
+        groups = tuple(Group(each.scopes, each.logs.expand(-1, len(each), *each.sizes)) for each in field.groups)
+        field = replace(field, groups=groups)
     structure, numbers = structure_of(field), numbers_of(field, passing.powers)
     settings = (options.damping, maximum, options.tolerance)
     around = around_of(structure)

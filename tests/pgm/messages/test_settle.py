@@ -50,6 +50,11 @@ def test_grids_of_two_states_take_the_steps_of_the_equations(seed: int, temp: fl
     same_way(Passing(grid(unary, 3 * coupling, wrap), temp), 0.3, 1e-9)
 
 
+def test_factors_of_one_table_may_have_different_powers() -> None:
+    field = grid(torch.randn(1, 3, 3, 2, generator=torch.Generator().manual_seed(1)).double(), torch.eye(2).double())
+    same_way(Passing(field, powers=torch.linspace(0.5, 1.0, field.factors, dtype=torch.float64)), 0.3)
+
+
 def test_weights_beyond_double_precision_are_multiplied_in_logs() -> None:
     """Products down to e^-2400: in linear arithmetic they would all be zero, here no state is lost."""
     field = random_field(7, rows=1, strength=400.0)
