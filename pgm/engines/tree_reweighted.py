@@ -88,11 +88,15 @@ class TreeReweighted:
         generator = torch.Generator().manual_seed(self.seed)
         passing = Passing(base, powers=appearances(base, self.trees, generator, tables))
         found = settle(passing, self._options)
-        bound = upper_bound(passing, found.messages)
-        for number in range(self.rounds):
-            passing = _improved(passing, found.messages, 2 / (number + 4))
-            found = settle(passing, self._options, found.messages)
-            bound = torch.minimum(bound, upper_bound(passing, found.messages))
+        bound, share = upper_bound(passing, found.messages), 0.5
+        for _ in range(self.rounds):
+            tried = _moved(passing, found.messages, share)
+            settled = settle(tried, self._options, found.messages)
+            other = upper_bound(tried, settled.messages)
+            if bool((other - bound).nan_to_num(0.0).sum() < 0):
+                passing, found, bound = tried, settled, torch.minimum(bound, other)
+            else:
+                share /= 2  # that was too far
         self._warn(found)
         diagnostics = {
             "converged": (found.residual <= self.tolerance).tolist(),
@@ -120,7 +124,7 @@ class TreeReweighted:
             )
 
 
-def _improved(passing: Passing, messages: Tensor, share: float) -> Passing:
+def _moved(passing: Passing, messages: Tensor, share: float) -> Passing:
     """Powers moved towards the forest in which factors share the most information."""
     information = shared_information(passing, messages).mean(0)
     best = forest(passing.field, torch.argsort(information, descending=True, stable=True).cpu().numpy())

@@ -138,9 +138,11 @@ class _Pieces:
         """Sort the factors by which of their axes share a cluster."""
         owners = self.owner[group.scopes]  # [factors, arity]
         pattern = (owners.unsqueeze(2) == owners.unsqueeze(1)).int().argmax(2)  # the first axis in the same cluster
-        kinds, which = torch.unique(pattern, dim=0, return_inverse=True)
-        for number, kind in enumerate(kinds.tolist()):
-            chosen = torch.nonzero(which == number).squeeze(1)
+        arity = pattern.shape[1]
+        codes = (pattern * arity ** torch.arange(arity, device=pattern.device)).sum(1)
+        for code in codes.unique():
+            chosen = torch.nonzero(codes == code).squeeze(1)
+            kind = pattern[chosen[0]].tolist()
             logs = group.logs if group.logs.shape[1] == 1 else group.logs[:, chosen]
             parts = [[axis for axis, first in enumerate(kind) if first == part] for part in sorted(set(kind))]
             self._merge(Group(group.scopes[chosen], logs), parts)
@@ -195,10 +197,10 @@ def _classes(field: Field, pieces: _Pieces, owner: Tensor, shapes: list[tuple[Sh
         kept[int(colour[numbers[0]]), shape].append(numbers)
     lone = torch.nonzero(alone).squeeze(1)
     sizes = pieces.base.sizes.cpu()[lone]
-    keys, which = torch.unique(torch.stack([colour[lone], sizes], 1), dim=0, return_inverse=True)
+    largest = int(sizes.max()) + 1 if len(lone) else 1
+    keys = colour[lone] * largest + sizes
     members = {
-        (int(c), Shape((int(size),), ((0,),))): lone[which == number][:, None]
-        for number, (c, size) in enumerate(keys.tolist())
+        (key // largest, Shape((key % largest,), ((0,),))): lone[keys == key][:, None] for key in keys.unique().tolist()
     }
     for key, listed in kept.items():
         also = torch.tensor(listed)

@@ -15,7 +15,9 @@ from pgm.engines.tree_reweighted import TreeReweighted
 from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 from pgm.fields.field import Field, Group, grid
 from pgm.fields.testing import random_field, worlds
-from pgm.variational.forests import appearances, forest
+from pgm.messages.passing import Passing
+from pgm.messages.settle import Options, settle
+from pgm.variational.forests import appearances, forest, shared_information, upper_bound
 
 pytestmark = pytest.mark.filterwarnings("ignore:TreeReweighted", "ignore:MeanField")
 SLACK = 1e-9  # rounding, in nats
@@ -80,6 +82,24 @@ def test_factors_and_variables_agree_at_the_end(seed: int) -> None:
         for axis, v in enumerate(group.scopes[0].tolist()):
             own = found.marginals[:, field.starts[v] : field.starts[v + 1]]
             torch.testing.assert_close(joint.movedim(axis + 1, 1).flatten(2).sum(2), own, atol=1e-6, rtol=0)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=10)
+def test_the_bound_falls_as_shared_information_says(seed: int) -> None:
+    """The bound is convex in the shares r, with the derivative -I_f: at least its tangent, everywhere."""
+    field = grid(torch.randn(1, 3, 4, 2, generator=torch.Generator().manual_seed(seed)).double(), 0.7 * ISING)
+    options = Options(tolerance=1e-12, iterations=5000, progress=False)
+    one, two = (Passing(field, powers=appearances(field, 9, torch.Generator().manual_seed(k))) for k in (1, 2))
+    here, there = (settle(each, options).messages for each in (one, two))
+    assert one.powers is not None
+    assert two.powers is not None
+    tangent = upper_bound(one, here) - shared_information(one, here) @ (two.powers - one.powers)
+    assert upper_bound(two, there).item() >= tangent.item() - 1e-7
+    step = Passing(field, powers=one.powers + 1e-4 * (two.powers - one.powers))
+    slope = (upper_bound(step, settle(step, options).messages) - upper_bound(one, here)) / 1e-4
+    expected = -shared_information(one, here) @ (two.powers - one.powers)
+    torch.testing.assert_close(slope, expected, atol=1e-3, rtol=0)
 
 
 @given(st.integers(0, 10_000))
