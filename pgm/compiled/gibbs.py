@@ -19,7 +19,9 @@ class Tables(NamedTuple):
     Args:
         starts: where the states of each variable begin, and their number, `[variables + 1]`.
         unary: log weights of single states, `[rows, states]`.
+        own: their exponentials, the greatest of each variable divided out, `[rows, states]`.
         logs: all tables end to end.
+        plain: their exponentials, the greatest of each table divided out.
         first: where the entries of each variable begin, and their number, `[variables + 1]`.
         entries: for each entry where its table begins, how far further that is for each row, the stride of the
             variable's own axis, and where its other variables begin; a last line ends those, `[entries + 1, 4]`.
@@ -28,7 +30,9 @@ class Tables(NamedTuple):
 
     starts: np.ndarray
     unary: np.ndarray
+    own: np.ndarray
     logs: np.ndarray
+    plain: np.ndarray
     first: np.ndarray
     entries: np.ndarray
     members: np.ndarray
@@ -56,6 +60,7 @@ class Wide(NamedTuple):
     room: int
 
 
+SMALL = 1e-200  # sums of products below it are worked out in logarithms
 TRAIN, MEMBER, SIZE, ROWS, COLUMNS, BASE, JUMP, BOND = range(8)
 
 
@@ -73,7 +78,7 @@ def sweep(low, high, states, keys, powers, sweeps, tables, wide, sums, squares):
         sums, squares: to add the probabilities of all states, and their squares, to: `[rows * chains, states]`; or
             empty.
     """
-    starts, unary, logs, first, entries, members = tables
+    starts, unary, own, logs, plain, first, entries, members = tables
     wide_first, places, ends, spots, cores, room = wide
     left, right, cursor = np.empty(room), np.empty(room), np.empty(len(ends) - 1, np.int64)
     weights, random = np.empty(np.max(np.diff(starts))), np.empty(4, np.uint64)
@@ -84,11 +89,16 @@ def sweep(low, high, states, keys, powers, sweeps, tables, wide, sums, squares):
         for _ in range(sweeps):
             for v in range(len(x)):
                 begin, size = starts[v], starts[v + 1] - starts[v]
-                _tables_around(x, row, first[v], first[v + 1], size, logs, entries, members, weights)
-                for k in range(wide_first[v], wide_first[v + 1]):
-                    _walk(places[k], x, row, spots, cores, left, right, cursor)
-                    _train_around(places[k], row, spots, cores, left, right, weights)
-                total = _exponentials(unary[row, begin : begin + size], power, weights)
+                total, alone = 0.0, wide_first[v] == wide_first[v + 1]
+                if power == 1.0 and alone:
+                    mine = own[row, begin : begin + size]
+                    total = _products(x, row, first[v], first[v + 1], mine, plain, entries, members, weights)
+                if total < SMALL:
+                    _tables_around(x, row, first[v], first[v + 1], size, logs, entries, members, weights)
+                    for k in range(wide_first[v], wide_first[v + 1]):
+                        _walk(places[k], x, row, spots, cores, left, right, cursor)
+                        _train_around(places[k], row, spots, cores, left, right, weights)
+                    total = _exponentials(unary[row, begin : begin + size], power, weights)
                 if total > 0.0:
                     x[v] = _choose(_uniform(random) * total, size, weights)
                     if len(sums):
@@ -114,6 +124,23 @@ def coupling(states, chains, tables, wide):
                 if least:  # each factor counts at the first of its variables
                     found[c] += logs[place]
     return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _products(x, row, low, high, own, plain, entries, members, weights):
+    """The products of all tables around a variable, for each of its states; their sum, 0 where they underflow."""
+    for s in range(len(own)):
+        weights[s] = own[s]
+    for e in range(low, high):
+        place, step = entries[e, 0] + entries[e, 1] * row, entries[e, 2]
+        for k in range(entries[e, 3], entries[e + 1, 3]):
+            place += members[k, 1] * x[members[k, 0]]
+        for s in range(len(own)):
+            weights[s] *= plain[place + s * step]
+    total = 0.0
+    for s in range(len(own)):
+        total += weights[s]
+    return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import ConvergenceWarning, EvidenceError, PlanError
 from ..fields.answers import Settings, Solved, answered, drawn
 from ..fields.field import Field
+from ..gibbs.layout import best
 from ..gibbs.merge import merged
 from ..gibbs.run import Chains, Run
 from ..gibbs.start import begun, consistent, deterministic
@@ -173,7 +174,7 @@ class Gibbs:
             worst = int(r_hat.nan_to_num(0.0).argmax())
             warnings.warn(
                 f"Gibbs: the chains disagree in {len(apart)} of {len(r_hat)} rows; the worst R-hat is "
-                f"{float(r_hat[worst]):.3g} in row {worst}, expected at most {MIXED}. Raise sweeps or warmup, or give "
+                f"{float(r_hat[worst]):.3f} in row {worst}, expected at most {MIXED}. Raise sweeps or warmup, or give "
                 "powers=(1, 0.6, 0.3) to cross between modes.",
                 ConvergenceWarning,
                 stacklevel=2,
@@ -183,7 +184,4 @@ class Gibbs:
 def _impossible(field: Field) -> Tensor:
     """Rows in which a variable has no possible state left, or the constant is zero, `[rows]`."""
     assert field.constant is not None
-    owner = torch.repeat_interleave(torch.arange(field.variables, device=field.device), field.sizes)
-    best = field.unary.new_full((field.rows, field.variables), -torch.inf)
-    best = best.scatter_reduce(1, owner.expand(field.rows, -1), field.unary, "amax")
-    return field.constant.isneginf() | best.isneginf().any(1)
+    return field.constant.isneginf() | best(field).isneginf().any(1)

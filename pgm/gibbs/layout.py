@@ -34,7 +34,26 @@ def tables_of(field: Field) -> Tables:
     first = _starts(np.bincount(variable, minlength=field.variables))
     entries = np.stack([np.append(each[order], 0) for each in (base, jump, step)] + [around], 1)
     members = np.stack([others[source], strides[source]], 1).astype(np.int32)
-    return Tables(_numpy(field.starts), _numpy(field.unary), logs, first, entries, members)
+    plain, _ = _end_to_end([_plain(group) for group in field.groups], field)
+    return Tables(_numpy(field.starts), _numpy(field.unary), _own(field), logs, plain, first, entries, members)
+
+
+def _plain(group: Group) -> Tensor:
+    """The tables of a group as they are, the greatest entry of each divided out."""
+    logs = group.logs.flatten(2)
+    return (logs - logs.amax(2, keepdim=True)).exp().nan_to_num(0.0)
+
+
+def _own(field: Field) -> np.ndarray:
+    """The weights of single states, the greatest of each variable divided out, `[rows, states]`."""
+    return _numpy((field.unary - best(field).repeat_interleave(field.sizes, 1)).exp().nan_to_num(0.0))
+
+
+def best(field: Field) -> Tensor:
+    """The greatest log weight of a single state, for each variable, `[rows, variables]`."""
+    owner = torch.repeat_interleave(torch.arange(field.variables, device=field.device), field.sizes)
+    least = field.unary.new_full((field.rows, field.variables), -torch.inf)
+    return least.scatter_reduce(1, owner.expand(field.rows, -1), field.unary, "amax")
 
 
 def _axis(group: Group, axis: int, offset: int) -> tuple[np.ndarray, ...]:

@@ -122,7 +122,7 @@ def test_bits_that_must_be_equal_are_drawn_as_one() -> None:
 
 
 def test_exact_zeros_that_are_left_are_said_to_be_there() -> None:
-    """Parity checks of neighbours leave 00000000 and 11111111: R-hat tells that chains sit apart, `deterministic` why."""
+    """Parity checks of neighbours leave all 0 and all 1: R-hat tells that chains sit apart, `deterministic` why."""
     x = [Variable(f"x{i}") for i in range(8)]
     net = MarkovNetwork(*(Parity([x[i], x[i + 1]]) for i in range(7)), Parity(x))
     with pytest.warns(ConvergenceWarning, match="worst R-hat"):

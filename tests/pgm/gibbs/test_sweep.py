@@ -141,8 +141,9 @@ def test_impossible_states_are_not_entered_and_stuck_ones_stay(compiled: bool) -
 @ROUTES
 def test_numbers_beyond_the_floats_are_weighed_in_logarithms(compiled: bool) -> None:
     """Weights of e^-5000 and e^-5001: the ratio of the two is all that matters."""
-    logs = torch.tensor([[-5000.0, -1e9], [-5001.0, -1e9]], dtype=torch.float64)
-    field = Field(torch.tensor([2, 2]), torch.zeros(1, 4).double(), (Group(torch.tensor([[0, 1]]), logs[None, None]),))
+    logs = torch.tensor([[-5000.0, 0.0], [-5001.0, -1e9]], dtype=torch.float64)
+    unary = torch.tensor([[0.0, 0.0, 0.0, -torch.inf]], dtype=torch.float64)  # never in the state of weight 1
+    field = Field(torch.tensor([2, 2]), unary, (Group(torch.tensor([[0, 1]]), logs[None, None]),))
     tally = Sweeper(field, compiled).tallied(torch.zeros(1, 1, 2), 10, generator=torch.Generator().manual_seed(0))
     assert float(tally.sums[0, 0, 0]) / 10 == pytest.approx(1 / (1 + exp(-1)))
 
