@@ -96,9 +96,15 @@ def _moments(found: Sequence[Weighed], number: int, order: np.ndarray) -> tuple[
 
 def _diagnostics(found: Sequence[Weighed], order: np.ndarray) -> dict[str, list[Any]]:
     effective = torch.cat([each.sums.effective for each in found]).cpu().numpy()[order].tolist()
-    errors = torch.cat([each.sums.log_evidence_error for each in found]).cpu().numpy()[order].tolist()
+    errors = torch.cat([_evidence_error(each) for each in found]).cpu().numpy()[order].tolist()
     ended = np.concatenate([np.full(len(each.asked.rows), each.interrupted) for each in found])[order].tolist()
     return {"effective_samples": effective, "log_evidence_error": errors, "interrupted": ended}
+
+
+def _evidence_error(found: Weighed) -> Tensor:
+    """The standard error of the log evidence, `[rows]`; none where nothing weighs, since the evidence is then 1."""
+    weighs = found.asked.weighing or found.asked.likelihoods
+    return found.sums.log_evidence_error if weighs else torch.zeros_like(found.sums.total)
 
 
 def _open(asked: Problem, targets: Sequence[Target]) -> np.ndarray:

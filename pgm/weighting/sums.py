@@ -77,8 +77,8 @@ class Sums:
 
     @property
     def log_evidence_error(self) -> Tensor:
-        """Its standard error, sqrt(1 / effective - 1 / count), `[rows]`."""
-        return (1 / self.effective - 1 / self.count).clamp_min(0.0).sqrt()
+        """Its standard error, sqrt(1 / effective - 1 / count), as if one more draw had had no weight, `[rows]`."""
+        return ((1 / self.effective - 1 / self.count).clamp_min(0.0) + 1 / self.effective**2).sqrt()
 
     @property
     def probabilities(self) -> Tensor:
