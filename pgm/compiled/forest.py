@@ -71,35 +71,50 @@ def decode(structure, around, order, finder, numbers, row, messages, beliefs, st
     widest = np.diff(structure.first).max() if len(order) else 0
     digits, ends, chosen = np.zeros(widest, np.int64), np.zeros(widest + 1, np.int64), np.zeros(widest, np.int64)
     for f in order:
-        first, arity = structure.first[f], structure.first[f + 1] - structure.first[f]
-        entries = 1
-        for k in range(arity):
-            v = structure.variables[first + k]
-            size = structure.starts[v + 1] - structure.starts[v]
-            ends[k + 1], digits[k], entries = ends[k] + size, 0, entries * size
-            chosen[k] = 0 if finder[v] == f else states[v]
-        low, best, top, most = structure.tables[f] + row * structure.rises[f], -np.inf, -np.inf, -np.inf
+        low = structure.tables[f] + row * structure.rises[f]
+        top, most = -np.inf, -np.inf
+        entries, best = _open(structure, finder, f, states, digits, ends, chosen), -np.inf
         for entry in range(entries):
-            value, agrees, share = np.float64(numbers.logs[low + entry]), True, 0.0
-            after = 0.0
-            for k in range(arity):
-                e, v = first + k, structure.variables[first + k]
-                said = messages[structure.places[e] + digits[k]]
-                value = value - numbers.powers[f] * said if said > -np.inf else -np.inf
-                belief = beliefs[structure.starts[v] + digits[k]]
-                share += belief / (around[0][v + 1] - around[0][v])
-                if finder[v] == f:
-                    after += belief
-                elif digits[k] != states[v]:
-                    agrees = False
-            top, most = max(top, value + after), max(most, value + share)
-            value += after
-            if agrees and value > best:
-                best = value
-                chosen[:arity] = digits[:arity]
-            advance(digits, ends, arity)
+            value = np.float64(numbers.logs[low + entry])
+            own, share, agrees = _term(structure, around, finder, numbers, f, messages, beliefs, states, digits)
+            top, most = max(top, value + own), max(most, value + share)
+            if agrees and value + own > best:
+                best = value + own
+                chosen[:] = digits
+            advance(digits, ends, structure.first[f + 1] - structure.first[f])
         bound += top
         shared += most
-        for k in range(arity):
-            states[structure.variables[first + k]] = chosen[k]
+        for k in range(structure.first[f + 1] - structure.first[f]):
+            states[structure.variables[structure.first[f] + k]] = chosen[k]
     return min(bound, shared)
+
+
+@njit(cache=True, nogil=True)
+def _open(structure, finder, f, states, digits, ends, chosen):
+    """Begin with the joint states of a factor; how many there are. What is not known yet is chosen to be 0."""
+    entries = 1
+    for k in range(structure.first[f + 1] - structure.first[f]):
+        v = structure.variables[structure.first[f] + k]
+        size = structure.starts[v + 1] - structure.starts[v]
+        ends[k + 1], digits[k], entries = ends[k] + size, 0, entries * size
+        chosen[k] = 0 if finder[v] == f else states[v]
+    return entries
+
+
+@njit(cache=True, nogil=True)
+def _term(structure, around, finder, numbers, f, messages, beliefs, states, digits):
+    """What goes with an entry of a factor's table: less its messages, the beliefs of the variables that it led to, or
+    its share of all beliefs; and whether the entry agrees with what has been chosen."""
+    said, own, share, agrees = 0.0, 0.0, 0.0, True
+    for k in range(structure.first[f + 1] - structure.first[f]):
+        e, v = structure.first[f] + k, structure.variables[structure.first[f] + k]
+        message, belief = messages[structure.places[e] + digits[k]], beliefs[structure.starts[v] + digits[k]]
+        if message == -np.inf or belief == -np.inf:
+            return -np.inf, -np.inf, False
+        said += numbers.powers[f] * message
+        share += belief / (around[0][v + 1] - around[0][v])
+        if finder[v] == f:
+            own += belief
+        elif digits[k] != states[v]:
+            agrees = False
+    return own - said, share - said, agrees

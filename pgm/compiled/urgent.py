@@ -40,16 +40,14 @@ def most_urgent_first(structure, numbers, around, messages, rows, damping, maxim
                 urgency[f] = damping * change  # what is left of its own way
                 _sink(urgency, heap, where, 0)
                 _spread(structure, around, f, space.changes, urgency, heap, where)
+            if urgency[heap[0]] <= tolerance:
+                for f in range(factors):
+                    urgency[f] = update(structure, numbers, f, row, own, total, blocked, space, damping, maximum)
+                for place in range(factors // 2, -1, -1):
+                    _sink(urgency, heap, where, place)
             residuals[step, row] = urgency[heap[0]]
-            if residuals[step, row] > tolerance:
-                continue
-            for f in range(factors):
-                urgency[f] = update(structure, numbers, f, row, own, total, blocked, space, damping, maximum)
-            residuals[step, row] = urgency.max()
             if residuals[step, row] <= tolerance:
                 break
-            for place in range(factors // 2, -1, -1):
-                _sink(urgency, heap, where, place)
 
 
 @njit(cache=True, nogil=True)

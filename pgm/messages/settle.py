@@ -131,7 +131,7 @@ def _compiled(passing: Passing, options: Options) -> Advance:
 
     def advance(messages: Tensor, rows: np.ndarray, steps: int) -> np.ndarray:
         found = np.full((steps, field.rows), np.nan)
-        if options.schedule == "parallel":
+        if options.schedule == "parallel" or not field.factors:
             all_at_once(structure, numbers, messages.numpy(), rows, *settings, found)
         else:
             most_urgent_first(structure, numbers, around, messages.numpy(), rows, *settings, found)

@@ -168,10 +168,11 @@ def test_the_bound_holds_for_any_messages(seed: int, steps: int, powers: bool) -
     assert (field.log_weight(states[:, None])[:, 0] <= best + 1e-9).all()
 
 
-def test_a_field_without_factors_is_settled_at_once() -> None:
-    field = Field(torch.tensor([2, 3]), torch.arange(5.0)[None])
+@pytest.mark.parametrize("schedule", ["parallel", "residual"])
+def test_a_field_without_factors_is_settled_at_once(schedule) -> None:
+    field = Field(torch.tensor([2, 3]), torch.arange(5.0, dtype=torch.float64)[None])
     passing = Passing(field)
-    settled = settle(passing, Options())
+    settled = settle(passing, Options(schedule=schedule))
     assert settled.iterations.tolist() == [1]
     torch.testing.assert_close(passing.log_partition(settled.messages), worlds(field).log_z)
     assert decoded(passing, settled.messages)[0].tolist() == [[1, 2]]
