@@ -154,6 +154,8 @@ class Gibbs:
 
     def _drawn(self, field: Field, n: int) -> Tensor:
         """States of the chains, `[n, variables]`."""
+        if not field.variables:
+            return torch.zeros(n, 0, dtype=torch.long)
         chains, impossible = self._chains(field)
         if bool(impossible.any()):
             raise EvidenceError("Gibbs: the evidence has probability 0, there is nothing to sample.")

@@ -104,7 +104,7 @@ class Estimates:
         within = (sum(half.squares for half in parts) - weighted) / max(total - means.shape[1], 1)
         shrunk = 1 - means.shape[1] / total
         pooled = shrunk * within.clamp_min(0.0) + means.var(1)
-        ratio = (pooled / within.clamp_min(ROUNDING**2)).sqrt()
+        ratio = (pooled / within.clamp_min(NOTICED**2)).sqrt()
         return torch.where(pooled > NOTICED**2, ratio, 1.0).amax(1)
 
     @property

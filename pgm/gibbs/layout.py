@@ -108,5 +108,7 @@ def _joined(arrays: Arrays) -> np.ndarray:
 
 
 def _numpy(values: Tensor) -> np.ndarray:
-    found: np.ndarray = values.detach().contiguous().cpu().numpy()
+    """As the loops take them: all floats are double, so that they are compiled once."""
+    whole = values.double() if values.is_floating_point() else values
+    found: np.ndarray = whole.detach().contiguous().cpu().numpy()
     return found

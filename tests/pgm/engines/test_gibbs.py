@@ -214,6 +214,7 @@ def test_everything_observed_and_nothing_coupled() -> None:
     assert post["coin"].tolist() == pytest.approx([0.25, 0.75])
     assert float(post.standard_error("coin").max()) < 1e-12
     assert float(infer(net, given={"coin": "tails"}, engine=Gibbs())["coin", "tails"]) == 1.0
+    assert sample(net, 2, given={"coin": "tails"}, engine=Gibbs(), seed=0).labels("coin") == ["tails", "tails"]
 
 
 def test_ctrl_c_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
