@@ -90,3 +90,16 @@ def test_the_benchmark_of_sequences_agrees_with_its_peers() -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert {row["peer"] for row in rows} == {"hmmlearn", "hmmlearn log", "torch loop", "numpy loop", "sequential"}
     assert all(row["difference"] < 1e-9 and row["ratio"] > 0 for row in rows)
+
+
+def test_the_benchmark_of_accuracy_has_quickscore_and_exact_inference_agree() -> None:
+    command = [sys.executable, "-m", "benchmarks.accuracy", "--smoke", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {row["network"] for row in rows} == {"grid", "findings"}
+    assert len({row["engine"] for row in rows}) == 8
+    (exact,) = [row for row in rows if row["engine"] == "Exact" and row["network"] == "findings"]
+    assert exact["largest_error"] < 1e-9
+    assert exact["log_evidence_error"] < 1e-9
+    assert all(0 <= row["mean_error"] <= row["largest_error"] <= 1 for row in rows)
