@@ -239,12 +239,12 @@ def test_wide_causes_weigh_by_their_matrices() -> None:
 
 
 def test_states_that_were_never_seen_are_not_called_certain() -> None:
-    rare = BayesianNetwork(Tabular(RAIN, [], [1 - 1e-4, 1e-4]))
+    rare = BayesianNetwork(Tabular(RAIN, [], [1 - 1e-6, 1e-6]))
     post = infer(rare, engine=LikelihoodWeighting(1000, seed=1))
     assert float(post["rain", "yes"]) == 0.0
     assert float(post.standard_error(("rain", "yes"))) == pytest.approx(1e-3)
     weighed = infer(Model(*rare.terms, Table([RAIN], [2.0, 5.0])), engine=LikelihoodWeighting(1000, seed=1))
-    assert weighed.diagnostics["log_evidence_error"] == pytest.approx(1e-3)  # log Z is log 2.0003, log 2 was seen
+    assert weighed.diagnostics["log_evidence_error"] == pytest.approx(1e-3)  # log Z is a little more than log 2
 
 
 def test_samples_follow_the_posterior() -> None:
