@@ -35,8 +35,8 @@ class TreeReweighted:
 
     Args:
         trees: how many random forests at least; more are drawn until each factor is in one.
-        rounds: how often to move towards the forest with the most shared information, which tightens the bound;
-            all rows of evidence share the forests.
+        rounds: how often to move towards the forest with the most shared information, which tightens the bound: the
+            lowest of all is kept. All rows of evidence share the forests.
         iterations: of message passing at most, in each round.
         tolerance: of the largest change of a normalised message in an iteration, in probability.
         damping: the weight of the old logs in each new message, from 0 to below 1.
@@ -88,15 +88,11 @@ class TreeReweighted:
         generator = torch.Generator().manual_seed(self.seed)
         passing = Passing(base, powers=appearances(base, self.trees, generator, tables))
         found = settle(passing, self._options)
-        bound, share = upper_bound(passing, found.messages), 0.5
-        for _ in range(self.rounds):
-            tried = _moved(passing, found.messages, share)
-            settled = settle(tried, self._options, found.messages)
-            other = upper_bound(tried, settled.messages)
-            if bool((other - bound).nan_to_num(0.0).sum() < 0):
-                passing, found, bound = tried, settled, torch.minimum(bound, other)
-            else:
-                share /= 2  # that was too far
+        bound = upper_bound(passing, found.messages)
+        for number in range(self.rounds):
+            passing = _moved(passing, found.messages, min(2 / (self.trees + number), 0.5))
+            found = settle(passing, self._options, found.messages)
+            bound = torch.minimum(bound, upper_bound(passing, found.messages))
         self._warn(found)
         diagnostics = {
             "converged": (found.residual <= self.tolerance).tolist(),

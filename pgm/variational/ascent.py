@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .family import Alike, Family
+from .family import Alike, Family, Meeting
 
 SOFT = (10.0, 30.0, 100.0, 1e3, 1e4)  # what an impossible joint state costs at first, in nats
 HARD = 1e300  # and in the end; still finite, so that 0 times it is 0
@@ -58,9 +58,8 @@ class Ascent:
         assert field.constant is not None
         worst = (flat * self.unary).amin(-1)
         total = field.constant + (flat * self.unary).sum(-1)
-        for number, group in enumerate(field.groups):
-            around = self._expected(number, 0, torch.arange(len(group), device=field.device), flat)
-            each = (around * flat[:, :, self._states(number, 0)]).sum(-1)  # [starts, rows, factors]
+        for meet in self.family.factors:
+            each = (self._expected(meet, flat) * flat[:, :, meet.places]).sum(-1)  # [starts, rows, factors]
             worst, total = torch.minimum(worst, each.amin(-1)), total + each.sum(-1)
         return torch.where(worst < BROKEN, -torch.inf, total + beliefs.entropy.sum(-1))
 
@@ -68,24 +67,15 @@ class Ascent:
         """E[log p(x) given the states of each piece] of a class, `[starts, rows, clusters, width]`."""
         around = self.unary[:, alike.places.flatten()].expand(len(flat), -1, -1)
         for meet in alike.meetings:
-            found = self._expected(meet.group, meet.axis, meet.factors, flat)
-            around = around.index_add(2, meet.places.flatten(), found.flatten(2))
+            around = around.index_add(2, meet.places.flatten(), self._expected(meet, flat).flatten(2))
         return around.unflatten(2, alike.places.shape)
 
-    def _states(self, number: int, axis: int, factors: Tensor | slice = slice(None)) -> Tensor:
-        """Where the states of one axis of factors are among all, `[factors, size]`."""
-        group = self.field.groups[number]
-        begins = self.field.starts[group.scopes[factors, axis]]
-        return begins[:, None] + torch.arange(group.sizes[axis], device=begins.device)
-
-    def _expected(self, number: int, axis: int, factors: Tensor, flat: Tensor) -> Tensor:
+    def _expected(self, meet: Meeting, flat: Tensor) -> Tensor:
         """E[log f given the state along one axis], `[starts, rows, factors, size]`."""
-        table = self.logs[number]
-        table = (table if table.shape[1] == 1 else table[:, factors]).movedim(axis + 2, 2).unsqueeze(0)
-        others = [k for k in range(len(self.field.groups[number].sizes)) if k != axis]
-        for k in reversed(others):
-            weights = flat[:, :, self._states(number, k, factors)]  # [starts, rows, factors, size]
-            table = torch.einsum("nrf...s,nrfs->nrf...", table, weights)
+        table = self.logs[meet.group]
+        table = (table if table.shape[1] == 1 else table[:, meet.factors]).movedim(meet.axis + 2, 2).unsqueeze(0)
+        for places in reversed(meet.others):
+            table = torch.einsum("nrf...s,nrfs->nrf...", table, flat[:, :, places])
         return table
 
     def _solved(self, alike: Alike, logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,13 +32,15 @@ class Meeting:
         group: its number.
         axis: which place of the scopes.
         factors: which of them, `[entries]`.
-        places: where their states are among those of the clusters, `[entries, size]`.
+        places: where the states along the axis are among those of the clusters, `[entries, size]`.
+        others: where the states along all other axes are among all, `[entries, size]` each.
     """
 
     group: int
     axis: int
     factors: Tensor
     places: Tensor
+    others: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,7 @@ class Family:
         scopes: the variables of each of the other pieces.
         clusters: the variables of those clusters that have more than one.
         classes: the clusters, by shape and colour.
+        factors: all factors along their first axis, whose places are among all states.
         names: of the variables, where they have any.
     """
 
@@ -74,7 +77,8 @@ class Family:
     scopes: tuple[tuple[int, ...], ...]
     clusters: tuple[tuple[int, ...], ...]
     classes: tuple[Alike, ...]
-    names: tuple[str, ...] = ()
+    factors: tuple[Meeting, ...]
+    names: tuple[str, ...]
 
     def holding(self, scope: Sequence[int]) -> tuple[Alike, int, tuple[int, ...]]:
         """The class and the place in it of the cluster that holds a scope, and the variables of that cluster.
@@ -112,6 +116,7 @@ def family(field: Field, clusters: Sequence[Sequence[int]] = ()) -> Family:
         tuple(pieces.scopes),
         tuple(map(tuple, clusters)),
         _classes(every, pieces, owner, shapes),
+        tuple(_whole(every, number) for number in range(len(every.groups))),
         field.names,
     )
 
@@ -237,5 +242,22 @@ def _alike(field: Field, shape: Shape, numbers: Tensor) -> Alike:
             factors = torch.nonzero(begins >= 0).squeeze(1)
             if len(factors):
                 inside = begins[factors][:, None] + torch.arange(size, device=field.device)
-                meetings.append(Meeting(number, axis, factors, inside))
+                meetings.append(Meeting(number, axis, factors, inside, _others(field, group, axis, factors)))
     return Alike(shape, places, tuple(meetings))
+
+
+def _whole(field: Field, number: int) -> Meeting:
+    """All factors of a group along their first axis."""
+    group = field.groups[number]
+    factors = torch.arange(len(group), device=field.device)
+    return Meeting(number, 0, factors, _places(field, group, 0, factors), _others(field, group, 0, factors))
+
+
+def _others(field: Field, group: Group, axis: int, factors: Tensor) -> tuple[Tensor, ...]:
+    return tuple(_places(field, group, k, factors) for k in range(len(group.sizes)) if k != axis)
+
+
+def _places(field: Field, group: Group, axis: int, factors: Tensor) -> Tensor:
+    """Where the states along one axis of factors are among all, `[factors, size]`."""
+    begins = field.starts[group.scopes[factors, axis]]
+    return begins[:, None] + torch.arange(group.sizes[axis], device=field.device)
