@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from itertools import product
@@ -134,6 +134,11 @@ class Posterior:
     def diagnostics(self) -> Mapping[str, Any]:
         """What the engine says about how far to trust it, by name."""
         return self._beyond.diagnostics
+
+    def noted(self, **diagnostics: Any) -> Posterior:
+        """The same posterior, with more diagnostics."""
+        beyond = replace(self._beyond, diagnostics={**self.diagnostics, **diagnostics})
+        return Posterior(self._answers, self._flat, self._log_evidence, beyond)
 
     @property
     def batch(self) -> tuple[int, ...]:

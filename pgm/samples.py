@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ class Samples:
         variables: what was sampled.
         columns: one tensor a variable: state numbers `[n]`, or numbers `[n, *event]`.
         n: how many samples.
+        diagnostics: what the engine says about how far to trust them, by name.
 
     Example:
         >>> from pgm import BayesianNetwork, Tabular, Variable, sample
@@ -35,6 +36,7 @@ class Samples:
     variables: tuple[Variable, ...]
     columns: tuple[Tensor, ...]
     n: int
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def states(self) -> Tensor:

@@ -74,5 +74,6 @@ def _beyond(plan: Plan, memory: float) -> str:
     more = ", or raise the memory limit" if needed > memory and len(reasons) == 1 else ""
     return (
         f"plan: would take {' and '.join(reasons)}: widest clique {{{quoted(plan.names(plan.clique))}}}. "
-        f"Observe some of them, or ask for fewer targets{more}."
+        f"Use engine=Auto() for an approximate answer that states its error, observe some of them, or ask for fewer "
+        f"targets{more}."
     )

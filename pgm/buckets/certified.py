@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate, product
 
@@ -14,6 +14,9 @@ from ..fields.answers import Scope, Settings, Solved, answered
 from ..fields.field import Field
 from ..model import Model
 from ..posterior import Answers, Beyond, Posterior
+from ..variable import Variable
+
+ROUNDING = 1e-9  # by which an estimate may leave its interval
 
 Solve = Callable[[Field], Solved]
 
@@ -58,13 +61,9 @@ def _conditioned(
     soft = {v: np.repeat(vectors, count, 0) for v, vectors in evidence.soft.items()}
     asked = replace(evidence, hard=hard | given, soft=soft, rows=evidence.rows * count, batched=True)
     post = answered(settings, model, (), asked, "nan", solve)
-    total = post.log_evidence.numpy()
-    found = []
-    for name in ("log_evidence_lower", "log_evidence_upper"):
-        said = post.diagnostics.get(name, [None] * len(total))  # none where everything is observed: that is exact
-        logs = np.array([t if value is None else value for t, value in zip(total, said, strict=True)])
-        found.append(np.where(clash, -np.inf, logs).reshape(evidence.rows, count))
-    return found[0], found[1]
+    shape = evidence.rows, count
+    lower = np.where(clash, -np.inf, _said(post, "log_evidence_lower")).reshape(shape)
+    return lower, np.where(clash, -np.inf, _said(post, "log_evidence_upper")).reshape(shape)
 
 
 def _interval(lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,3 +97,30 @@ def _estimate(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
         logs = logs - logs.max(1, keepdims=True)
         found: np.ndarray = np.exp(logs) / np.exp(logs).sum(1, keepdims=True)
     return found
+
+
+def held(post: Posterior, certain: Posterior, targets: Sequence[tuple[Variable, ...]]) -> Posterior:
+    """An estimate held to bounds: where a target of a row leaves its intervals, the estimate inside them is taken."""
+    bounds, columns = certain.diagnostics.get("bounds", {}), []
+    for target in targets:
+        names = tuple(v.name for v in target)
+        value = post[names]
+        if bounds:
+            low, high = bounds[names[0] if len(names) == 1 else names].unbind(-1)
+            fine = ((low - ROUNDING <= value) & (value <= high + ROUNDING)).flatten(len(post.batch)).all(-1)
+            value = torch.where(fine.reshape(*post.batch, *[1] * len(names)), value, certain[names])
+        columns.append(value.flatten(len(post.batch)).numpy())
+    places = (0, *accumulate(column.shape[-1] for column in columns))
+    low_total, high_total = (_said(certain, f"log_evidence_{side}") for side in ("lower", "upper"))
+    total = np.clip(np.where(np.isfinite(post.log_evidence), post.log_evidence, low_total), low_total, high_total)
+    beyond = Beyond(diagnostics={**post.diagnostics, **certain.diagnostics})
+    return Posterior(Answers(tuple(targets), places, None, post.engine), np.concatenate(columns, -1), total, beyond)
+
+
+def _said(post: Posterior, name: str) -> np.ndarray:
+    """A bound of each row; the log evidence itself where everything is observed and nothing had to be bounded."""
+    total = post.log_evidence.numpy()
+    said = post.diagnostics.get(name)
+    values = said if isinstance(said, list) else [said] * total.size
+    filled = [t if value is None else value for t, value in zip(total.reshape(-1), values, strict=True)]
+    return np.array(filled).reshape(total.shape)

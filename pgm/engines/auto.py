@@ -1,0 +1,303 @@
+"""Exact answers where they are within reach, and elsewhere the engine that states its error best."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import log2, prod
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..buckets.certified import held
+from ..divorce import divorced
+from ..errors import ConvergenceWarning, PlanError
+from ..evidence import Evidence, patterns
+from ..fields.build import reduced
+from ..fields.field import Field
+from ..finite import draw as draw_finite
+from ..finite import explanation, questions, session
+from ..gibbs.start import deterministic
+from ..hybrid import draw as draw_numeric
+from ..hybrid import explain as explain_numeric
+from ..plan import Plan, Query, human_bytes
+from ..planner import make_plan
+from ..search.unrolled import too_wide
+from ..slicing import fitting_plan
+from .dual import DualDecomposition
+from .engine import Engine, Explainer, Sampler
+from .exact import Exact
+from .gibbs import Gibbs
+from .likelihood_weighting import LikelihoodWeighting
+from .loopy import LoopyBP
+from .mini_bucket import MiniBucket
+
+if TYPE_CHECKING:
+    from ..explanation import Explanation
+    from ..graph import Graph
+    from ..model import Model
+    from ..plan import Task
+    from ..posterior import Posterior
+    from ..samples import Samples
+
+LONGEST = 2.0**36  # multiply-adds a row, about a minute, beyond which an answer in seconds is worth an error
+DRAWS = 100_000
+ENOUGH = 1000  # effective samples of likelihood weighting that are worth keeping
+ROWS = 64  # rows whose tables are looked at for zeros
+ZEROS = "tables have zeros, which chains may not cross"
+BOUNDS, QUICK = 2.0**26, 2.0**22  # bytes for bounds that are the answer, and for those beside another one
+
+Scopes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine, and why it.
+
+    Args:
+        engine: how a question will be answered.
+        reason: one sentence.
+    """
+
+    engine: Engine | Explainer | Sampler
+    reason: str
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Exact inference as far as it reaches, and beyond it the approximation that best states its error.
+
+    Exact plans are made first. Where none keeps to the limits: most probable states come from `DualDecomposition`, with
+    a bound; the log evidence from `MiniBucket`, between bounds; marginals from `LikelihoodWeighting` where nothing
+    observed has parents that are not, else from `Gibbs` where no table has zeros and the chains agree, both with
+    standard errors; else from `LoopyBP`, beside the bounds of `MiniBucket`. `diagnostics["choice"]` says which and why.
+
+    Args:
+        memory, seconds: limits of exact plans, as for `Exact`; bounds keep to the memory too.
+        seed: of engines that draw.
+        progress: whether to show a bar when it takes long.
+
+    Raises:
+        PlanError: when an option is not one of these.
+
+    Example:
+        >>> from pgm import BayesianNetwork, Query, Tabular, Variable, infer
+        >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
+        >>> net = BayesianNetwork(Tabular(rain, [], [0.8, 0.2]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))
+        >>> Auto().select(net.graph, Query("marginal", ((0,),))).reason
+        'Exact: 2^1.0 multiply-adds a row and 96 B are within the limits.'
+        >>> infer(net, ["rain"], given={"wet": "yes"}, engine=Auto()).engine
+        'Exact'
+    """
+
+    memory: float | None = None
+    seconds: float | None = None
+    seed: int = 0
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        Exact(self.memory, self.seconds)  # refuses what is no limit
+
+    @property
+    def limits(self) -> Exact:
+        """Exact inference within the limits."""
+        return Exact(self.memory, self.seconds)
+
+    def select(self, graph: Graph, query: Query, limits: Exact | None = None) -> Choice:
+        """The engine for a question, from structure alone; what tables hold may refine it when it is asked.
+
+        Args:
+            graph: of the model.
+            query: what is asked.
+            limits: of exact inference; those of this record by default.
+        """
+        exact = limits or self.limits
+        plan = make_plan(graph, query, exact.seconds)
+        if _lengthy(plan):
+            return self._beyond(graph, query, _lengthy(plan))  # slices would make it longer still
+        try:
+            plan = fitting_plan(graph, query, exact.seconds, exact.bytes_allowed())
+        except PlanError as error:
+            return self._beyond(graph, query, _refusal(error))
+        return self._beyond(graph, query, _lengthy(plan)) if _lengthy(plan) else Choice(exact, _fits(plan))
+
+    def answer(
+        self, model: Model, targets: tuple[tuple[int, ...], ...], evidence: Evidence, impossible: str
+    ) -> Posterior:
+        """The posterior of targets by variable number; what rows of probability 0 do is as in `infer`."""
+        if not model.finite:
+            return self._numeric(model, targets, evidence, impossible)
+        choice = self._choice(model, "marginal", targets, evidence)
+        if isinstance(choice.engine, Gibbs):
+            return self._mixing(model, targets, evidence, impossible, choice)
+        assert isinstance(choice.engine, Engine)
+        return choice.engine.answer(model, targets, evidence, impossible).noted(choice=choice.reason)
+
+    def explain(self, model: Model, wanted: tuple[int, ...], evidence: Evidence, k: int) -> Explanation:
+        """The k most probable joint states of variables by number; beyond exact inference one, with a bound."""
+        if not model.finite:
+            return explain_numeric(model, wanted, evidence, k, self.limits)
+        choice = self._choice(model, "maximum", (wanted,), evidence)
+        if isinstance(choice.engine, Exact):
+            found = explanation(model, wanted, evidence, k, choice.engine, "raise")
+        else:
+            if any(map(too_wide, _fields(model, None, evidence))):
+                choice = Choice(self._bounds(BOUNDS), choice.reason.replace("DualDecomposition", "MiniBucket"))
+            assert isinstance(choice.engine, Explainer)
+            found = choice.engine.explain(model, wanted, evidence, k)
+        return replace(found, diagnostics={**found.diagnostics, "choice": choice.reason})
+
+    def draw(self, model: Model, n: int, wanted: tuple[int, ...], evidence: Evidence, seed: int) -> Samples:
+        """n joint samples of variables by number, given one row of evidence; exact ones where they are in reach."""
+        weighting = LikelihoodWeighting(DRAWS, seed, self.progress)
+        if not model.finite:
+            try:
+                return draw_numeric(model, n, wanted, evidence, seed, self.limits)
+            except PlanError as error:
+                choice = Choice(weighting, f"LikelihoodWeighting: {error}")
+                return _noted(weighting.draw(model, n, wanted, evidence, seed), choice)
+        choice = self._choice(model, "sample", (wanted,), evidence)
+        if isinstance(choice.engine, Exact):
+            return _noted(draw_finite(model, n, wanted, evidence, seed, choice.engine), choice)
+        if isinstance(choice.engine, Gibbs) and model.graph.kind == "directed" and _zeros(model, (wanted,), evidence):
+            choice = Choice(weighting, f"LikelihoodWeighting: {_limit(choice)}; {ZEROS}.")
+        assert isinstance(choice.engine, Sampler)
+        return _noted(choice.engine.draw(model, n, wanted, evidence, seed), choice)
+
+    def _choice(self, model: Model, task: Task, targets: Scopes, evidence: Evidence) -> Choice:
+        """As `select`, with the plans that exact inference would use, which also know what tables hold."""
+        graph, exact, reason = model.graph, self.limits, "Exact: there are no rows."
+        for _, hard, soft, quiet in questions(model, evidence):
+            query = Query(task, targets, frozenset(hard), frozenset(soft))
+            plan = make_plan(divorced(model, quiet).graph, query, exact.seconds)
+            if _lengthy(plan):
+                return self._beyond(graph, query, _lengthy(plan))
+            try:
+                plan = session(model, query, exact, quiet).plan
+            except PlanError as error:
+                return self._beyond(graph, query, _refusal(error))
+            if _lengthy(plan):
+                return self._beyond(graph, query, _lengthy(plan))
+            reason = _fits(plan)
+        return Choice(exact, reason)
+
+    def _beyond(self, graph: Graph, query: Query, refusal: str) -> Choice:
+        """What answers where exact inference does not."""
+        if query.task == "maximum":
+            dual = DualDecomposition(progress=self.progress)
+            return Choice(dual, f"DualDecomposition: {refusal}; its bound says how much better other states could be.")
+        if query.task == "log_evidence" or not query.targets:
+            return Choice(self._bounds(BOUNDS), f"MiniBucket: {refusal}; its bounds certainly hold.")
+        if _forward(graph, query):
+            weighting = LikelihoodWeighting(DRAWS, self.seed, self.progress)
+            return Choice(weighting, f"LikelihoodWeighting: {refusal}; nothing observed has parents that are not.")
+        gibbs = Gibbs(seed=self.seed, progress=self.progress)
+        return Choice(gibbs, f"Gibbs: {refusal}; chains that agree state standard errors.")
+
+    def _bounds(self, memory: float) -> MiniBucket:
+        """Bounds that take seconds."""
+        return MiniBucket(memory=min(memory, self.limits.bytes_allowed()), iterations=2, progress=self.progress)
+
+    def _numeric(self, model: Model, targets: Scopes, evidence: Evidence, impossible: str) -> Posterior:
+        """Exact where it is linear and Gaussian, else weighted draws."""
+        try:
+            return self.limits.answer(model, targets, evidence, impossible).noted(choice="Exact: linear and Gaussian.")
+        except PlanError as error:
+            weighting = LikelihoodWeighting(DRAWS, self.seed, self.progress)
+            found = weighting.answer(model, targets, evidence, impossible)
+            return found.noted(choice=f"LikelihoodWeighting: {error}")
+
+    def _mixing(self, model: Model, targets: Scopes, evidence: Evidence, impossible: str, choice: Choice) -> Posterior:
+        """Gibbs where it can be trusted, else likelihood weighting where it can, else messages with bounds beside."""
+        assert isinstance(choice.engine, Gibbs)
+        why = ZEROS
+        if not _zeros(model, targets, evidence):
+            post = _quietly(choice.engine, model, targets, evidence, impossible)
+            if all(_each(post, "converged")):
+                return post.noted(choice=choice.reason)
+            why = "the chains of Gibbs did not agree"
+        why = f"{_limit(choice)}; {why}"
+        if model.graph.kind == "directed":
+            weighting = LikelihoodWeighting(DRAWS, self.seed, self.progress)
+            post = _quietly(weighting, model, targets, evidence, "nan")
+            if all((size or 0.0) >= ENOUGH for size in _each(post, "effective_samples")):
+                text = f"LikelihoodWeighting: {why}, and {ENOUGH} of {DRAWS} draws or more are effective."
+                return post.noted(choice=text)
+        return self._bounded(model, targets, evidence, impossible, why)
+
+    def _bounded(self, model: Model, targets: Scopes, evidence: Evidence, impossible: str, why: str) -> Posterior:
+        """Messages that pass until they settle, held to certain bounds where few enough states are asked for."""
+        states = sum(prod(model.variables[v].size for v in scope) for scope in targets)
+        bounds = self._bounds(QUICK)
+        few = states <= bounds.intervals
+        certain = bounds.answer(model, targets if few else (), evidence, impossible)
+        try:
+            post = LoopyBP(progress=self.progress).answer(model, targets, evidence, "nan")
+        except PlanError:  # a joint that no factor has
+            every = replace(bounds, intervals=states)
+            text = f"MiniBucket: {why}, and messages know no joint of variables that share no term."
+            return every.answer(model, targets, evidence, impossible).noted(choice=text)
+        what = "its bounds certainly hold" if few else "its bounds hold for the log evidence, and nothing for the rest"
+        names = [tuple(model.variables[v] for v in scope) for scope in targets]
+        return held(post, certain, names).noted(choice=f"LoopyBP: {why}; MiniBucket is beside it, and {what}.")
+
+
+def _quietly(engine: Engine, model: Model, targets: Scopes, evidence: Evidence, impossible: str) -> Posterior:
+    """An attempt; whether it converged is looked at instead of warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return engine.answer(model, targets, evidence, impossible)
+
+
+def _noted(samples: Samples, choice: Choice) -> Samples:
+    return replace(samples, diagnostics={**samples.diagnostics, "choice": choice.reason})
+
+
+def _limit(choice: Choice) -> str:
+    """What exact inference would take, from a reason against it."""
+    return choice.reason.partition(": ")[2].partition(";")[0]
+
+
+def _each(post: Posterior, name: str) -> list[float]:
+    """A diagnostic of each row."""
+    found = post.diagnostics.get(name)
+    return list(found) if isinstance(found, (list, torch.Tensor)) else [found or 0.0]
+
+
+def _fields(model: Model, wanted: Sequence[int] | None, evidence: Evidence) -> Iterator[Field]:
+    """What is left to know, in the first rows of each pattern of evidence."""
+    for rows, hard, soft in patterns(evidence, model.graph.sizes):
+        some = rows[:ROWS]
+        seen, weighed = ({v: values[some] for v, values in part.items()} for part in (hard, soft))
+        with torch.no_grad():
+            yield reduced(model, seen, weighed, len(some), wanted).field
+
+
+def _zeros(model: Model, targets: Scopes, evidence: Evidence) -> bool:
+    """Whether tables of what is left to know have zeros."""
+    wanted = list(dict.fromkeys(v for scope in targets for v in scope))
+    return any(bool(deterministic(field).any()) for field in _fields(model, wanted, evidence))
+
+
+def _forward(graph: Graph, query: Query) -> bool:
+    """Whether draws from the conditionals are draws of the posterior: all that is observed comes before the rest."""
+    seen = {graph.names[v] for v in query.observed}
+    return graph.kind == "directed" and not query.soft and all(seen.issuperset(graph.parents[name]) for name in seen)
+
+
+def _refusal(error: PlanError) -> str:
+    """What exact inference would take, from its refusal."""
+    return str(error).partition(": widest")[0].replace("plan: would", "exact inference would", 1)
+
+
+def _lengthy(plan: Plan) -> str:
+    """What exact inference would take, where that is too long; else nothing."""
+    if plan.operations <= LONGEST:
+        return ""
+    return f"exact inference would take 2^{log2(plan.operations):.0f} operations (worth it up to 2^{log2(LONGEST):.0f})"
+
+
+def _fits(plan: Plan) -> str:
+    size = f"2^{log2(max(plan.operations, 1)):.1f} multiply-adds a row and {human_bytes(plan.peak_bytes)}"
+    return f"Exact: {size} are within the limits."
