@@ -57,8 +57,8 @@ class SimulatedAnnealing:
     """
 
     sweeps: int = 1000
-    start: float = 5.0
-    end: float = 0.05
+    start: float = 3.0
+    end: float = 0.2
     chains: int = 10
     seed: int = 0
     progress: bool = True

@@ -106,9 +106,9 @@ class _Run:
         """Lower the bound, and look for states every few sweeps, in the other direction."""
         forward = step % 2 == 0
         self.bounds.append(torch.minimum(self.bounds[-1], self.dual.sweep(forward)))
-        if step == self.due:
+        if step == self.due or bool(self.resting.all()):
             self._look(self.dual.decode(not forward)[:, : self.field.variables])
-            self.due += 5 + step // 20 * 2  # an odd number, so that both directions have their turn
+            self.due = step + 5 + step // 20 * 2  # an odd number, so that both directions have their turn
 
     def _look(self, states: Tensor) -> None:
         states = climb(self.moves, states.unsqueeze(1)).squeeze(1)

@@ -102,6 +102,15 @@ def test_ctrl_c_keeps_what_is_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.bound.item() >= worlds(field).logs.max().item() - 1e-9
 
 
+@pytest.mark.gpu
+def test_it_works_where_the_field_is() -> None:
+    field = random_field(1, variables=8, tree=True)
+    found = MaxProduct().search(field.to("cuda"))
+    torch.testing.assert_close(
+        field.log_weight(found.states.cpu()), field.log_weight(MaxProduct().search(field).states)
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

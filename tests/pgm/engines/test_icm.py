@@ -73,6 +73,13 @@ def test_nothing_possible_found_is_said_so() -> None:
         mpe(model, engine=ICM())
 
 
+@pytest.mark.gpu
+def test_it_works_where_the_field_is() -> None:
+    field = random_field(1, variables=8, tree=True)
+    found = ICM().search(field.to("cuda"))
+    torch.testing.assert_close(field.log_weight(found.states.cpu()), field.log_weight(ICM().search(field).states))
+
+
 @pytest.mark.parametrize(
     ("options", "text"), [({"restarts": -1}, "restarts is -1"), ({"iterations": 0}, "iterations is 0")]
 )
