@@ -102,3 +102,19 @@ def test_numeric_variables_are_refused_by_name() -> None:
     model = BayesianNetwork(Gaussian(Variable("height", Real()), 0.0, 1.0))
     with pytest.raises(PlanError, match="Enumerate: 'height' is numeric"):
         ask(model, ["height"], {})
+
+
+def test_engines_that_hold_rows_many_times_over_get_fewer_of_them() -> None:
+    coin, seen = Variable("coin"), Variable("seen")
+    net = BayesianNetwork(Tabular(coin, [], [0.4, 0.6]), Tabular(seen, [coin], [[0.9, 0.1], [0.3, 0.7]]))
+    evidence = read_evidence(net.graph, {"seen": ["0", "1", "0"]}, None)
+    worked: list[int] = []
+
+    def solve(field: Field) -> Solved:
+        worked.append(field.rows)
+        return enumerated(field)
+
+    found = answered(Settings("Enumerate", copies=2**30), net, ((0,),), evidence, "raise", solve)
+    assert worked == [1, 1, 1]
+    expected = infer(net, ["coin"], given={"seen": ["0", "1", "0"]})["coin"]
+    np.testing.assert_allclose(found["coin"].numpy(), expected.numpy(), atol=1e-12)
