@@ -57,23 +57,23 @@ class TwoStates:
     def advance(self, messages: Tensor, rows: np.ndarray, steps: int) -> np.ndarray:
         """Updates in place of messages `[rows, entries]`, logs of both states; the residuals, `[steps, rows]`."""
         found = np.full((steps, len(messages)), np.nan)
-        for row in rows:
-            ratios = self._ratios(messages[row])
+        ratios = self._ratios(messages[rows] if len(rows) < len(messages) else messages)
+        for row, own in zip(rows, ratios.numpy(), strict=True):
             tables, residuals = self.tables[row if len(self.tables) > 1 else 0], np.full(steps, np.nan)
             options = (self.damping, self.maximum, self.tolerance)
-            sweeps(self.scopes, tables, self.unary[row], ratios.numpy(), *options, residuals)
+            sweeps(self.scopes, tables, self.unary[row], own, *options, residuals)
             found[:, row] = residuals
-            messages[row] = self._logs(ratios)
+        messages[rows] = self._logs(ratios)
         return found
 
     def _ratios(self, messages: Tensor) -> Tensor:
-        """Log ratios `[2, factors]` of messages of one row."""
-        parts = messages.split([4 * count for count in self.counts])
-        pairs = [part.reshape(2, -1, 2) for part in parts]
-        return torch.cat([pair[..., 1] - pair[..., 0] for pair in pairs], 1)
+        """Log ratios `[rows, 2, factors]` of messages."""
+        parts = messages.split([4 * count for count in self.counts], 1)
+        pairs = [part.reshape(len(messages), 2, -1, 2) for part in parts]
+        return torch.cat([pair[..., 1] - pair[..., 0] for pair in pairs], 2)
 
     def _logs(self, ratios: Tensor) -> Tensor:
-        """Messages of one row from their log ratios: logs that sum to 1, or have a maximum of 1."""
-        both = torch.stack([-ratios, ratios], -1)  # [2, factors, states]
+        """Messages from their log ratios: logs that sum to 1, or have a maximum of 1."""
+        both = torch.stack([-ratios, ratios], -1)  # [rows, 2, factors, states]
         logs = both.clamp_max(0.0) if self.maximum else torch.nn.functional.logsigmoid(both)
-        return torch.cat([part.reshape(-1) for part in logs.split(self.counts, 1)])
+        return torch.cat([part.flatten(1) for part in logs.split(self.counts, 2)], 1)

@@ -103,3 +103,15 @@ def test_the_benchmark_of_accuracy_has_quickscore_and_exact_inference_agree() ->
     assert exact["largest_error"] < 1e-9
     assert exact["log_evidence_error"] < 1e-9
     assert all(0 <= row["mean_error"] <= row["largest_error"] <= 1 for row in rows)
+
+
+def test_the_benchmark_of_grids_runs_both_routes_with_or_without_its_peer() -> None:
+    command = [sys.executable, "-m", "benchmarks.loopy", "--smoke", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["side"], row["route"]) for row in rows] == [
+        (s, route) for s in (6, 8) for route in ("compiled", "torch")
+    ]
+    assert {row["peer"] for row in rows} <= {"pgmax", "not installed", "none"}
+    assert all((row["difference"] or 0.0) < 1e-4 for row in rows)  # single precision, five iterations
