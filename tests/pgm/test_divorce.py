@@ -51,7 +51,7 @@ def wide_model(seed: int, width: int) -> Model:
     roots: list[Local] = [Tabular(x, [], rng.dirichlet([2.0, 1.0])) for x in xs]
     any_, all_, level = Variable("any"), Variable("all"), Variable("level", ["none", "some", "much"])
     strengths = rng.uniform(0, 1, (2, width)) * (rng.random((2, width)) < 0.8)
-    effects = rng.dirichlet(np.ones(3), (width, 2))
+    effects = list(rng.dirichlet(np.ones(3), (width, 2)))
     shuffled = [[xs[k] for k in rng.permutation(width)] for _ in range(3)]
     roots += [
         NoisyOr(any_, shuffled[0], strengths[0], leak=rng.choice([0.0, 0.1])),
@@ -141,7 +141,7 @@ def test_gradients_are_those_through_the_tables(seed: int, width: int) -> None:
     terms: list[Local] = [Tabular(x, [], rng.dirichlet([2.0, 1.0])) for x in xs]
     terms += [
         NoisyOr(on, shuffled, rng.uniform(0.1, 0.9, width), 0.1),
-        NoisyMax(level, xs, rng.dirichlet(np.ones(3), (width, 2)), [0.7, 0.2, 0.1]),
+        NoisyMax(level, xs, list(rng.dirichlet(np.ones(3), (width, 2))), [0.7, 0.2, 0.1]),
         Cardinality(shuffled, rng.uniform(0.1, 1, 3)),
     ]
     seen = {"on": torch.tensor([0, 1, 1]), "level": torch.tensor([0, 0, 2])}
