@@ -28,7 +28,7 @@ def write_rows(path: pathlib.Path, columns: dict[str, list[str]]) -> pathlib.Pat
 
 
 def rows_of(file: str, count: int) -> dict[str, list[str]]:
-    drawn = sample(load(file), count, seed=0)
+    drawn = sample(load(file), count, seed=1)
     return {v.name: drawn.labels(v.name) for v in drawn.variables}
 
 
