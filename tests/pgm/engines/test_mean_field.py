@@ -28,7 +28,7 @@ def bounds_of(found: Solved) -> torch.Tensor:
 
 
 @given(st.integers(0, 10_000), ZEROS, st.integers(0, 1), st.sampled_from([[], CUT, ALL]))
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_the_evidence_is_a_lower_bound(seed: int, zeros: float, trains: int, clusters: list) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains)
     found = MeanField(clusters, restarts=2, iterations=30).solve(field)
@@ -50,7 +50,7 @@ def test_the_bound_is_that_of_the_product_of_its_marginals(seed: int, zeros: flo
 
 
 @given(st.integers(0, 10_000), ZEROS, st.integers(0, 1), st.sampled_from([[], CUT]))
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_no_sweep_lowers_the_bound(seed: int, zeros: float, trains: int, clusters: list) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains, strength=2.0)
     found = MeanField(clusters, restarts=1).solve(field)
@@ -59,7 +59,7 @@ def test_no_sweep_lowers_the_bound(seed: int, zeros: float, trains: int, cluster
 
 
 @given(st.integers(0, 10_000), ZEROS)
-@settings(max_examples=5)
+@settings(max_examples=4)
 def test_clusters_never_loosen_the_bound(seed: int, zeros: float) -> None:
     field = random_field(seed, rows=2, zeros=zeros)
     plain, cut = MeanField().solve(field), MeanField(CUT).solve(field)
@@ -68,7 +68,7 @@ def test_clusters_never_loosen_the_bound(seed: int, zeros: float) -> None:
 
 
 @given(st.integers(0, 10_000), ZEROS, st.integers(0, 1))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_one_cluster_of_everything_is_exact(seed: int, zeros: float, trains: int) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains)
     found, everything = MeanField(ALL).solve(field), worlds(field)
@@ -123,7 +123,7 @@ def test_rows_of_a_grid_as_chains_come_near_the_exact_sum() -> None:
 
 
 @given(st.integers(0, 10_000), st.sampled_from([[], CUT]))
-@settings(max_examples=3)
+@settings(max_examples=2)
 def test_rows_are_what_each_is_alone(seed: int, clusters: list) -> None:
     field = random_field(seed, rows=3, zeros=0.1)
     engine = MeanField(clusters, tolerance=1e-10)

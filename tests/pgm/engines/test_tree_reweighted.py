@@ -31,7 +31,7 @@ ISING = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).double()
     st.integers(0, 1),
     st.integers(0, 2),
 )
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_the_evidence_is_an_upper_bound(seed: int, iterations: int, zeros: float, trains: int, rounds: int) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains, strength=1.5)
     found = TreeReweighted(trees=5, rounds=rounds, iterations=iterations).solve(field)
