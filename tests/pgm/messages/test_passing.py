@@ -35,7 +35,7 @@ def random_messages(passing: Passing, seed: int) -> Tensor:
 
 
 @given(seeds, st.sampled_from([1.0, 0.5, 2.0]))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_trees_are_exact_after_as_many_steps_as_they_are_long(seed: int, temperature: float) -> None:
     field = random_field(seed, rows=2, tree=True, zeros=0.3)
     passing, all_ = Passing(field, temperature), tempered(field, temperature)
@@ -84,7 +84,7 @@ def test_messages_move_weight_around_without_changing_it(seed: int, powers: bool
 
 
 @given(seeds)
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_the_partition_is_energy_plus_entropy_at_a_fixed_point(seed: int) -> None:
     field = random_field(seed, 4, rows=2, zeros=0.15, strength=0.5)
     powers = torch.linspace(0.8, 1.0, field.factors, dtype=torch.float64)
@@ -110,7 +110,7 @@ def test_the_partition_is_energy_plus_entropy_at_a_fixed_point(seed: int) -> Non
 
 
 @given(seeds)
-@settings(max_examples=20)
+@settings(max_examples=6)
 def test_wide_factors_say_what_their_tables_do(seed: int) -> None:
     field = random_field(seed, rows=2, zeros=0.2, trains=2)
     wide, tables = Passing(field), Passing(with_tables(field))
@@ -122,7 +122,7 @@ def test_wide_factors_say_what_their_tables_do(seed: int) -> None:
 
 
 @given(seeds)
-@settings(max_examples=15)
+@settings(max_examples=5)
 def test_rows_do_not_meet(seed: int) -> None:
     field = random_field(seed, rows=3, zeros=0.2, trains=1)
     together = Passing(field)
