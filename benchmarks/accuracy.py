@@ -9,10 +9,10 @@ Three networks that are hard in three ways, each answered by every engine at sev
 - findings: 500 diseases and 200 findings of up to 20 causes each (noisy or), twelve seen present, others absent.
 
 The errors are those of the probabilities of all states of all variables that are not observed, and of the log evidence
-where an engine states one (None where it says nothing; for bounds the distance of the bound; for mini-buckets that of their estimate). The
-reference is `Exact()`; for the findings it is quickscore, coded here from its paper, to which `Exact()` is compared as
-well. Grids have no draws from parents to children, so no likelihood weighting. Seconds are processor time of one
-question, after another that loads the compiled loops.
+where an engine states one (for bounds the distance of the bound, for mini-buckets that of their estimate); None where
+it says nothing. The reference is `Exact()`; for the findings it is quickscore, coded here from its paper, to which
+`Exact()` is compared as well. Grids have no draws from parents to children, so no likelihood weighting. Seconds are
+processor time of one question, after another that loads the compiled loops.
 """
 
 from __future__ import annotations

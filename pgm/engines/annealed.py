@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 STEEPNESS = 4.0  # of the sigmoid along which powers rise: the slowest at both ends
 Z95 = 1.96
+FEW = 3.0  # effective chains below which their error is not known
 OUT_OF_ORDER = 3.0  # standard errors by which the two estimates may be the wrong way round
 
 
@@ -60,11 +61,12 @@ class AIS:
         chains: how many independent ones a row of evidence.
         temperatures: how many steps from the base to the field, along a sigmoid; or the powers themselves, from 0 to 1.
         base: 'unary' (the factors of single variables), 'uniform', probabilities (of data, say), or an engine whose
-            marginals of the field are taken (`MeanField()`, say). Probabilities are given of all states end to end,
+            marginals of the field are taken (`LoopyBP()`, say). Probabilities are given of all states end to end,
             `[states]` or `[rows, states]`, or by name, `[states]` each; variables not named keep their own factors.
         reverse: whether to go back down.
         sweeps: how many at the end of the way up; marginals average over them, and the way down begins after them.
-        tolerance: how far apart in nats the two estimates may be before a warning is given.
+        tolerance: how far apart in nats the two estimates may be before a warning is given; fewer than three effective
+            chains are a warning too.
         seed: of the randomness.
         dtype, device: of the numbers; the device is that of the model's parameters by default.
         progress: whether to show a bar when it takes long. Ctrl-C jumps to the end: what is said stays true, with
@@ -167,13 +169,13 @@ class AIS:
         low, error = said["log_evidence_forward"], said["log_evidence_error"]
         if isnan(low):
             return "all chains ended in impossible states, which its evidence may be. Try more chains or temperatures."
-        high = said.get("log_evidence_reverse", low)
+        high, chains = said.get("log_evidence_reverse", low), said["effective_samples"]
         if not said.get("bracketed", True):
             return f"the way up says {low:.4g}, the way down only {high:.4g}. Try more sweeps, or another base."
-        if low > -inf and max(high - low, error) > self.tolerance:
+        if low > -inf and (high - low > self.tolerance or chains < FEW):
             return (
-                f"the way up says {low:.4g} ± {error:.2g} and the way down {high:.4g}, tolerance {self.tolerance:g}. "
-                "Try more temperatures, or another base."
+                f"the way up says {low:.4g} ± {error:.2g}, by {chains:.1f} effective chains, and the way down "
+                f"{high:.4g}; tolerance {self.tolerance:g}. Try more temperatures, or another base."
             )
         return ""
 

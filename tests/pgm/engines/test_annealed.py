@@ -18,6 +18,7 @@ from pgm import (
     EvidenceError,
     Field,
     Group,
+    LoopyBP,
     NoisyOr,
     PlanError,
     ShapeError,
@@ -190,7 +191,9 @@ def test_what_cannot_be_known_to_be_impossible_is_no_number() -> None:
 
 
 def test_too_few_temperatures_are_told() -> None:
-    with pytest.warns(ConvergenceWarning, match="AIS: 1 of 1 rows did not settle; row 0: the way up says .* tolerance"):
+    with pytest.warns(
+        ConvergenceWarning, match="AIS: 1 of 1 rows did not settle; row 0: the way up says .* effective chains"
+    ):
         found = AIS(chains=10, temperatures=2).solve(random_field(0, variables=12, strength=4.0))
     assert found.diagnostics["converged"] == [False]
 
@@ -265,6 +268,16 @@ def test_a_trained_boltzmann_machine_of_known_log_z() -> None:
     found = AIS(chains=100, temperatures=600, base=base, tolerance=3.0, sweeps=20, progress=False).solve(field)
     assert found.diagnostics["interval_low"][0] <= known <= found.diagnostics["interval_high"][0]
     assert abs(found.log_evidence.item() - known) < 0.5
+
+
+@pytest.mark.skipif(not DATA, reason="DEEPGEN_DATA is not set")
+def test_the_same_machine_from_what_loopy_belief_propagation_says_of_it() -> None:
+    with np.load(Path(DATA) / "rbm_784x15.npz") as file:
+        field = machine(*(torch.from_numpy(file[name]) for name in ("weights", "visible_bias", "hidden_bias")))
+    engine = AIS(chains=50, temperatures=100, base=LoopyBP(), sweeps=5, reverse=False, progress=False)
+    found = engine.solve(field)
+    assert found.diagnostics["effective_samples"][0] > 40
+    assert abs(found.log_evidence.item() - 215.138405525317) < 4 * found.diagnostics["log_evidence_error"][0]
 
 
 def machine(weights: Tensor, visible: Tensor, hidden: Tensor) -> Field:
