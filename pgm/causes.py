@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 from .conditionals import CHILD_LAST, TableConditional, categorical, check_rows
 from .errors import ShapeError
 from .factor import Factor
-from .terms import Numbers, TableLike, read_numbers, read_table
+from .terms import Numbers, TableLike, parameters, read_numbers, read_table
 from .trains import expanded, log_at, row_at
 from .variable import Variable
 
@@ -141,12 +141,13 @@ class NoisyMax(Causes):
                 f"{self.subject}: {len(tables)} tables, expected {len(self.given)}, one a parent: [{names}]."
             )
         first = [1.0] + [0.0] * (child.size - 1)
-        self.leak = nn.Parameter(_rows(first if leak is None else leak, (child,), f"{self.subject} leak"))
-        effects = zip(self.given, tables, strict=True)
-        self.tables = nn.ParameterList(
-            nn.Parameter(_rows(table, (parent, child), f"{self.subject} effect of {parent.name}"))
-            for parent, table in effects
-        )
+        alone = _rows(first if leak is None else leak, (child,), f"{self.subject} leak")
+        effects = [
+            _rows(table, (parent, child), f"{self.subject} effect of {parent.name}")
+            for parent, table in zip(self.given, tables, strict=True)
+        ]
+        self.leak, *others = parameters(alone, *effects)
+        self.tables = nn.ParameterList(others)
 
     def cores_in(self, order: Sequence[int]) -> tuple[Tensor, ...]:
         return _train(self.leak, [greater(self.tables[place]) for place in order])
@@ -160,9 +161,7 @@ def noisy_or(strengths: Tensor, leak: Tensor) -> tuple[Tensor, ...]:
     zero, one = torch.zeros_like(strengths), torch.ones_like(strengths)
     cause_off = torch.stack([one, zero, zero, one], -1)  # [n, 4]: nothing changes
     cause_on = torch.stack([1 - strengths, strengths, zero, one], -1)
-    steps = (
-        torch.stack([cause_off, cause_on], 1).reshape(-1, 2, 2, 2).transpose(1, 2)
-    )  # [n, off or on, state, off or on]
+    steps = torch.stack([cause_off, cause_on], 1).reshape(-1, 2, 2, 2).transpose(1, 2)  # [n, so far, cause, then]
     return _train(torch.stack([1 - leak, leak]), steps.unbind())
 
 
@@ -198,10 +197,11 @@ def _binary_parameters(term: TableConditional, strengths: Numbers, leak: Numbers
                 "Use NoisyMax for more."
             )
     parents = [parent.name for parent in term.given]
-    return (
-        nn.Parameter(read_numbers(strengths, [parents], f"{term.subject}: strengths", 0, 1)),
-        nn.Parameter(read_numbers(leak, [], f"{term.subject}: leak", 0, 1)),
+    one, other = parameters(
+        read_numbers(strengths, [parents], f"{term.subject}: strengths", 0, 1),
+        read_numbers(leak, [], f"{term.subject}: leak", 0, 1),
     )
+    return one, other
 
 
 def _rows(table: TableLike, scope: tuple[Variable, ...], subject: str) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgm import PlanError
+from pgm import NoisyMax, NoisyOr, PlanError, Variable
 from pgm.trains import expanded, log_at, row_at
 
 
@@ -60,3 +60,12 @@ def test_the_slope_of_the_logarithm_is_that_of_the_table() -> None:
 def test_a_table_beyond_memory_is_refused() -> None:
     with pytest.raises(PlanError, match=r"Parity\(a\): its table would have 2\^30 numbers, expected at most 2\^26;"):
         expanded([torch.ones(1, 2, 1)] * 30, "Parity(a)")
+
+
+def test_numbers_of_two_precisions_become_the_wider() -> None:
+    a, b = Variable("a"), Variable("b")
+    either = NoisyOr(b, [a], torch.tensor([0.5]), leak=0.25)
+    assert either.factor().values.dtype == torch.float64
+    torch.testing.assert_close(either.factor().values[1], torch.tensor([0.375, 0.625], dtype=torch.float64))
+    level = NoisyMax(b, [a], [torch.tensor([[1.0, 0.0], [0.5, 0.5]])], leak=[0.75, 0.25])
+    torch.testing.assert_close(level.factor().values, either.factor().values)
