@@ -30,7 +30,7 @@ print(
 print("\n          climbing by BIC                  PC, tests of independence")
 print("  rows    SHD  KL (nats)   seconds        SHD  KL (nats)   seconds")
 for rows in (500, 2000, 10_000, 50_000):
-    data = pgm.sample(alarm, rows, seed=0)
+    data = pgm.sample(alarm, rows, seed=1)
     started = perf_counter()
     climbed = pgm.hill_climb(data)
     halfway = perf_counter()
@@ -46,7 +46,7 @@ for rows in (500, 2000, 10_000, 50_000):
 
 # The score by another route: the log-likelihood of tables that are relative counts, less log(rows) / 2 for each free
 # parameter. The search has done its part when the truth scores no better.
-data = pgm.sample(alarm, 2000, seed=0)
+data = pgm.sample(alarm, 2000, seed=1)
 climbed = pgm.hill_climb(data)
 model = pgm.fit_graph(climbed.graph, data)
 free = sum(term.factor().values.numel() * (1 - 1 / term.child.size) for term in model.conditionals.values())
