@@ -52,9 +52,8 @@ def decode(structure, around, order, finder, numbers, row, messages, beliefs, st
     tree whose messages have settled is the best of all.
 
     Args:
-        structure, order, finder, numbers: the field and its forest.
-        row: which row.
-        messages, beliefs: of this row.
+        structure, around, order, finder, numbers: the field and its forest.
+        row, messages, beliefs: which row, and what is said in it.
         states: `[variables]`, written.
 
     Returns:
@@ -71,10 +70,8 @@ def decode(structure, around, order, finder, numbers, row, messages, beliefs, st
     widest = np.diff(structure.first).max() if len(order) else 0
     digits, ends, chosen = np.zeros(widest, np.int64), np.zeros(widest + 1, np.int64), np.zeros(widest, np.int64)
     for f in order:
-        low = structure.tables[f] + row * structure.rises[f]
-        top, most = -np.inf, -np.inf
-        entries, best = _open(structure, finder, f, states, digits, ends, chosen), -np.inf
-        for entry in range(entries):
+        low, top, most, best = structure.tables[f] + row * structure.rises[f], -np.inf, -np.inf, -np.inf
+        for entry in range(_open(structure, finder, f, states, digits, ends, chosen)):
             value = np.float64(numbers.logs[low + entry])
             own, share, agrees = _term(structure, around, finder, numbers, f, messages, beliefs, states, digits)
             top, most = max(top, value + own), max(most, value + share)
