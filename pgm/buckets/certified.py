@@ -112,7 +112,8 @@ def held(post: Posterior, certain: Posterior, targets: Sequence[tuple[Variable, 
         columns.append(value.flatten(len(post.batch)).numpy())
     places = (0, *accumulate(column.shape[-1] for column in columns))
     low_total, high_total = (_said(certain, f"log_evidence_{side}") for side in ("lower", "upper"))
-    total = np.clip(np.where(np.isfinite(post.log_evidence), post.log_evidence, low_total), low_total, high_total)
+    said = post.log_evidence.numpy()
+    total = np.clip(np.where(np.isfinite(said), said, low_total), low_total, high_total)
     beyond = Beyond(diagnostics={**post.diagnostics, **certain.diagnostics})
     return Posterior(Answers(tuple(targets), places, None, post.engine), np.concatenate(columns, -1), total, beyond)
 

@@ -21,7 +21,7 @@ from ..finite import explanation, questions, session
 from ..gibbs.start import deterministic
 from ..hybrid import draw as draw_numeric
 from ..hybrid import explain as explain_numeric
-from ..plan import Plan, Query, human_bytes
+from ..plan import DENSE_BYTES, Plan, Query, human_bytes
 from ..planner import make_plan
 from ..search.unrolled import too_wide
 from ..slicing import fitting_plan
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ..samples import Samples
 
 LONGEST = 2.0**36  # multiply-adds a row, about a minute, beyond which an answer in seconds is worth an error
+SLICES = 1024  # parts that exact inference may be cut into to keep to the memory
 DRAWS = 100_000
 ENOUGH = 1000  # effective samples of likelihood weighting that are worth keeping
 ROWS = 64  # rows whose tables are looked at for zeros
@@ -86,7 +87,7 @@ class Auto:
         >>> rain, wet = Variable("rain", ["no", "yes"]), Variable("wet", ["no", "yes"])
         >>> net = BayesianNetwork(Tabular(rain, [], [0.8, 0.2]), Tabular(wet, [rain], [[0.9, 0.1], [0.2, 0.8]]))
         >>> Auto().select(net.graph, Query("marginal", ((0,),))).reason
-        'Exact: 2^1.0 multiply-adds a row and 96 B are within the limits.'
+        'Exact: 2^0.0 multiply-adds a row and 96 B are within the limits.'
         >>> infer(net, ["rain"], given={"wet": "yes"}, engine=Auto()).engine
         'Exact'
     """
@@ -114,13 +115,15 @@ class Auto:
         """
         exact = limits or self.limits
         plan = make_plan(graph, query, exact.seconds)
-        if _lengthy(plan):
-            return self._beyond(graph, query, _lengthy(plan))  # slices would make it longer still
+        if _lengthy(plan, exact):
+            return self._beyond(graph, query, _lengthy(plan, exact))  # slices would make it longer still
         try:
             plan = fitting_plan(graph, query, exact.seconds, exact.bytes_allowed())
         except PlanError as error:
             return self._beyond(graph, query, _refusal(error))
-        return self._beyond(graph, query, _lengthy(plan)) if _lengthy(plan) else Choice(exact, _fits(plan))
+        return (
+            self._beyond(graph, query, _lengthy(plan, exact)) if _lengthy(plan, exact) else Choice(exact, _fits(plan))
+        )
 
     def answer(
         self, model: Model, targets: tuple[tuple[int, ...], ...], evidence: Evidence, impossible: str
@@ -171,14 +174,14 @@ class Auto:
         for _, hard, soft, quiet in questions(model, evidence):
             query = Query(task, targets, frozenset(hard), frozenset(soft))
             plan = make_plan(divorced(model, quiet).graph, query, exact.seconds)
-            if _lengthy(plan):
-                return self._beyond(graph, query, _lengthy(plan))
+            if _lengthy(plan, exact):
+                return self._beyond(graph, query, _lengthy(plan, exact))
             try:
                 plan = session(model, query, exact, quiet).plan
             except PlanError as error:
                 return self._beyond(graph, query, _refusal(error))
-            if _lengthy(plan):
-                return self._beyond(graph, query, _lengthy(plan))
+            if _lengthy(plan, exact):
+                return self._beyond(graph, query, _lengthy(plan, exact))
             reason = _fits(plan)
         return Choice(exact, reason)
 
@@ -291,11 +294,16 @@ def _refusal(error: PlanError) -> str:
     return str(error).partition(": widest")[0].replace("plan: would", "exact inference would", 1)
 
 
-def _lengthy(plan: Plan) -> str:
-    """What exact inference would take, where that is too long; else nothing."""
-    if plan.operations <= LONGEST:
-        return ""
-    return f"exact inference would take 2^{log2(plan.operations):.0f} operations (worth it up to 2^{log2(LONGEST):.0f})"
+def _lengthy(plan: Plan, exact: Exact) -> str:
+    """What exact inference would take, where that is far too long or too large; else nothing."""
+    memory = exact.bytes_allowed()
+    if plan.operations > LONGEST:
+        limit = f"worth it up to 2^{log2(LONGEST):.0f}"
+        return f"exact inference would take 2^{log2(plan.operations):.0f} operations ({limit})"
+    if DENSE_BYTES * plan.entries > SLICES * memory:
+        size = f"{human_bytes(DENSE_BYTES * plan.entries)} (limit {human_bytes(memory)})"
+        return f"exact inference would take {size}"
+    return ""
 
 
 def _fits(plan: Plan) -> str:
