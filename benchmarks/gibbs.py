@@ -21,10 +21,10 @@ import torch
 
 import pgm
 from pgm import ConvergenceWarning, Gibbs
+from pgm.approximate.gibbs.sweep import Sweeper
 from pgm.evidence import patterns, read_evidence
 from pgm.fields.build import reduced
 from pgm.fields.field import Field, grid
-from pgm.gibbs.sweep import Sweeper
 from pgm.model import Model
 
 from . import drawing

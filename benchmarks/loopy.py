@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from pgm import Field, grid
-from pgm.messages.passing import Passing
-from pgm.messages.settle import Options, settle
+from pgm.approximate.messages.passing import Passing
+from pgm.approximate.messages.settle import Options, settle
 
 from .measure import peak_growth, timed
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .approximate.weighting.forward import draws_forward, forward_samples
 from .divorce import NONE, Divorced, Quiet, divorced, effects, kinds
 from .engines.exact import Exact
 from .evidence import MISSING, Evidence, check_possible, columns_of, patterns
@@ -22,7 +23,6 @@ from .plan import Query
 from .posterior import Answers, Posterior
 from .samples import Samples
 from .session import Session
-from .weighting.forward import draws_forward, forward_samples
 
 
 def session(model: Model, query: Query, engine: Exact, quiet: Quiet = NONE) -> Session:

@@ -1,7 +1,7 @@
 """Message passing for factors of any shape, one row after another: all messages at once, or the most urgent first.
 
-Messages are logs that sum to 1 (or have a maximum of 1), laid out as in `pgm.messages.passing`. What arrives at a
-factor is multiplied in linear arithmetic where no product can underflow, in logs elsewhere.
+Messages are logs that sum to 1 (or have a maximum of 1), as in `pgm.approximate.messages.passing`. What arrives at
+a factor is multiplied in linear arithmetic where no product can underflow, in logs elsewhere.
 """
 
 from __future__ import annotations

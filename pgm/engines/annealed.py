@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from ..annealed.base import LEAST, rebased
-from ..annealed.estimate import Mean, log_mean
-from ..annealed.exactly import exact_states
-from ..annealed.walk import Way, picked
+from ..approximate.annealed.base import LEAST, rebased
+from ..approximate.annealed.estimate import Mean, log_mean
+from ..approximate.annealed.exactly import exact_states
+from ..approximate.annealed.walk import Way, picked
 from ..errors import ConvergenceWarning, PlanError, ShapeError
 from ..fields.answers import Settings, Solved, answered
 from ..fields.field import Field

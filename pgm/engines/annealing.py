@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..approximate.search.moves import climb, moves_of
+from ..approximate.search.outcome import outcome, quick_bound, random_states
 from ..errors import PlanError
 from ..fields.answers import Best, Settings, explained
-from ..search.moves import climb, moves_of
-from ..search.outcome import outcome, quick_bound, random_states
 from .progress import Watched
 
 if TYPE_CHECKING:

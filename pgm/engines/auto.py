@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..buckets.certified import held
+from ..approximate.buckets.certified import held
+from ..approximate.gibbs.start import deterministic
+from ..approximate.search.unrolled import too_wide
 from ..divorce import divorced
 from ..errors import ConvergenceWarning, PlanError
 from ..evidence import Evidence, patterns
@@ -18,12 +20,10 @@ from ..fields.build import reduced
 from ..fields.field import Field
 from ..finite import draw as draw_finite
 from ..finite import explanation, questions, session
-from ..gibbs.start import deterministic
 from ..hybrid import draw as draw_numeric
 from ..hybrid import explain as explain_numeric
 from ..plan import DENSE_BYTES, Plan, Query, human_bytes
 from ..planner import make_plan
-from ..search.unrolled import too_wide
 from ..slicing import fitting_plan
 from .dual import DualDecomposition
 from .engine import Engine, Explainer, Sampler

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..approximate.search.moves import climb, moves_of
+from ..approximate.search.outcome import outcome, quick_bound, warn
+from ..approximate.search.unrolled import unrolled
 from ..errors import PlanError
 from ..fields.answers import Best, Settings, explained
 from ..fields.conditioned import conditioned
-from ..search.moves import climb, moves_of
-from ..search.outcome import outcome, quick_bound, warn
-from ..search.unrolled import unrolled
 from .loopy import LoopyBP
 from .progress import Watched
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..approximate.search.dual import Dual, dual_of
+from ..approximate.search.moves import climb, moves_of
+from ..approximate.search.outcome import outcome, warn
+from ..approximate.search.unrolled import unrolled
 from ..errors import PlanError
 from ..fields.answers import Best, Settings, explained
-from ..search.dual import Dual, dual_of
-from ..search.moves import climb, moves_of
-from ..search.outcome import outcome, warn
-from ..search.unrolled import unrolled
 from .progress import Watched
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..approximate.gibbs.layout import best
+from ..approximate.gibbs.merge import merged
+from ..approximate.gibbs.run import Chains, Run
+from ..approximate.gibbs.start import begun, consistent, deterministic
+from ..approximate.gibbs.sweep import Sweeper
 from ..errors import ConvergenceWarning, EvidenceError, PlanError
 from ..fields.answers import Settings, Solved, answered, drawn
 from ..fields.field import Field
-from ..gibbs.layout import best
-from ..gibbs.merge import merged
-from ..gibbs.run import Chains, Run
-from ..gibbs.start import begun, consistent, deterministic
-from ..gibbs.sweep import Sweeper
 
 if TYPE_CHECKING:
     from ..evidence import Evidence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..approximate.search.moves import moves_of
+from ..approximate.search.outcome import outcome, quick_bound, random_states, warn
 from ..errors import PlanError
 from ..fields.answers import Best, Settings, explained
-from ..search.moves import moves_of
-from ..search.outcome import outcome, quick_bound, random_states, warn
 from .progress import Watched
 
 if TYPE_CHECKING:

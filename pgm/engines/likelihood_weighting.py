@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..approximate.weighting.answers import Weighed, none_agrees, posterior, require_weight, warn_of_few
+from ..approximate.weighting.draws import source
+from ..approximate.weighting.problem import Problem, problems
+from ..approximate.weighting.resample import chosen_by_weight
+from ..approximate.weighting.sums import Sums, Target, stacked, summed
 from ..errors import EvidenceError, PlanError
 from ..samples import Samples
-from ..weighting.answers import Weighed, none_agrees, posterior, require_weight, warn_of_few
-from ..weighting.draws import source
-from ..weighting.problem import Problem, problems
-from ..weighting.resample import chosen_by_weight
-from ..weighting.sums import Sums, Target, stacked, summed
 from .progress import Watched
 from .question import check_targets
 

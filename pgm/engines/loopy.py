@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..approximate.messages.decode import decoded
+from ..approximate.messages.implicit import implicit, unrolled
+from ..approximate.messages.passing import Passing
+from ..approximate.messages.settle import Options, Schedule, Settled, settle
+from ..approximate.messages.wide import with_tables
 from ..errors import ConvergenceWarning, PlanError
 from ..fields.answers import Best, Settings, Solved, answered, evidence_of, explained
 from ..fields.build import WIDEST
 from ..fields.field import Field
-from ..messages.decode import decoded
-from ..messages.implicit import implicit, unrolled
-from ..messages.passing import Passing
-from ..messages.settle import Options, Schedule, Settled, settle
-from ..messages.wide import with_tables
 
 if TYPE_CHECKING:
     from ..evidence import Evidence

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..approximate.variational.ascent import HARD
+from ..approximate.variational.carried import carried
+from ..approximate.variational.climb import Summit, climbed
+from ..approximate.variational.family import family
+from ..approximate.variational.support import impossible_rows, supported
 from ..errors import ConvergenceWarning, GraphError, PlanError
 from ..fields.answers import Settings, Solved, answered
 from ..fields.field import Field
-from ..variational.ascent import HARD
-from ..variational.carried import carried
-from ..variational.climb import Summit, climbed
-from ..variational.family import family
-from ..variational.support import impossible_rows, supported
 
 if TYPE_CHECKING:
     from ..evidence import Evidence

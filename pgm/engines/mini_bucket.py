@@ -14,9 +14,9 @@ from ..errors import PlanError
 from .exact import Exact
 
 if TYPE_CHECKING:
-    from ..buckets.bounds import Bounds, Effort
-    from ..buckets.scheme import Scheme
-    from ..buckets.tables import Tables
+    from ..approximate.buckets.bounds import Bounds, Effort
+    from ..approximate.buckets.scheme import Scheme
+    from ..approximate.buckets.tables import Tables
     from ..evidence import Evidence
     from ..explanation import Explanation
     from ..fields.answers import Best, Scope, Settings, Solved
@@ -92,7 +92,7 @@ class MiniBucket:
         self, model: Model, targets: tuple[tuple[int, ...], ...], evidence: Evidence, impossible: str
     ) -> Posterior:
         """The posterior of targets by variable number; what rows of probability 0 do is as in `infer`."""
-        from ..buckets.certified import certified
+        from ..approximate.buckets.certified import certified
         from ..fields.answers import answered
 
         states = sum(prod(model.variables[v].size for v in scope) for scope in targets if model.finite)
@@ -108,7 +108,7 @@ class MiniBucket:
     @torch.no_grad()
     def solve(self, field: Field) -> Solved:
         """Bounds of log Z of a field, and beliefs."""
-        from ..buckets.bounds import sum_bounds
+        from ..approximate.buckets.bounds import sum_bounds
         from ..fields.answers import Solved
 
         found, scheme = self._bounds(field, sum_bounds)
@@ -119,7 +119,7 @@ class MiniBucket:
     @torch.no_grad()
     def search(self, field: Field) -> Best:
         """Joint states of a field with a large weight, and an upper bound of all weights."""
-        from ..buckets.bounds import maximum_bounds
+        from ..approximate.buckets.bounds import maximum_bounds
         from ..fields.answers import Best
 
         found, scheme = self._bounds(field, maximum_bounds)
@@ -127,9 +127,9 @@ class MiniBucket:
 
     def _bounds(self, field: Field, bound: Callable[[Field, Tables, Scheme, Effort], Bounds]) -> tuple[Bounds, Scheme]:
         """Bounds of as many rows at a time as memory holds; the mini-buckets do not depend on how many there are."""
-        from ..buckets.bounds import Effort, joined, some_rows
-        from ..buckets.scheme import largest, scheme_of
-        from ..buckets.tables import tables_of
+        from ..approximate.buckets.bounds import Effort, joined, some_rows
+        from ..approximate.buckets.scheme import largest, scheme_of
+        from ..approximate.buckets.tables import tables_of
 
         tables = tables_of(field)
         memory = min(MEMORY, Exact().bytes_allowed()) if self.memory is None else self.memory

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..approximate.search.outcome import outcome, quick_bound
+from ..approximate.search.unrolled import unrolled
 from ..errors import PlanError
 from ..fields.answers import Best, Settings, explained
-from ..search.outcome import outcome, quick_bound
-from ..search.unrolled import unrolled
 from .progress import Watched
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..approximate.messages.passing import Passing
+from ..approximate.messages.settle import Options, Settled, settle
+from ..approximate.variational.carried import carried
+from ..approximate.variational.forests import appearances, forest, shared_information, upper_bound
 from ..errors import ConvergenceWarning, PlanError
 from ..fields.answers import Settings, Solved, answered
 from ..fields.field import Field
-from ..messages.passing import Passing
-from ..messages.settle import Options, Settled, settle
-from ..variational.carried import carried
-from ..variational.forests import appearances, forest, shared_information, upper_bound
 
 if TYPE_CHECKING:
     from ..evidence import Evidence

@@ -11,12 +11,12 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
+from ..approximate.weighting.problem import require_density
 from ..engines.draws import seeded
 from ..engines.progress import counted
 from ..errors import ConvergenceWarning, EvidenceError, PlanError
 from ..moments import Moments
 from ..variable import Variable
-from ..weighting.problem import require_density
 from .beliefs import Beliefs
 from .sequences import Sequences
 from .template import Template, children, looks_back, now

@@ -28,7 +28,7 @@ from pgm import (
     infer,
     log_evidence,
 )
-from pgm.annealed.path import Tempered
+from pgm.approximate.annealed.path import Tempered
 from pgm.fields.answers import Solved
 from pgm.fields.testing import random_field, worlds
 from pgm.testing import random_case

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from pgm import MarkovNetwork, SimulatedAnnealing, Table, Variable, grid, mpe
+from pgm.approximate.search.moves import CompiledMoves
 from pgm.errors import PlanError
 from pgm.fields.field import Field
 from pgm.fields.testing import random_field, worlds
-from pgm.search.moves import CompiledMoves
 
 
 def frustrated(seed: int, side: int) -> Field:

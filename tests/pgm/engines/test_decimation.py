@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgm import Field, MarkovNetwork, MaxProduct, Parity, Table, Variable, grid, mpe
+from pgm.approximate.messages.passing import Passing
+from pgm.approximate.messages.settle import Settled
 from pgm.engines.decimation import leading
 from pgm.engines.loopy import LoopyBP
 from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 from pgm.fields.testing import random_field, worlds
-from pgm.messages.passing import Passing
-from pgm.messages.settle import Settled
 from pgm.testing import random_case
 
 

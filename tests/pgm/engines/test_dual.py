@@ -23,11 +23,11 @@ from pgm import (
     mpe,
     sample,
 )
+from pgm.approximate.search.dual import BlocksDual, CompiledDual
 from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 from pgm.fields.answers import Best
 from pgm.fields.field import Field
 from pgm.fields.testing import random_field, worlds
-from pgm.search.dual import BlocksDual, CompiledDual
 from pgm.testing import random_case
 
 PGMPY = importlib.util.find_spec("pgmpy")

@@ -21,10 +21,10 @@ from pgm import (
     log_evidence,
     sample,
 )
+from pgm.approximate.gibbs.sweep import Sweeper
 from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 from pgm.fields.field import Field
 from pgm.fields.testing import random_field, worlds
-from pgm.gibbs.sweep import Sweeper
 
 SEEDS = st.integers(0, 10_000)
 

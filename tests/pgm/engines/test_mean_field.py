@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgm import BayesianNetwork, MarkovNetwork, Table, Tabular, Variable, infer, log_evidence
+from pgm.approximate.variational.carried import carried
 from pgm.engines.mean_field import MeanField
 from pgm.errors import ConvergenceWarning, EvidenceError, GraphError, PlanError
 from pgm.fields.answers import Solved
 from pgm.fields.field import Field, Group, grid
 from pgm.fields.testing import random_field, worlds
-from pgm.variational.carried import carried
 
 pytestmark = pytest.mark.filterwarnings("ignore:MeanField")
 SLACK = 1e-9  # rounding, in nats

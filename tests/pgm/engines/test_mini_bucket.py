@@ -21,8 +21,8 @@ from pgm import (
     log_evidence,
     mpe,
 )
-from pgm.buckets.scheme import largest, scheme_of
-from pgm.buckets.tables import tables_of
+from pgm.approximate.buckets.scheme import largest, scheme_of
+from pgm.approximate.buckets.tables import tables_of
 from pgm.errors import EvidenceError, PlanError
 from pgm.fields.testing import random_field, worlds
 from pgm.testing import brute_posterior, random_case

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgm import BayesianNetwork, MarkovNetwork, Table, Tabular, Variable, infer
+from pgm.approximate.messages.passing import Passing
+from pgm.approximate.messages.settle import Options, settle
+from pgm.approximate.variational.forests import appearances, forest, shared_information, upper_bound
 from pgm.engines.mean_field import MeanField
 from pgm.engines.tree_reweighted import TreeReweighted
 from pgm.errors import ConvergenceWarning, EvidenceError, PlanError
 from pgm.fields.field import Field, Group, grid
 from pgm.fields.testing import random_field, worlds
-from pgm.messages.passing import Passing
-from pgm.messages.settle import Options, settle
-from pgm.variational.forests import appearances, forest, shared_information, upper_bound
 
 pytestmark = pytest.mark.filterwarnings("ignore:TreeReweighted", "ignore:MeanField")
 SLACK = 1e-9  # rounding, in nats

@@ -1,0 +1,1 @@
+"""How approximate engines work: one room a method; the engines themselves are options, in `pgm.engines`."""

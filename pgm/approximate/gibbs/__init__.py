@@ -1,0 +1,1 @@
+"""Gibbs sampling: many chains at once over the unobserved variables of a field."""

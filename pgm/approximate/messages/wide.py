@@ -1,0 +1,105 @@
+"""Messages of wide factors that are trains of matrices: two sweeps along the train, linear in the variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import log2, prod
+
+import torch
+from torch import Tensor
+
+from ...errors import PlanError
+from ...fields.build import TOO_WIDE, safe_log
+from ...fields.field import Field, Group, Trains
+
+
+def train_messages(trains: Trains, arriving: Sequence[Tensor]) -> list[Tensor]:
+    """What wide factors say to each place: m_k(x_k) = log sum over x without x_k of f(x) exp sum_{j != k} n_j(x_j).
+
+    Args:
+        trains: factors of one shape.
+        arriving: log messages from the variables, one a place, `[rows, factors, size]`.
+
+    Returns:
+        Logs that are not normalised, one a place, `[rows, factors, size]`.
+    """
+    vectors, peaks = _linear(arriving)
+    lead = arriving[0].shape[:2]
+    cores = [core.expand(*lead, -1, -1, -1) for core in trains.cores]
+    steps = [torch.einsum("rfisj,rfs->rfij", core, vector) for core, vector in zip(cores, vectors, strict=True)]
+    lefts = _swept([step.mT for step in steps])  # products of all that is left of a place, with the logs of scales
+    rights = _swept(steps[::-1])[::-1]
+    total = torch.stack(peaks).sum(0)
+    found = []
+    for core, (left, below), (right, above), peak in zip(cores, lefts, rights, peaks, strict=True):
+        weights = torch.einsum("rfi,rfisj,rfj->rfs", left, core, right)
+        found.append(safe_log(weights) + (below + above + total - peak).unsqueeze(-1))
+    return found
+
+
+def _linear(arriving: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Messages as numbers of at most 1, and the logs they were divided by; what is all zeros stays so."""
+    tops = [message.detach().amax(-1) for message in arriving]
+    peaks = [torch.where(torch.isneginf(top), 0.0, top) for top in tops]
+    return [(m - peak.unsqueeze(-1)).exp() for m, peak in zip(arriving, peaks, strict=True)], peaks
+
+
+def _swept(steps: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """What has been multiplied before each step, `[rows, factors, states]`, scaled, with the log of its scale."""
+    vector = steps[0].new_ones(*steps[0].shape[:2], 1)
+    total = steps[0].new_zeros(steps[0].shape[:2])
+    found = [(vector, total)]
+    for step in steps[:-1]:
+        vector = (step @ vector.unsqueeze(-1)).squeeze(-1)
+        peak = vector.detach().amax(-1).clamp_min(torch.finfo(vector.dtype).tiny)
+        vector, total = vector / peak.unsqueeze(-1), total + peak.log()
+        found.append((vector, total))
+    return found
+
+
+def train_joint(trains: Trains, arriving: Sequence[Tensor], number: int, axes: Sequence[int]) -> Tensor:
+    """The belief of one wide factor about the variables at some places, up to a constant, `[rows, *sizes]`.
+
+    Args:
+        trains, arriving: as for `train_messages`.
+        number: which factor.
+        axes: places in its scope, in rising order.
+    """
+    vectors, _ = _linear([message[:, number : number + 1] for message in arriving])
+    table = vectors[0].new_ones(len(vectors[0]), 1, 1)  # [rows, states so far, left]
+    for place, (core, vector) in enumerate(zip(trains.cores, vectors, strict=True)):
+        own = core[:, number if core.shape[1] > 1 else 0].expand(len(vector), -1, -1, -1)
+        if place in axes:
+            table = torch.einsum("rai,risj,rs->rasj", table, own, vector[:, 0]).flatten(1, 2)
+        else:
+            table = torch.einsum("rai,risj,rs->raj", table, own, vector[:, 0])
+        table = table / table.amax((1, 2), keepdim=True).clamp_min(torch.finfo(table.dtype).tiny)
+    return table.reshape(len(table), *(trains.sizes[axis] for axis in axes))
+
+
+def with_tables(field: Field) -> Field:
+    """The same field with wide factors written out as tables.
+
+    Raises:
+        PlanError: when a table is too large to be made.
+
+    Example:
+        >>> cores = torch.eye(2).reshape(1, 1, 1, 2, 2), torch.eye(2).reshape(1, 1, 2, 2, 1)
+        >>> wide = Field(torch.tensor([2, 2]), torch.zeros(1, 4), (), (Trains(torch.tensor([[0, 1]]), cores),))
+        >>> with_tables(wide).groups
+        (Group(1 factors of shape (2, 2)),)
+    """
+    groups = [*field.groups]
+    for trains in field.trains:
+        if prod(trains.sizes) > TOO_WIDE:
+            raise PlanError(
+                f"{trains!r}: its tables would have 2^{log2(prod(trains.sizes)):.0f} entries; wide factors need "
+                "temperature 1 and powers 1. Use LoopyBP(temperature=1.0)."
+            )
+        lead = [max(core.shape[axis] for core in trains.cores) for axis in (0, 1)]
+        table = trains.cores[0].new_ones(*lead, 1, 1)  # [rows, factors, states so far, left]
+        for core in trains.cores:
+            table = torch.einsum("rfai,rfisj->rfasj", table, core.expand(*lead, -1, -1, -1)).flatten(2, 3)
+        groups.append(Group(trains.scopes, safe_log(table).reshape(*lead, *trains.sizes)))
+    return replace(field, groups=tuple(groups), trains=())

@@ -1,0 +1,1 @@
+"""Looking for the best joint states of a field: bounds from its dual, climbs, and what engines share."""

@@ -1,0 +1,1 @@
+"""Draws from conditionals, weighted by what was observed."""
