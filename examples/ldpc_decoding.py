@@ -72,7 +72,7 @@ axes.plot(FLIPS, FLIPS, color=QUIET, lw=1.5)
 axes.plot(np.array(FLIPS)[~none], np.array(rates)[~none], "o-", color=BAR, lw=2, ms=5)
 axes.plot(np.array(FLIPS)[none], [FLOOR] * none.sum(), "v", color=BAR, ms=7)
 axes.annotate("without code", (FLIPS[0], FLIPS[0]), (0, 18), textcoords="offset points", color=QUIET)
-axes.annotate("with code", (FLIPS[-3], rates[-3]), (12, -14), textcoords="offset points", color=BAR)
+axes.annotate("with code", (FLIPS[-2], rates[-2]), (0, -18), textcoords="offset points", color=BAR)
 if none.any():
     axes.annotate(
         f"none of {WORDS * BITS:,} bits wrong", (FLIPS[0], FLOOR), (0, 10), textcoords="offset points", color=BAR

@@ -47,10 +47,12 @@ links[0, :-1], links[1, :, :-1] = strength(photo.diff(dim=0)), strength(photo.di
 field = grid(evidence, links[..., None, None] * torch.eye(REGIONS, dtype=torch.float64))
 
 alone = evidence.argmax(-1)
-found = {"each pixel alone": (alone.reshape(1, -1), None)}
-for name, engine in {"one pixel at a time": ICM(), "dual decomposition": DualDecomposition()}.items():
-    best = engine.search(field)
-    found[name] = (best.states, best.bound)
+near, best = ICM().search(field), DualDecomposition().search(field)
+found = {
+    "each pixel alone": (alone.reshape(1, -1), None),
+    "one pixel at a time": (near.states, near.bound),
+    "dual decomposition": (best.states, best.bound),
+}
 sweeps, certified = best.diagnostics["iterations"][0], best.diagnostics["certified"][0]
 
 print(f"{field}, {REGIONS} kinds of region\n")
