@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from . import finite
+from .divorce import divorced
 from .engines.engine import Differentiable, Engine, Explainer, Sampler
 from .engines.exact import Exact
 from .errors import EvidenceError, GraphError, PlanError
@@ -132,7 +133,7 @@ def log_evidence(
     if not model.finite:
         from .hybrid import evidence_of
 
-        return evidence_of(model, evidence, chosen)
+        return evidence_of(divorced(model), evidence, chosen)
     return finite.evidence_of(model, evidence, chosen)
 
 

@@ -33,7 +33,7 @@ def expanded(cores: Sequence[Tensor], subject: str = "train of matrices") -> Ten
     if entries > TABLE_AT_MOST:
         raise PlanError(
             f"{subject}: its table would have 2^{log2(entries):.0f} numbers, expected at most "
-            f"2^{log2(TABLE_AT_MOST):.0f}; infer, mpe, sample and log_prob do without one."
+            f"2^{log2(TABLE_AT_MOST):.0f}; infer, log_evidence and log_prob do without one."
         )
     table = cores[0].new_ones(1)
     for core in cores:

@@ -66,9 +66,10 @@ class Exact:
             from ..finite import posterior
 
             return posterior(model, targets, evidence, self, impossible)
+        from ..divorce import divorced
         from ..hybrid import answer
 
-        return answer(model, targets, evidence, self, impossible)
+        return answer(divorced(model), targets, evidence, self, impossible)
 
     def bytes_allowed(self) -> float:
         """The memory limit in bytes."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pgm import (
     BayesianNetwork,
     Cardinality,
+    ConditionalLinearGaussian,
     MarkovNetwork,
     Model,
     NoisyAnd,
@@ -19,6 +20,7 @@ from pgm import (
     NoisyOr,
     Parity,
     PlanError,
+    Real,
     Table,
     Tabular,
     Variable,
@@ -280,3 +282,19 @@ def test_what_needs_the_table_says_so(tmp_path: Path) -> None:
         with pytest.raises(FileError, match=r"would be a table of 2\^31 numbers, expected at most 2\^24"):
             save(model, tmp_path / f"wide{suffix}")
     assert not list(tmp_path.iterdir())
+
+
+def test_wide_causes_beside_numbers() -> None:
+    """A number depends on an effect of many causes: a mixture of two Gaussians, weighed by the closed form."""
+    effects, prior, strengths = many_causes(100)
+    height = Variable("height", Real())
+    seen = ConditionalLinearGaussian(height, [effects["on"]], None, [0.0, 2.0], [1.0])
+    model = BayesianNetwork(*effects.terms, seen)
+    off = 0.99 * np.prod(1 - prior * strengths)
+    weights = np.array([off, 1 - off]) * np.exp(-0.5 * (1.5 - np.array([0.0, 2.0])) ** 2) / np.sqrt(2 * np.pi)
+    found = infer(model, ["on"], given={"height": 1.5})
+    np.testing.assert_allclose(found["on"].numpy(), weights / weights.sum(), rtol=1e-10)
+    assert found.log_evidence.item() == pytest.approx(log(weights.sum()), abs=1e-10)
+    assert infer(model, ["height"])["height"].mean.item() == pytest.approx(2 * (1 - off), abs=1e-10)
+    total = log_evidence(model, given={"height": 1.5})
+    assert total.item() == pytest.approx(log(weights.sum()), abs=1e-10)

@@ -1,1 +1,0 @@
-"""Message passing on random fields: sums, maxima and anything between, with a power for each factor."""

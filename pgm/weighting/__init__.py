@@ -1,1 +1,0 @@
-"""Draws from conditionals, weighted by what was observed."""
