@@ -56,6 +56,7 @@ from pgm.posterior import Posterior
 from . import networks
 
 Budgets = dict[str, list[tuple[str, Engine]]]  # by name of the engine, what is spent and the engine
+QUICK = 1.0  # seconds
 FIELDS = ("network", "engine", "budget", "seconds", "mean_error", "largest_error", "log_evidence_error", "settled")
 
 
@@ -130,16 +131,20 @@ def findings(diseases: int = 500, tests: int = 200, causes: int = 20, present: i
 def quickscore(prior: np.ndarray, strengths: np.ndarray, leak: float, absent: np.ndarray) -> tuple[float, np.ndarray]:
     """log p(findings) and p(disease | findings), by inclusion and exclusion over the findings that are present.
 
+    The terms alternate in sign and all but cancel, hence the long numbers.
+
     Reference: Heckerman (1989), A tractable inference algorithm for diagnosing multiple diseases.
     """
+    prior, strengths = prior.astype(np.longdouble), strengths.astype(np.longdouble)
     spared = (1 - strengths[absent]).prod(0, keepdims=True)  # [subsets, diseases]: no finding of a subset by a disease
-    weight = np.array([(1 - leak) ** absent.sum()])
+    weight = np.array([np.longdouble(1 - leak) ** absent.sum()])
     for row in strengths[~absent]:
         spared = np.concatenate([spared, spared * (1 - row)])
         weight = np.concatenate([weight, -weight * (1 - leak)])
     each = 1 - prior + prior * spared
     terms = weight * each.prod(1)
-    return float(np.log(terms.sum())), (terms[:, None] * prior * spared / each).sum(0) / terms.sum()
+    on = (terms[:, None] * prior * spared / each).sum(0) / terms.sum()
+    return float(np.log(terms.sum())), on.astype(float)
 
 
 def budgets(name: str, smoke: bool = False) -> Budgets:
@@ -154,9 +159,9 @@ def budgets(name: str, smoke: bool = False) -> Budgets:
         "TreeReweighted": [(f"{n} iterations", TreeReweighted(iterations=n)) for n in steps],
         "Gibbs": [
             (f"{n} sweeps", Gibbs(sweeps=n, warmup=n // 2, thin=max(n // 4, 1), chains=16))
-            for n in some(10, 30, 100, 300, 1000, 3000)
+            for n in some(10, 30, 100, 300, 1000)
         ],
-        "AIS": [(f"{n} temperatures", AIS(temperatures=n, reverse=False)) for n in some(10, 30, 100, 300, 1000)],
+        "AIS": [(f"{n} temperatures", AIS(temperatures=n, reverse=False)) for n in some(10, 30, 100, 300)],
         "LikelihoodWeighting": [(f"{n} draws", LikelihoodWeighting(n)) for n in some(1000, 10_000, 100_000, 1_000_000)],
         "MeanField": [(f"{n} sweeps", MeanField(iterations=n, restarts=1)) for n in some(1, 10, 100)],
         "MiniBucket": [(f"i-bound {n}", MiniBucket(i_bound=n, intervals=0)) for n in some(2, 4, 8)],
@@ -183,6 +188,8 @@ def measure(problem: Problem, name: str, budget: str, engine: Engine) -> dict[st
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         post, seconds = _timed(problem.model, problem.given, engine)
+        again = 2 if seconds < QUICK else 0  # the least of three, where chance may be as large as the time
+        seconds = min([seconds, *(_timed(problem.model, problem.given, engine)[1] for _ in range(again))])
     off, gap = np.abs(_flat(post) - problem.truth), abs(float(post.log_evidence) - problem.log_evidence)
     values = (problem.name, name, budget, seconds, float(off.mean()), float(off.max()), gap, not said)
     return {field: None if value != value else value for field, value in zip(FIELDS, values, strict=True)}  # not NaN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log10
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import matplotlib
 matplotlib.use("Agg")  # drawn into a file
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 COLOURS = {
     "LoopyBP": "#4477aa",
@@ -59,15 +60,17 @@ def _panel(plane: Axes, name: str, rows: list[dict[str, Any]]) -> None:
         if points:
             plane.plot(*zip(*points, strict=True), "o-", ms=3.5, lw=1.5, color=colour, clip_on=False)
             ends.append((engine, *points[-1]))
-    plane.set(xscale="log", yscale="log", title=TITLES[name], xlabel="seconds on one core")
-    plane.title.set_color(INK)
+    plane.set(xscale="log", yscale="log", xlabel="seconds on one core")
+    plane.set_title(TITLES[name], color=INK, pad=18)
+    plane.set_ylim(10 ** floor(log10(min(error for *_, error in ends))))
+    plane.yaxis.set_minor_formatter(NullFormatter())
     plane.spines[["top", "right"]].set_visible(False)
     plane.grid(color="#e2e8f0", lw=0.6)
     for row in rows:
         if row["engine"] == "Exact":
             plane.axvline(row["seconds"], color=INK, lw=1, ls=(0, (4, 3)))
-            plane.annotate("exact", (row["seconds"], 1), (3, -3), xycoords=("data", "axes fraction"),
-                           textcoords="offset points", va="top", color=INK)  # fmt: skip
+            over = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom", "color": INK}
+            plane.annotate("exact", (row["seconds"], 1.01), **over)
     _labels(plane, ends)
 
 
