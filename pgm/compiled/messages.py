@@ -48,6 +48,7 @@ class Numbers(NamedTuple):
         spans: the difference between the greatest and the least finite log in each factor's tables, `[factors]`.
         cores: all matrices of trains, end to end.
         powers: how often each factor's messages count in a belief, `[factors]`.
+        faint: nats below the best state of a message from which on states count as equally bad when it changes.
     """
 
     unary: np.ndarray
@@ -56,6 +57,7 @@ class Numbers(NamedTuple):
     spans: np.ndarray
     cores: np.ndarray
     powers: np.ndarray
+    faint: float
 
 
 @njit(cache=True, nogil=True)
@@ -240,8 +242,8 @@ def normalise(logs, low, high, maximum):
 
 
 @njit(cache=True, nogil=True)
-def mix(structure, f, messages, ends, found, changes, damping, maximum):
-    """The damped messages of a factor into `found`; the largest change along each axis in probability, and of all."""
+def mix(structure, f, messages, ends, found, changes, damping, maximum, faint):
+    """The damped messages of a factor into `found`; the largest change along each axis, and of all."""
     worst = 0.0
     for k in range(structure.first[f + 1] - structure.first[f]):
         place = structure.places[structure.first[f] + k]
@@ -252,12 +254,24 @@ def mix(structure, f, messages, ends, found, changes, damping, maximum):
                 if old > -np.inf and new > -np.inf:  # what is impossible is not approached by halves
                     found[ends[k] + s] = new + damping * (old - new)
             normalise(found, ends[k], ends[k + 1], maximum)
-        changes[k] = 0.0
-        for s in range(ends[k + 1] - ends[k]):
-            old, new = messages[place + s], found[ends[k] + s]
-            if abs(new - old) > changes[k]:  # a probability changes by less than its logarithm
-                changes[k] = max(changes[k], abs(np.exp(new) - np.exp(old)))
+        changes[k] = change(messages[place : place + ends[k + 1] - ends[k]], found[ends[k] : ends[k + 1]], faint)
         worst = max(worst, changes[k])
+    return worst
+
+
+@njit(cache=True, nogil=True)
+def change(old, new, faint):
+    """The largest |d - e| / (4 + max(d, e)) of a message, d and e nats below its best state before and after.
+
+    Where two states are about even that is the change in probability. Unlike that it sees what goes on far below: a
+    message that says e^-300 instead of e^-200 may decide what another one of e^-250 leaves open.
+    """
+    worst, top, peak = 0.0, -1e300, -1e300
+    for s in range(len(old)):
+        top, peak = max(top, old[s]), max(peak, new[s])
+    for s in range(len(old)):
+        before, after = min(top - old[s], faint), min(peak - new[s], faint)
+        worst = max(worst, abs(after - before) / (4.0 + max(before, after)))
     return worst
 
 
@@ -295,10 +309,10 @@ def room(structure):
 
 @njit(cache=True, nogil=True)
 def update(structure, numbers, f, row, messages, total, blocked, space, damping, maximum):
-    """The new messages of a factor into `space.found`; the largest change of one in probability."""
+    """The new messages of a factor into `space.found`; the largest change of one."""
     gap = arrive(structure, f, total, blocked, messages, space.arriving, space.ends)
     leave(structure, f, row, numbers, space.arriving, space.vectors, space.ends, gap, space.found, maximum)
-    return mix(structure, f, messages, space.ends, space.found, space.changes, damping, maximum)
+    return mix(structure, f, messages, space.ends, space.found, space.changes, damping, maximum, numbers.faint)
 
 
 @njit(cache=True, nogil=True)
@@ -311,7 +325,7 @@ def all_at_once(structure, numbers, messages, rows, damping, maximum, tolerance,
         rows: which of them.
         damping: weight of the old logs.
         maximum: whether to maximise instead of to sum.
-        tolerance: of the largest change of a message in probability.
+        tolerance: of the largest change of a message.
         residuals: `[steps, rows]`, written; after the last step of a row they stay as they are.
     """
     space, states, factors = room(structure), numbers.unary.shape[1], len(structure.first) - 1

@@ -36,7 +36,7 @@ def sweeps(scopes, tables, unary, messages, damping, maximum, tolerance, residua
 
     Args:
         scopes, tables, unary, messages, damping, maximum: as for `sweep`.
-        tolerance: of the largest change of a message in probability.
+        tolerance: of the largest change of a message.
         residuals: one a step, written.
     """
     total, fresh = np.empty_like(unary), np.empty_like(unary)
@@ -59,7 +59,7 @@ def sweep(scopes, tables, unary, messages, total, fresh, damping, maximum):
         maximum: whether to maximise instead of to sum.
 
     Returns:
-        The largest change of a message, in probability.
+        The largest change of a message.
     """
     fresh[:] = unary
     worst = 0.0
@@ -79,7 +79,7 @@ def sweep(scopes, tables, unary, messages, total, fresh, damping, maximum):
         _through(each[0], each[2], each[1], each[3], ratios[1], rest, size, maximum)
         for end in range(2):
             ends, old = scopes[end, first:last], messages[end, first:last]
-            worst = max(worst, _mixed(old, ratios[end], damping, size, worst, maximum))
+            worst = _mixed(old, ratios[end], damping, size, worst)
             for k in range(size):
                 fresh[ends[k]] += old[k]
     return worst
@@ -132,33 +132,11 @@ def _remainder(up, down, ratio, size):
 
 
 @njit(cache=True, nogil=True, fastmath=FINITE, error_model="numpy")
-def _mixed(old, found, damping, size, worst, maximum):
-    """Writes the damped messages; the largest change of one in probability, if it is above `worst`.
-
-    A sum rises with its log ratio x by at most 1 / (4 + x^2), a maximum by at most 1 / (1 + x^2 / 2); where that bound
-    is below `worst` nothing more exact is needed.
-    """
-    bound = 0.0
-    flat, bend = (1.0, 0.5) if maximum else (4.0, 1.0)
+def _mixed(old, found, damping, size, worst):
+    """Writes the damped messages; the largest change of one, as in `compiled.messages.change`, and of `worst`."""
     for k in range(size):
         last, new = np.float64(old[k]), found[k] + damping * (old[k] - found[k])
-        near = min(new * new, last * last) if new * last > 0.0 else 0.0
-        bound = max(bound, abs(new - last) / (flat + bend * near))
-        found[k] = new - last
+        low, high = min(abs(last), abs(new)), max(abs(last), abs(new))
+        worst = max(worst, (high - (low if new * last > 0.0 else 0.0)) / (4.0 + high))
         old[k] = new
-    if bound > worst:
-        for k in range(size):
-            if abs(found[k]) > flat * worst:
-                new = np.float64(old[k])
-                worst = max(worst, _change(new - found[k], new, maximum))
     return worst
-
-
-@njit(cache=True, nogil=True)
-def _change(last, new, maximum):
-    """The change in probability of two states whose log ratio changes."""
-    if not maximum:
-        return abs(1.0 / (1.0 + np.exp(-new)) - 1.0 / (1.0 + np.exp(-last)))
-    if new * last > 0.0:
-        return abs(np.exp(-abs(new)) - np.exp(-abs(last)))
-    return 1.0 - np.exp(-max(abs(new), abs(last)))

@@ -12,8 +12,8 @@ from .messages import begin, count, room, update, write
 def most_urgent_first(structure, numbers, around, messages, rows, damping, maximum, tolerance, residuals):
     """Updates of single factors in place; a step is as many of them as there are factors.
 
-    How urgent a factor is: the sum of the changes of messages, in probability, that its variables have got since its
-    last update. When none is above the tolerance, all are tried, and what they would change is the residual.
+    How urgent a factor is: the sum of the changes of messages that its variables have got since its last
+    update. When none is above the tolerance, all are tried, and what they would change is the residual.
 
     Args:
         structure, numbers, messages, rows, damping, maximum, tolerance, residuals: as for `all_at_once`.

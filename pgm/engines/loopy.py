@@ -47,7 +47,7 @@ class LoopyBP:
         schedule: 'parallel' updates all messages from those before; 'residual' always the factor whose variables have
             changed most, an iteration being as many updates as there are factors (on the CPU).
         iterations: the most of them.
-        tolerance: of the largest change of a normalised message in an iteration, in probability.
+        tolerance: of the largest change of a message in an iteration, in probability where two states are about even.
         dtype: arithmetic for models; float64, or float32 by choice. Fields keep theirs.
         device: where to compute for models; by default where the parameters are. Fields stay where they are.
         gradient: of marginals: 'implicit' at the fixed point, or 'unrolled' through all iterations.
@@ -63,7 +63,7 @@ class LoopyBP:
         >>> print(infer(MarkovNetwork(*pairs, Table([a], [3, 1])), ["b"], engine=LoopyBP()))
         b  0 0.6131  1 0.3869
         log evidence 3.9985
-        LoopyBP: converged yes, iterations 24, residual 8.576e-07, interrupted no
+        LoopyBP: converged yes, iterations 24, residual 8.498e-07, interrupted no
 
     Reference: Pearl (1988), Probabilistic Reasoning in Intelligent Systems; Yedidia, Freeman and Weiss (2005),
     Constructing free-energy approximations and generalized belief propagation algorithms; Elidan, McGraw and Koller

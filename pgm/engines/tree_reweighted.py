@@ -38,7 +38,7 @@ class TreeReweighted:
         rounds: how often to move towards the forest with the most shared information, which tightens the bound: the
             lowest of all is kept. All rows of evidence share the forests.
         iterations: of message passing at most, in each round.
-        tolerance: of the largest change of a normalised message in an iteration, in probability.
+        tolerance: of the largest change of a message in an iteration, in probability where two states are about even.
         damping: the weight of the old logs in each new message, from 0 to below 1.
         seed: of the forests.
         device: where to compute; by default where the model's parameters are.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...compiled.messages import Numbers, Structure
 from ...fields.field import Field, Group, Trains
+from .passing import faint, span
 
 Around = tuple[np.ndarray, np.ndarray]
 
@@ -72,22 +73,23 @@ def numbers_of(field: Field, powers: Tensor | None = None) -> Numbers:
         own = each[first : first + len(group)].reshape(-1, *[1] * len(group.sizes))
         table = group.logs.detach() if powers is None else group.logs.detach() / own.to(group.logs)
         flat = table.flatten(2)
-        top = flat.amax(-1, keepdim=True)
-        least = torch.where(torch.isneginf(flat), torch.inf, flat).amin(-1)
-        span = torch.where(torch.isneginf(top[..., 0]), 0.0, top[..., 0] - least)  # [rows or 1, factors or 1]
+        top = flat.amax(-1, keepdim=True).double()
         logs.append(flat.reshape(-1))
         linear.append((flat - torch.where(torch.isneginf(top), 0.0, top)).exp().reshape(-1))
-        spans.append(span.amax(0).expand(len(group)))
+        spans.append(span(flat).amax(0).expand(len(group)))
         first += len(group)
     spans.append(torch.zeros(field.factors - first))
     cores = [core.detach().reshape(-1) for trains in field.trains for core in trains.cores]
     unary = field.unary.detach()
-    arrays = [_joined(parts, unary) for parts in (logs, linear, spans, cores)]
-    return Numbers(unary.numpy(), arrays[0], arrays[1], arrays[2], arrays[3], each.numpy())
+    arrays = [
+        _joined(parts, dtype)
+        for parts, dtype in ((logs, unary.dtype), (linear, torch.float64), (spans, unary.dtype), (cores, unary.dtype))
+    ]
+    return Numbers(unary.numpy(), arrays[0], arrays[1], arrays[2], arrays[3], each.numpy(), faint(field))
 
 
-def _joined(parts: list[Tensor], like: Tensor) -> np.ndarray:
-    return (torch.cat(parts) if parts else like.new_zeros(0)).to(like.dtype).contiguous().numpy()
+def _joined(parts: list[Tensor], dtype: torch.dtype) -> np.ndarray:
+    return (torch.cat(parts) if parts else torch.zeros(0)).to(dtype).contiguous().numpy()
 
 
 def around_of(structure: Structure) -> Around:

@@ -14,6 +14,8 @@ from ...fields.build import safe_log
 from ...fields.field import Field, Group, Trains
 from .wide import train_joint, train_messages
 
+FAINT, WIDE = 100.0, 10.0  # nats, and how many times the widest ratio of a factor, that a message may matter
+
 
 @dataclass(frozen=True, eq=False)
 class Passing:
@@ -111,6 +113,10 @@ class Passing:
         found = [(torch.nonzero(field.sizes == size).squeeze(1), int(size)) for size in field.sizes.unique()]
         ranges = [(v, torch.arange(size, device=field.device)) for v, size in found]
         return tuple((v, field.starts[v, None] + states) for v, states in ranges)
+
+    @cached_property
+    def _faint(self) -> float:
+        return faint(self.field, self.temperature or 1.0)
 
     def start(self) -> Tensor:
         """Messages that say nothing, `[rows, entries]`."""
@@ -234,10 +240,18 @@ class Passing:
         return torch.where(possible, total, -torch.inf)
 
     def residual(self, old: Tensor, new: Tensor) -> Tensor:
-        """The largest change of a normalised message, in probability, `[rows]`."""
-        scale = self.temperature or 1.0
-        change = ((new / scale).exp() - (old / scale).exp()).abs()
-        return change.amax(1) if change.shape[1] else change.new_zeros(len(change))
+        """The largest change of a message, `[rows]`: max |d - e| / (4 + max(d, e)), d and e nats below its best state.
+
+        Where two states are about even that is the change in probability; but it also sees what goes on far below,
+        which may decide what messages that contradict one another leave open. Nats are logs over the temperature.
+        """
+        scale, worst = self.temperature or 1.0, old.new_zeros(self.field.rows)
+        for before, after in zip(self.split(old / scale), self.split(new / scale), strict=True):
+            for one, two in zip(before, after, strict=True):
+                d, e = (_below(each).clamp_max(self._faint) for each in (one, two))
+                change = (d - e).abs() / (4.0 + torch.maximum(d, e))
+                worst = torch.maximum(worst, change.flatten(1).amax(1))
+        return worst
 
     def normalised(self, message: Tensor) -> Tensor:
         """A log message with S = 0 over its last axis; all -inf stays so."""
@@ -278,6 +292,29 @@ class Passing:
             return group.logs
         powers = self.powers[first : first + len(group)]
         return group.logs / powers.reshape(-1, *[1] * len(group.sizes))
+
+
+def faint(field: Field, temperature: float = 1.0) -> float:
+    """How many nats below the best state of a message others count as equally bad when it changes.
+
+    It is far beyond what single factors say. Where there are zeros, messages around a loop may become surer for ever.
+    """
+    logs = [field.unary, *(g.logs.flatten(2) for g in field.groups)]
+    logs += [core.log().flatten(2) for trains in field.trains for core in trains.cores]
+    widest = max(float(span(each.detach()).max()) for each in logs if each.numel()) if field.variables else 0.0
+    return FAINT + WIDE * widest / temperature
+
+
+def span(logs: Tensor) -> Tensor:
+    """The difference between the greatest and the least finite number along the last axis; 0 where there is none."""
+    least = torch.where(torch.isneginf(logs), torch.inf, logs).amin(-1)
+    return (logs.amax(-1) - least).clamp_min(0.0)
+
+
+def _below(logs: Tensor) -> Tensor:
+    """How far below the largest along the last axis; inf where all are -inf."""
+    top = logs.amax(-1, keepdim=True)
+    return torch.where(torch.isneginf(top), 0.0, top) - logs
 
 
 def soft_maximum(logs: Tensor, temperature: float) -> Tensor:

@@ -31,7 +31,7 @@ class Options:
     Args:
         damping: the weight of the old logs in each new message, from 0 to below 1.
         iterations: the most updates of every message.
-        tolerance: of the largest change of a normalised message in an iteration, in probability.
+        tolerance: of the largest change of a message in an iteration, in probability where two states are about even.
         schedule: 'parallel' updates all from all before; 'residual' the one that has most to catch up with.
         progress: whether to show a bar when it takes long.
         compiled: whether to use the compiled loops; None where the field is in main memory.
@@ -51,8 +51,8 @@ class Settled:
 
     Args:
         messages: `[rows, entries]`.
-        residuals: the largest change of a message in each iteration, in probability, `[iterations, rows]`; NaN after a
-            row's last.
+        residuals: the largest change of a message in each iteration, as in `Passing.residual`, `[iterations, rows]`;
+            NaN after a row's last.
         interrupted: whether Ctrl-C ended it.
     """
 

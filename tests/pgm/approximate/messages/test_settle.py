@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pgm.approximate.messages.decode import decoded
 from pgm.approximate.messages.passing import Passing
-from pgm.approximate.messages.settle import Options, settle
+from pgm.approximate.messages.settle import Options, Schedule, settle
 from pgm.approximate.messages.wide import with_tables
 from pgm.fields.field import Field, Group, grid
 from pgm.fields.testing import random_field, worlds
@@ -64,6 +64,34 @@ def test_weights_beyond_double_precision_are_multiplied_in_logs() -> None:
     found = settle(passing, Options(damping=0.0))
     torch.testing.assert_close(passing.log_partition(found.messages), worlds(tree).log_z)
     assert bool(torch.isfinite(found.messages).all())
+
+
+@given(seeds, st.sampled_from(["parallel", "residual"]), st.sampled_from([10.0, 300.0]), st.sampled_from([0.0, 0.3]))
+@settings(max_examples=20)
+def test_messages_have_settled_only_when_what_goes_on_far_below_has_too(
+    seed: int, schedule: Schedule, strength: float, zeros: float
+) -> None:
+    """On trees what has settled is exact, also where strong weights oppose one another."""
+    field = random_field(seed, variables=6, rows=2, tree=True, strength=strength, zeros=zeros)
+    passing, every = Passing(field), worlds(field)
+    found = settle(passing, Options(iterations=200, tolerance=1e-9, schedule=schedule))
+    assert (found.residual <= 1e-9).all()
+    # an error of 1e-9 of the logs, which are of the order of 1e4 nats at most, moves probabilities by 1e-5
+    torch.testing.assert_close(passing.marginals(found.messages), every.marginals, atol=1e-5, rtol=0)
+    torch.testing.assert_close(passing.log_partition(found.messages), every.log_z)
+
+
+@pytest.mark.parametrize("lower", [-95.0, -300.0])
+def test_tables_beyond_single_precision_lose_no_state(lower: float) -> None:
+    """In single precision e^-95 has few digits and e^-300 none; a state that only they allow stays possible."""
+    gone = -torch.inf
+    tables = torch.tensor([[lower, gone], [0.0, 0.0]]).expand(1, 2, 2, 2)  # variable 0 in state 0 costs this much
+    unary = torch.tensor([[0.0, gone, 0.0, 0.0, 0.0, 0.0]])
+    field = Field(torch.tensor([2, 2, 2]), unary, (Group(torch.tensor([[0, 1], [0, 2]]), tables),))
+    passing = Passing(field)
+    found = settle(passing, Options(damping=0.0))
+    torch.testing.assert_close(passing.log_partition(found.messages), torch.tensor([2 * lower]))
+    torch.testing.assert_close(found.messages, passing.step(found.messages))
 
 
 @given(seeds)
