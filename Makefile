@@ -18,7 +18,7 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 bench: $(VENV)/installed-bench
-	for each in exact structure temporal svi; do $(BIN)/python -m benchmarks.$$each || exit; done
+	for each in exact structure temporal svi loopy gibbs; do $(BIN)/python -m benchmarks.$$each || exit; done
 
 # Set PYTHON to an interpreter with a CUDA build of PyTorch; nothing is installed into it.
 gpu:
@@ -41,6 +41,8 @@ $(VENV)/installed-test: $(VENV)/installed
 	$(INSTALL) -e '.[test]'
 	touch $@
 
+# PGMax asks for far more than it uses, and for a JAX of its time.
 $(VENV)/installed-bench: $(VENV)/installed
 	$(INSTALL) -e '.[bench]'
+	$(INSTALL) --no-deps pgmax==0.6.1 jax==0.4.34 jaxlib==0.4.34 ml_dtypes==0.6.0
 	touch $@
