@@ -68,7 +68,7 @@ def reduced(
         if all(v in kept for v in scope):
             builder.add(term, scope)
     for v, vectors in soft.items():
-        builder.weigh(v, safe_log(torch.from_numpy(np.array(vectors)).to(builder.device, dtype)))
+        builder.weigh(v, safe_log(torch.from_numpy(np.array(vectors)).to(builder.device, torch.float64)).to(dtype))
     return Reduced(builder.field(), free)
 
 
@@ -106,7 +106,7 @@ class _Builder:
         starts = torch.nn.functional.pad(self.sizes.cumsum(0), (1, 0)).tolist()
         self.starts = dict(zip(free, starts, strict=False))
         self.unary: list[tuple[Tensor, Tensor]] = []  # places of states, and log weights [rows or 1, places]
-        self.constant = torch.zeros(rows, dtype=dtype, device=self.device)
+        self.constant = torch.zeros(rows, dtype=torch.float64, device=self.device)  # a sum of very many
         self.tables: dict[tuple[object, ...], list[tuple[Tensor, tuple[int, ...]]]] = defaultdict(list)
         self.trains: dict[tuple[object, ...], list[tuple[tuple[Tensor, ...], tuple[int, ...]]]] = defaultdict(list)
 
@@ -115,16 +115,16 @@ class _Builder:
         sizes = tuple(v.size for v in term.scope)
         cores = term.cores() if prod(sizes) > self.widest else None
         if cores is not None:
-            self._couple([core.to(self.device, self.dtype) for core in cores], scope)
+            self._couple([core.to(self.device, torch.float64) for core in cores], scope)
             return
         if prod(sizes) > TOO_WIDE:
             raise PlanError(
                 f"{term!r}: its table would have 2^{log2(prod(sizes)):.0f} entries. Use NoisyOr, NoisyMax, Parity or "
                 "Cardinality for many variables."
             )
-        table = term.factor().ordered(term.scope).to(self.device, self.dtype)
+        table = term.factor().ordered(term.scope).to(self.device, torch.float64)
         observed = tuple(v in self.states for v in scope)
-        self.tables[sizes, observed].append((table, scope))
+        self.tables[sizes, observed].append((safe_log(table).to(self.dtype), scope))
 
     def weigh(self, v: int, logs: Tensor) -> None:
         """Add log weights `[rows or 1, states]` of a variable; of an observed one that of its state is a constant."""
@@ -137,13 +137,16 @@ class _Builder:
 
     def _couple(self, cores: list[Tensor], scope: tuple[int, ...]) -> None:
         """A train with the matrices of observed variables multiplied into a neighbour."""
-        left: Tensor | None = None  # [rows or 1, 1, r] to be multiplied from the left
+        left: Tensor | None = None  # [rows or 1, l, r] to be multiplied from the left
         kept: list[Tensor] = []
         free: list[int] = []
-        for core, v in zip(cores, scope, strict=True):
+        for core, v, useful in zip(cores, scope, self._useful(cores, scope), strict=True):
             if v in self.states:
                 matrix = core.permute(1, 0, 2)[self.states[v]]  # [rows, left, right]
-                left = matrix if left is None else left @ matrix
+                left = (matrix if left is None else left @ matrix) * useful.unsqueeze(1)
+                peak = left.detach().amax((1, 2), keepdim=True).clamp_min(torch.finfo(left.dtype).tiny)
+                left = left / peak  # thousands of causes multiply to less than any number
+                self.constant = self.constant + peak.log().reshape(-1)
                 continue
             whole = core[None] if left is None else torch.einsum("nij,jsk->nisk", left, core)
             kept.append(whole)
@@ -156,9 +159,27 @@ class _Builder:
         if left is not None:
             kept[-1] = torch.einsum("nisj,njk->nisk", kept[-1].expand(len(left), -1, -1, -1), left)
         if len(kept) == 1:
-            self.weigh(free[0], safe_log(kept[0].sum((1, 3))))  # [rows or 1, states]; left and right are 1
+            self.weigh(free[0], safe_log(kept[0].sum((1, 3))).to(self.dtype))  # [rows or 1, states]; left, right are 1
             return
-        self.trains[tuple(tuple(core.shape) for core in kept)].append((tuple(kept), tuple(free)))
+        cast = tuple(core.to(self.dtype) for core in kept)
+        self.trains[tuple(tuple(core.shape) for core in cast)].append((cast, tuple(free)))
+
+    def _useful(self, cores: list[Tensor], scope: tuple[int, ...]) -> list[Tensor]:
+        """Which states after each matrix lead to an end that is not zero, as 1 and 0, `[rows or 1, right]`.
+
+        Others are dropped: beside them those that matter, however improbable, would vanish.
+        """
+        found = [cores[-1].new_ones(1, 1)]
+        for core, v in zip(reversed(cores[1:]), reversed(scope[1:]), strict=True):
+            open_ = (core.detach() > 0).to(core)
+            if v in self.states:
+                some = torch.einsum(
+                    "nij,nj->ni", open_.permute(1, 0, 2)[self.states[v]], found[-1].expand(self.rows, -1)
+                )
+            else:
+                some = torch.einsum("isj,nj->ni", open_, found[-1])
+            found.append((some > 0).to(core))
+        return found[::-1]
 
     def field(self) -> Field:
         """Everything collected so far."""
@@ -172,7 +193,8 @@ class _Builder:
             places = torch.cat([places for places, _ in self.unary])
             logs = torch.cat([logs.expand(self.rows, -1) for _, logs in self.unary], 1)
             unary = unary.index_add(1, places, logs)
-        return Field(self.sizes, unary, tuple(groups), tuple(trains), self.constant, self.names)
+        constant = self.constant.to(self.dtype)
+        return Field(self.sizes, unary, tuple(groups), tuple(trains), constant, self.names)
 
     def _scopes(self, scopes: Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor([[self.place[v] for v in scope] for scope in scopes], device=self.device)
@@ -181,7 +203,7 @@ class _Builder:
         """Tables of one shape with the same axes observed: indexed by what was seen, and by what is left of them."""
         observed = key[1]
         assert isinstance(observed, tuple)
-        logs = safe_log(torch.stack([table for table, _ in members]))[None]  # [1, factors, *sizes]
+        logs = torch.stack([table for table, _ in members])[None]  # [1, factors, *sizes]
         seen = [axis for axis, is_seen in enumerate(observed) if is_seen]
         left = [axis for axis, is_seen in enumerate(observed) if not is_seen]
         if seen:

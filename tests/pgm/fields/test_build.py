@@ -127,3 +127,30 @@ def test_a_field_of_a_model_knows_its_names() -> None:
     field = field_of(causes(3), {"x1": ["0", "1"]})
     assert field.names == ("x0", "x2", "on", "level")
     assert field.row(1).names == field.to("cpu").names == field.names
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_what_thousands_of_observed_causes_leave_is_not_lost(dtype: torch.dtype) -> None:
+    """Of 1500 causes that are on, each fails with probability 1/2: their effect is absent with probability 2^-1500."""
+    model = causes_of(1500)
+    seen = {f"x{k}": 1 for k in range(1, 1499)} | {"y": 0}
+    evidence = read_evidence(model.graph, seen, None)
+    found = worlds(reduced(model, evidence.hard, evidence.soft, 1, dtype=dtype).field)
+    # the two that are left are off, or on and failed
+    expected = -2 * 1498 * np.log(2) + 2 * np.log(0.5 + 0.25)
+    assert found.log_z.item() == pytest.approx(expected, rel=1e-6)
+    torch.testing.assert_close(found.marginals.detach(), torch.tensor([[2, 1, 2, 1]]).to(dtype) / 3)
+
+
+def causes_of(count: int) -> Model:
+    xs = [Variable(f"x{k}") for k in range(count)]
+    roots = [Tabular(x, [], [0.5, 0.5]) for x in xs]
+    return BayesianNetwork(*roots, NoisyOr(Variable("y"), xs, [0.5] * count))
+
+
+def test_tiny_probabilities_survive_in_single_precision() -> None:
+    a, b = Variable("a"), Variable("b")
+    model = BayesianNetwork(Tabular(a, [], [1 - 1e-300, 1e-300]), Tabular(b, [a], [[1, 0], [0.5, 0.5]]))
+    evidence = read_evidence(model.graph, {"b": 1}, None)
+    field = reduced(model, evidence.hard, evidence.soft, 1, dtype=torch.float32).field
+    assert worlds(field).log_z.item() == pytest.approx(np.log(0.5e-300), rel=1e-6)
