@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from ..approximate.messages.decode import decoded
-from ..approximate.messages.implicit import implicit, unrolled
+from ..approximate.messages.implicit import implicit, stepped
 from ..approximate.messages.passing import Passing
 from ..approximate.messages.settle import Options, Schedule, Settled, settle
-from ..approximate.messages.wide import with_tables
+from ..approximate.search.unrolled import unrolled
 from ..errors import ConvergenceWarning, PlanError
 from ..fields.answers import Best, Settings, Solved, answered, evidence_of, explained
-from ..fields.build import WIDEST
 from ..fields.field import Field
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from ..explanation import Explanation
     from ..model import Model
     from ..posterior import Posterior
-
-NO_TRAINS = 2**62  # entries beyond which a factor stays a train of matrices when there must be none
 
 
 @dataclass(frozen=True)
@@ -124,17 +121,19 @@ class LoopyBP:
             return passing.joint(messages, scope)
 
         possible = ~torch.isneginf(log_evidence.detach()).cpu().numpy()
-        return Solved(passing.marginals(messages), log_evidence, joint, self._diagnostics(settled, possible))
+        marginals = passing.marginals(messages)[:, : field.unary.shape[1]]  # not of what wide factors carry along
+        return Solved(marginals, log_evidence, joint, self._diagnostics(settled, possible))
 
     def search(self, field: Field, start: Tensor | None = None) -> Best:
         """The best joint states found in a field, by messages at temperature 0 decoded along a spanning forest."""
         passing, settled = replace(self, temperature=0.0).settle(field, start)
         states, bound = decoded(passing, settled.messages)
-        return Best(states, bound, self._diagnostics(settled, ~torch.isneginf(bound).cpu().numpy()))
+        notes = self._diagnostics(settled, ~torch.isneginf(bound).cpu().numpy())
+        return Best(states[:, : field.variables], bound, notes)
 
     def settle(self, field: Field, start: Tensor | None = None) -> tuple[Passing, Settled]:
         """The equations of a field, and the messages where they have settled."""
-        passing = Passing(field if self.temperature == 1.0 else with_tables(field), self.temperature)
+        passing = Passing(field if self.temperature == 1.0 else unrolled(field, "LoopyBP"), self.temperature)
         if self.schedule == "residual" and field.device.type != "cpu":
             raise PlanError(f"LoopyBP: schedule='residual' works on the CPU, not on {field.device}; use 'parallel'.")
         options = Options(self.damping, self.iterations, self.tolerance, self.schedule, self.progress)
@@ -142,8 +141,7 @@ class LoopyBP:
 
     @property
     def _settings(self) -> Settings:
-        widest = WIDEST if self.temperature == 1.0 else NO_TRAINS
-        return Settings("LoopyBP", widest, self.dtype, self.device)
+        return Settings("LoopyBP", dtype=self.dtype, device=self.device)
 
     def _bethe(self, field: Field) -> Tensor:
         passing, settled = self.settle(field)
@@ -163,7 +161,7 @@ class LoopyBP:
         if self.gradient == "implicit":
             return implicit(passing, settled.messages, self.damping, self.iterations, self.tolerance)
         begin = passing.start() if start is None else start
-        return unrolled(passing, begin, self.damping, int(settled.iterations.max()))
+        return stepped(passing, begin, self.damping, int(settled.iterations.max()))
 
     def _diagnostics(self, settled: Settled, possible: np.ndarray) -> dict[str, list[object]]:
         """How it went, one entry a row; warns of possible rows that have not settled."""

@@ -52,7 +52,7 @@ def implicit(passing: Passing, messages: Tensor, damping: float, iterations: int
     return found
 
 
-def unrolled(passing: Passing, messages: Tensor, damping: float, iterations: int) -> Tensor:
+def stepped(passing: Passing, messages: Tensor, damping: float, iterations: int) -> Tensor:
     """Messages after that many more steps, every one of which is differentiated."""
     with torch.enable_grad():
         for _ in range(iterations):

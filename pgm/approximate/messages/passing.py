@@ -40,7 +40,7 @@ class Passing:
         powers: r_f, in the order of the factors in `field.parts`, `[factors]`; all 1 when None.
 
     Raises:
-        PlanError: when there are wide factors and a temperature or a power is not 1: see `wide.with_tables`.
+        PlanError: when there are wide factors and a temperature or a power is not 1: see `unrolled`.
 
     Example:
         >>> pair = Group(torch.tensor([[0, 1]]), torch.tensor([[[[2.0, 0.0], [0.0, 0.0]]]]))
@@ -71,7 +71,7 @@ class Passing:
         if self.field.trains and not (self.temperature == 1.0 and plain):
             raise PlanError(
                 f"Passing: {self.field.trains[0]!r} is wide, which needs temperature 1 and powers 1, not temperature "
-                f"{self.temperature}. Write it out with with_tables(field)."
+                f"{self.temperature}. Use unrolled(field, engine)."
             )
 
     @cached_property

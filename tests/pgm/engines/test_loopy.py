@@ -19,6 +19,7 @@ from pgm import (
     LoopyBP,
     MarkovNetwork,
     NoisyOr,
+    Parity,
     PlanError,
     Table,
     Tabular,
@@ -163,11 +164,23 @@ def test_wide_causes_are_exact_as_the_tree_that_they_are() -> None:
     torch.testing.assert_close(best.log_prob, mpe(model, given={"on": "1"}).log_prob)
 
 
-def test_too_wide_to_maximise_is_refused_by_name() -> None:
+@pytest.mark.parametrize("only_one", [Cardinality, lambda xs, weights: Parity(xs, odd=True)])
+def test_counts_of_many_are_maximised_along_a_chain(only_one) -> None:
+    """All would rather be off, by odds of k to 1, but one must be on: the best is the one that minds least."""
     xs = [Variable(f"x{k}") for k in range(30)]
-    model = MarkovNetwork(Cardinality(xs, [0.0, 1.0, 0.0]))
-    assert infer(model, ["x0"], engine=LoopyBP(tolerance=1e-12))["x0", "1"].item() == pytest.approx(1 / 30)
-    with pytest.raises(PlanError, match=r"Cardinality.*2\^30 entries"):
+    odds = [Table([x], [k + 2.0, 1.0]) for k, x in enumerate(xs)]
+    model = MarkovNetwork(only_one(xs, [0.0, 1.0, 0.0]), *odds)
+    best = mpe(model, engine=LoopyBP())
+    assert best.states.tolist() == [[1, *[0] * 29]]
+    assert best.log_prob.item() == pytest.approx(best.bound.item())
+    found = infer(model, ["x5"], engine=LoopyBP(temperature=0.0, tolerance=1e-12))
+    assert found["x5", "0"].item() == pytest.approx(7 / 9)  # against the best with x5 on instead: 2 / 1 of 7 / 1
+
+
+def test_too_wide_to_maximise_is_refused_by_name() -> None:
+    xs = [Tabular(Variable(f"x{k}"), [], [0.6, 0.4]) for k in range(30)]
+    model = BayesianNetwork(*xs, NoisyOr(Variable("on"), [x.child for x in xs], [0.5] * 30))
+    with pytest.raises(PlanError, match=r"LoopyBP: a noisy or.* of x0, x1.* a table of 2\^31 entries"):
         mpe(model, engine=LoopyBP())
 
 
