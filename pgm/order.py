@@ -17,6 +17,7 @@ from .compiled.elimination import MIN_FILL, MIN_WEIGHT, WEIGHTED_MIN_FILL, elimi
 
 RULES = (MIN_FILL, WEIGHTED_MIN_FILL, MIN_WEIGHT)
 WORTH_SEARCHING = 2e4  # table entries below which a better order could not be felt
+HOPELESS = 2.0**60  # entries beyond which no search will bring an order within reach
 
 
 def search_order(
@@ -62,13 +63,15 @@ def search_matrix(
         sizes: number of states of each variable, as floats.
         stage: 0 for variables to eliminate first, 1 for those that come last.
         seconds: time budget of the randomised search.
-        rules: the greedy rules to try once each.
+        rules: the greedy rules to try once each, until one of them shows that there is no hope.
     """
     deadline = time.monotonic() + seconds
     best, least = np.argsort(stage, kind="stable"), np.inf  # should every cost be beyond the floats
     for rule in rules:
         order, cost = eliminate(matrix, sizes, stage, rule, 0.0, 0, least)
         best, least = (order, cost) if cost < least else (best, least)
+        if HOPELESS < least < np.inf:
+            return best, least
     trial = 0
     while least > WORTH_SEARCHING and time.monotonic() < deadline:
         trial += 1

@@ -13,14 +13,13 @@ import numpy as np
 from .compiled.elimination import WEIGHTED_MIN_FILL
 from .contraction import contract
 from .graph import Graph
-from .order import RULES, WORTH_SEARCHING, randomised, search_matrix
+from .order import HOPELESS, RULES, WORTH_SEARCHING, randomised, search_matrix
 from .order_cache import key_of, read_orders, write_orders
 from .plan import NONE, Leaf, Plan, Query, Tree
 from .relevance import Relevance, Structure, bits, mask_of, structure_of
 
 SECONDS_PER_ENTRY = 5e-9  # search time worth spending for each table entry that an answer will touch
 SECONDS_AT_MOST = 2.0
-HOPELESS = 2.0**60  # entries beyond which no search will bring an order within reach
 WORTH_KEEPING = 0.05  # seconds of search from which its result is kept on disk
 DEARER = 4.0  # how many times the dense cost of the best plan a variant may have
 VARIABLE_OVERHEAD = 16.0  # entries that a tree costs for each variable besides its cliques

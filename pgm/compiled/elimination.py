@@ -54,9 +54,11 @@ def _score(matrix, weights, rule, v, around):
             total += np.log(weights[around[x]])
         return total
     fill = 0.0
-    for x in range(degree):
-        u = around[x]
-        for w in range(matrix.shape[1]):
+    for w in range(matrix.shape[1]):
+        if matrix[v, w] == 0:  # most words of a large graph
+            continue
+        for x in range(degree):
+            u = around[x]
             missing = matrix[v, w] & ~matrix[u, w]
             if rule == MIN_FILL:
                 fill += _ones(missing)
@@ -65,7 +67,8 @@ def _score(matrix, weights, rule, v, around):
                     low = missing & (~missing + np.uint64(1))
                     fill += weights[u] * weights[(w << 6) + _ones(low - np.uint64(1))]
                     missing ^= low
-        fill -= 1.0 if rule == MIN_FILL else weights[u] * weights[u]  # u is no neighbour of itself
+    for x in range(degree):  # none is a neighbour of itself
+        fill -= 1.0 if rule == MIN_FILL else weights[around[x]] * weights[around[x]]
     return np.log(1.0 + 0.5 * fill)
 
 

@@ -148,3 +148,12 @@ def test_the_moral_matrix_is_the_moral_graph() -> None:
 def test_a_cost_beyond_all_numbers_still_has_an_order() -> None:
     """1000^120 is no float; the plan must be able to say so, and so needs an order."""
     assert sorted(search_order([1000] * 120, [list(range(120))], seconds=0.0)) == list(range(120))
+
+
+def test_a_graph_without_hope_is_not_searched_on() -> None:
+    """Of a random graph of 200 variables, whatever time is allowed: what the first rule says."""
+    graph = nx.gnm_random_graph(200, 1500, seed=0)
+    sizes, scopes = [2] * 200, [list(edge) for edge in graph.edges]
+    order, cost = search(sizes, scopes, (), 1e6)
+    assert order.tolist() == greedy(sizes, scopes, MIN_FILL)
+    assert cost > 2**60
