@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from ..approximate.variational.ascent import HARD
-from ..approximate.variational.carried import carried
 from ..approximate.variational.climb import Summit, climbed
 from ..approximate.variational.family import family
 from ..approximate.variational.support import impossible_rows, supported
 from ..errors import ConvergenceWarning, GraphError, PlanError
-from ..fields.answers import Settings, Solved, answered
+from ..fields.answers import Settings, Solved, answered, nothing_to_sum
+from ..fields.carried import carried
 from ..fields.field import Field
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class MeanField:
     @torch.no_grad()
     def solve(self, field: Field) -> Solved:
         """The best q of a field: its marginals, and a lower bound of the log of the sum over all joint states."""
+        if not field.variables:
+            return nothing_to_sum(field)
         wider, wide = carried(field.to(dtype=torch.float64))
         base, clusters = supported(wider), self._numbers(field)
         generator = torch.Generator(base.device).manual_seed(self.seed)

@@ -109,8 +109,10 @@ class MiniBucket:
     def solve(self, field: Field) -> Solved:
         """Bounds of log Z of a field, and beliefs."""
         from ..approximate.buckets.bounds import sum_bounds
-        from ..fields.answers import Solved
+        from ..fields.answers import Solved, nothing_to_sum
 
+        if not field.variables:
+            return nothing_to_sum(field)
         found, scheme = self._bounds(field, sum_bounds)
         middle = torch.where(found.lower.isneginf(), found.upper, (found.lower + found.upper) / 2)
         notes: dict[str, Any] = {"log_evidence_lower": found.lower, "log_evidence_upper": found.upper}
@@ -120,8 +122,10 @@ class MiniBucket:
     def search(self, field: Field) -> Best:
         """Joint states of a field with a large weight, and an upper bound of all weights."""
         from ..approximate.buckets.bounds import maximum_bounds
-        from ..fields.answers import Best
+        from ..fields.answers import Best, nothing_to_choose
 
+        if not field.variables:
+            return nothing_to_choose(field)
         found, scheme = self._bounds(field, maximum_bounds)
         return Best(found.states, found.upper, self._notes(found, scheme, field.rows))
 

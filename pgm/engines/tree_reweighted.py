@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..approximate.messages.passing import Passing
 from ..approximate.messages.settle import Options, Settled, settle
-from ..approximate.variational.carried import carried
 from ..approximate.variational.forests import appearances, forest, shared_information, upper_bound
 from ..errors import ConvergenceWarning, PlanError
 from ..fields.answers import Settings, Solved, answered
+from ..fields.carried import carried
 from ..fields.field import Field
 
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ def answered(
     wanted = tuple(dict.fromkeys(v for scope in targets for v in scope))
     for rows, hard, soft in _batches(settings, model, evidence):
         asked = reduced(model, hard, soft, len(rows), wanted, settings.widest, settings.dtype, settings.device)
-        found = solve(asked.field) if asked.free else _settled(asked.field)
+        found = solve(asked.field) if asked.free else nothing_to_sum(asked.field)
         totals[rows] = found.log_evidence.double().cpu().numpy()
         notes.add(rows, found.diagnostics)
         joint = found.joint_errors
@@ -184,7 +184,7 @@ def explained(
     logs, bounds, notes = np.full(evidence.rows, -np.inf), np.full(evidence.rows, np.inf), _Notes(evidence.rows)
     for rows, hard, soft in _batches(settings, model, evidence):
         asked = reduced(model, hard, soft, len(rows), None, settings.widest, settings.dtype, settings.device)
-        found = solve(asked.field) if asked.free else _nothing_left(asked.field)
+        found = solve(asked.field) if asked.free else nothing_to_choose(asked.field)
         weights = asked.field.log_weight(found.states)
         logs[rows], bounds[rows] = weights.double().cpu().numpy(), found.bound.double().cpu().numpy()
         notes.add(rows, found.diagnostics)
@@ -211,7 +211,7 @@ def drawn(
     return _samples(model, asked, hard, states, wanted)
 
 
-def _settled(field: Field) -> Solved:
+def nothing_to_sum(field: Field) -> Solved:
     """What is said of a field without variables: everything was observed."""
     assert field.constant is not None
 
@@ -221,7 +221,8 @@ def _settled(field: Field) -> Solved:
     return Solved(field.unary, field.constant, none)
 
 
-def _nothing_left(field: Field) -> Best:
+def nothing_to_choose(field: Field) -> Best:
+    """The same of the best joint states."""
     assert field.constant is not None
     return Best(torch.zeros(field.rows, 0, dtype=torch.long), field.constant)
 

@@ -18,6 +18,7 @@ from .scheme import ROOT, Scheme, Scope
 from .tables import Tables
 
 Weight = Tensor | None  # [rows or 1]; None takes the maximum
+LARGEST = 10.0  # minus a negative weight: steps beyond it run away, and bounds with them
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +210,7 @@ def _reweighed(
         new = now * (-step * now * (entropies - (now * entropies).sum(0))).exp()
         return list((new / new.sum(0)).unbind())
     negative = now[1:] * (step * (entropies[:1] - entropies[1:]) * now[1:].abs()).exp()
+    negative = negative.clamp_min(-LARGEST)
     return [1.0 - negative.sum(0), *negative.unbind()]
 
 

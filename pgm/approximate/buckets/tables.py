@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from ...compiled.elimination import moral_matrix
-from ...fields.build import safe_log
-from ...fields.field import Field, Trains
+from ...fields.carried import carried
+from ...fields.field import Field
 from ...order import flatten, randomised, search_matrix
 
 TRIALS = 12  # randomised orders tried; a number, not a time, so that answers can be repeated
@@ -34,18 +34,13 @@ class Tables:
 
 def tables_of(field: Field) -> Tables:
     """The tables of a field, and the best order found for them."""
-    sizes = [int(size) for size in field.sizes]
-    starts = field.starts.tolist()
+    whole, _ = carried(field)
+    sizes, starts = whole.sizes.tolist(), field.starts.tolist()
     scopes: list[tuple[int, ...]] = [(v,) for v in range(field.variables)]
     logs = [field.unary[:, start:end] for start, end in zip(starts, starts[1:], strict=False)]
-    for group in field.groups:
+    for group in whole.groups:
         scopes += map(tuple, group.scopes.tolist())
         logs += [group.logs[:, k if group.logs.shape[1] > 1 else 0] for k in range(len(group))]
-    for trains in field.trains:
-        for number, scope in enumerate(trains.scopes.tolist()):
-            for axes, table in _links(trains, number, scope, sizes):
-                scopes.append(axes)
-                logs.append(table)
     order = order_of(sizes, scopes)
     place = {v: k for k, v in enumerate(order)}
     found = [_arranged(scope, table, place) for scope, table in zip(scopes, logs, strict=True)]
@@ -61,21 +56,6 @@ def order_of(sizes: list[int], scopes: list[tuple[int, ...]]) -> tuple[int, ...]
         order, cost = randomised(matrix, weights, stage, trial, least)
         best, least = (order, cost) if cost < least else (best, least)
     return tuple(best.tolist())
-
-
-def _links(trains: Trains, number: int, scope: list[int], sizes: list[int]) -> list[tuple[tuple[int, ...], Tensor]]:
-    """The cores of a wide factor as tables; what is carried from one to the next becomes a variable in `sizes`."""
-    links, left = [], -1
-    for place, (v, core) in enumerate(zip(scope, trains.cores, strict=True)):
-        table = safe_log(core[:, number if core.shape[1] > 1 else 0])  # [rows or 1, left, size, right]
-        right = -1
-        if place + 1 < len(scope):
-            right = len(sizes)
-            sizes.append(core.shape[4])
-        axes = tuple(axis for axis in (left, v, right) if axis >= 0)
-        links.append((axes, table.reshape(len(table), *(sizes[axis] for axis in axes))))
-        left = right
-    return links
 
 
 def _arranged(scope: tuple[int, ...], table: Tensor, place: dict[int, int]) -> tuple[tuple[int, ...], Tensor]:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ...errors import PlanError
 from ...fields.build import TOO_WIDE, safe_log
-from ...fields.field import Field, Group, Trains
+from ...fields.carried import written
+from ...fields.field import Field, Trains
 
 
 def train_messages(trains: Trains, arriving: Sequence[Tensor]) -> list[Tensor]:
@@ -97,9 +98,5 @@ def with_tables(field: Field) -> Field:
                 f"{trains!r}: its tables would have 2^{log2(prod(trains.sizes)):.0f} entries; wide factors need "
                 "temperature 1 and powers 1. Use LoopyBP(temperature=1.0)."
             )
-        lead = [max(core.shape[axis] for core in trains.cores) for axis in (0, 1)]
-        table = trains.cores[0].new_ones(*lead, 1, 1)  # [rows, factors, states so far, left]
-        for core in trains.cores:
-            table = torch.einsum("rfai,rfisj->rfasj", table, core.expand(*lead, -1, -1, -1)).flatten(2, 3)
-        groups.append(Group(trains.scopes, safe_log(table).reshape(*lead, *trains.sizes)))
+        groups.append(written(trains))
     return replace(field, groups=tuple(groups), trains=())

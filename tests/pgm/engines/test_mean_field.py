@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgm import BayesianNetwork, MarkovNetwork, Table, Tabular, Variable, infer, log_evidence
-from pgm.approximate.variational.carried import carried
 from pgm.engines.mean_field import MeanField
 from pgm.errors import ConvergenceWarning, EvidenceError, GraphError, PlanError
 from pgm.fields.answers import Solved
@@ -134,14 +133,9 @@ def test_rows_are_what_each_is_alone(seed: int, clusters: list) -> None:
         torch.testing.assert_close(together.marginals[row], alone.marginals[0], atol=1e-6, rtol=0)
 
 
-@given(st.integers(0, 10_000))
-@settings(max_examples=10)
-def test_trains_as_chains_sum_to_the_same(seed: int) -> None:
-    field = random_field(seed, variables=3, rows=2, trains=1)
-    wider, _ = carried(field)
-    torch.testing.assert_close(worlds(wider).log_z, worlds(field).log_z)
-    kept = field.unary.shape[1]
-    torch.testing.assert_close(worlds(wider).marginals[:, :kept], worlds(field).marginals)
+def test_a_field_without_variables_is_its_constant() -> None:
+    field = Field(torch.zeros(0, dtype=torch.long), torch.zeros(2, 0), (), (), torch.tensor([1.5, -2.0]))
+    assert MeanField().solve(field).log_evidence.tolist() == [1.5, -2.0]
 
 
 def coins() -> MarkovNetwork:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pgm import (
     BayesianNetwork,
     Cardinality,
+    Field,
     MarkovNetwork,
     MiniBucket,
     NoisyOr,
@@ -51,6 +52,19 @@ def test_the_sum_over_all_worlds_is_between_the_bounds(seed, i_bound, zeros, tra
 def test_without_zeros_the_lower_bound_is_a_number(seed: int, i_bound: int) -> None:
     lower, _ = bounds(random_field(seed, 7, strength=3.0), i_bound=i_bound, iterations=1)
     assert lower.item() > -inf
+
+
+def test_negative_weights_do_not_run_away() -> None:
+    """Steps along their gradient doubled the weights of this field, pass by pass, until they were no numbers."""
+    field = random_field(3, 4, strength=3.0, zeros=0.15)
+    lower, upper = bounds(field, i_bound=1, iterations=15)
+    assert lower <= worlds(field).log_z <= upper
+
+
+def test_a_field_without_variables_is_its_constant() -> None:
+    field = Field(torch.zeros(0, dtype=torch.long), torch.zeros(2, 0), (), (), torch.tensor([1.5, -inf]))
+    assert MiniBucket().solve(field).log_evidence.tolist() == [1.5, -inf]
+    assert MiniBucket().search(field).bound.tolist() == [1.5, -inf]
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3]))

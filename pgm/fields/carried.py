@@ -1,12 +1,12 @@
-"""Wide factors as chains of small ones: what a train carries from each variable to the next becomes a variable."""
+"""Wide factors without trains: as chains of small ones over what is carried along, or written out as tables."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ...fields.build import safe_log
-from ...fields.field import Field, Group, Trains
+from .build import safe_log
+from .field import Field, Group, Trains
 
 
 def carried(field: Field) -> tuple[Field, tuple[Tensor, ...]]:
@@ -24,6 +24,8 @@ def carried(field: Field) -> tuple[Field, tuple[Tensor, ...]]:
         >>> carried(wide)
         (Field(3 variables, 2 factors, 1 row), (tensor([[0, 1, 2]]),))
     """
+    if not field.trains:
+        return field, ()
     sizes, groups, members = [field.sizes], list(field.groups), []
     count = field.variables
     for trains in field.trains:
@@ -47,3 +49,22 @@ def _chain(trains: Trains, added: Tensor) -> list[Group]:
         logs = logs if k > 0 else logs.squeeze(2)
         groups.append(Group(torch.cat(columns, 1), logs if k < last else logs.squeeze(-1)))
     return groups
+
+
+def written(trains: Trains) -> Group:
+    """Wide factors as tables, whose entries the caller has counted.
+
+    Example:
+        >>> cores = torch.eye(2).reshape(1, 1, 1, 2, 2), torch.eye(2).reshape(1, 1, 2, 2, 1)
+        >>> written(Trains(torch.tensor([[0, 1]]), cores)).logs
+        tensor([[[[0., -inf],
+                  [-inf, 0.]]]])
+    """
+    lead = [max(core.shape[axis] for core in trains.cores) for axis in (0, 1)]
+    table = trains.cores[0].new_ones(*lead, 1, 1)  # [rows, factors, states so far, left]
+    total = trains.cores[0].new_zeros(*lead, 1)
+    for core in trains.cores:
+        table = torch.einsum("rfai,rfisj->rfasj", table, core.expand(*lead, -1, -1, -1)).flatten(2, 3)
+        peak = table.detach().amax((2, 3), keepdim=True).clamp_min(torch.finfo(table.dtype).tiny)
+        table, total = table / peak, total + peak.log().squeeze(-1)  # so that nothing overflows
+    return Group(trains.scopes, (safe_log(table.squeeze(-1)) + total).reshape(*lead, *trains.sizes))
