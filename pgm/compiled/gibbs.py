@@ -84,7 +84,7 @@ def sweep(low, high, states, keys, powers, sweeps, tables, wide, sums, squares):
     weights, random = np.empty(np.max(np.diff(starts))), np.empty(4, np.uint64)
     for c in range(low, high):
         x, row, power = states[c], c // len(powers), powers[c % len(powers)]
-        _seed(keys[c], random)
+        seed(keys[c], random)
         _rewind(x, row, ends, spots, cores, left, right, cursor)
         for _ in range(sweeps):
             for v in range(len(x)):
@@ -92,16 +92,16 @@ def sweep(low, high, states, keys, powers, sweeps, tables, wide, sums, squares):
                 total, alone = 0.0, wide_first[v] == wide_first[v + 1]
                 if power == 1.0 and alone:
                     mine = own[row, begin : begin + size]
-                    total = _products(x, row, first[v], first[v + 1], mine, plain, entries, members, weights)
+                    total = products(x, row, first[v], first[v + 1], mine, plain, entries, members, weights)
                 if total < SMALL:
-                    _tables_around(x, row, first[v], first[v + 1], size, logs, entries, members, weights)
+                    tables_around(x, row, first[v], first[v + 1], size, logs, entries, members, weights)
                     for k in range(wide_first[v], wide_first[v + 1]):
                         _walk(places[k], x, row, spots, cores, left, right, cursor)
                         _train_around(places[k], row, spots, cores, left, right, weights)
-                    total = _exponentials(unary[row, begin : begin + size], power, weights)
+                    total = exponentials(unary[row, begin : begin + size], power, weights)
                 if total > 0.0:
-                    x[v] = _choose(_uniform(random) * total, size, weights)
-                    if len(sums):
+                    x[v] = choose(_uniform(random) * total, size, weights)
+                    if sums.size:
                         _add(weights, size, total, sums[c, begin:], squares[c, begin:])
 
 
@@ -127,7 +127,7 @@ def coupling(states, chains, tables, wide):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _products(x, row, low, high, own, plain, entries, members, weights):
+def products(x, row, low, high, own, plain, entries, members, weights):
     """The products of all tables around a variable, for each of its states; their sum, 0 where they underflow."""
     for s in range(len(own)):
         weights[s] = own[s]
@@ -144,7 +144,7 @@ def _products(x, row, low, high, own, plain, entries, members, weights):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _tables_around(x, row, low, high, size, logs, entries, members, weights):
+def tables_around(x, row, low, high, size, logs, entries, members, weights):
     """The sums of the logs of all tables around a variable, for each of its states."""
     for s in range(size):
         weights[s] = 0.0
@@ -157,7 +157,7 @@ def _tables_around(x, row, low, high, size, logs, entries, members, weights):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _exponentials(unary, power, weights):
+def exponentials(unary, power, weights):
     """Log weights to weights, in place; their sum, 0 where all states are impossible."""
     peak = -np.inf
     for s in range(len(unary)):
@@ -174,7 +174,7 @@ def _exponentials(unary, power, weights):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _choose(mark, size, weights):
+def choose(mark, size, weights):
     """The state at which the running sum passes a mark; one of weight 0 is never chosen."""
     found = 0
     for s in range(size):
@@ -274,7 +274,7 @@ def _scaled(vector, low, count):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _seed(key, random):
+def seed(key, random):
     """Fill the state of a random stream from a key (splitmix64: Steele, Lea and Flood, 2014)."""
     z = np.uint64(key)
     for i in range(4):

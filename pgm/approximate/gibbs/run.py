@@ -68,28 +68,32 @@ class Chains:
         halves, done = [self._empty(), self._empty()], 0
         kept: list[Tensor] = []
         shares: list[Tensor] = []
-        lengths = list(self._lengths(sweeps, thin))
+        lengths = list(self._lengths(sweeps))
         with Watched(len(lengths), "rounds of sweeps", progress) as steps:
-            moves = self._moves(lengths)
+            moves = self._moves(lengths, thin)
             for step in steps:
                 tally, accepted = next(moves)
                 late = int(done >= (sweeps + 1) // 2)
                 halves[late] = halves[late].plus(lengths[step], tally.sums, tally.squares)
                 shares.append(accepted)
                 done += lengths[step]
-                if done // thin > len(kept) or not kept:
-                    kept.append(tally.states)
+                kept.append(tally.kept)
                 if (step + 1) % max(1, len(lengths) // SAYINGS) == 0:
-                    so_far = self._estimates(halves, kept[-1:])
+                    so_far = self._estimates(halves, tally.states[:, :, None])
                     steps.say(f"R-hat {float(so_far.r_hat.max()):.3f}")
-        return Run(self._estimates(halves, kept), torch.stack(shares).nanmean(0), done, steps.interrupted)
+        states = torch.cat(kept if done >= thin else [tally.states[:, :, None]], 2)
+        run = self._estimates(halves, states)
+        return Run(run, torch.stack(shares).nanmean(0), done, steps.interrupted)
 
-    def _moves(self, lengths: list[int]) -> Iterator[tuple[Tally, Tensor]]:
+    def _moves(self, lengths: list[int], thin: int) -> Iterator[tuple[Tally, Tensor]]:
         """Rounds of sweeps and swaps: what the chains at power 1 saw, and the share of swaps accepted, `[rows]`."""
         sweeper, states, count = self.sweeper, self.states, self._count
         none = torch.full((self.sweeper.field.rows,), torch.nan, dtype=torch.float64, device=states.device)
+        done = 0
         for number, length in enumerate(lengths):
-            tally = sweeper.tallied(states[:, :count], length, generator=self.generator)
+            keep = range(thin - done % thin, length + 1, thin)
+            tally = sweeper.tallied(states[:, :count], length, keep, generator=self.generator)
+            done += length
             hot = sweeper.sweep(states[:, count:], length, self._powers[count:], generator=self.generator)
             states, accepted = torch.cat([tally.states, hot], 1), none
             if len(self.ladder) > 1:
@@ -97,12 +101,13 @@ class Chains:
                 states, accepted = exchanged(sweeper, states, self.ladder, odd, self.generator)
             yield tally, accepted
 
-    def _lengths(self, sweeps: int, thin: int) -> Iterator[int]:
-        """The sweeps of each round: one where states are swapped, else up to `thin`, but never too many for Ctrl-C."""
-        most = 1 if len(self.ladder) > 1 else max(1, min(thin, UPDATES // self.sweeper.field.variables))
+    def _lengths(self, sweeps: int) -> Iterator[int]:
+        """The sweeps of each round: one where states are swapped, else as many as Ctrl-C and the bar allow."""
+        at_once = UPDATES // max(1, self.states.numel())
+        most = 1 if len(self.ladder) > 1 else max(1, min(at_once, -(-sweeps // SAYINGS)))
         done, middle = 0, (sweeps + 1) // 2
         while done < sweeps:
-            stop = min(done + most, (done // thin + 1) * thin, middle if done < middle else sweeps)
+            stop = min(done + most, middle if done < middle else sweeps)
             yield stop - done
             done = stop
 
@@ -119,5 +124,5 @@ class Chains:
         zeros = torch.zeros(rows, self._count, states, dtype=torch.float64, device=self.states.device)
         return Half(0, zeros, zeros[:, 0])
 
-    def _estimates(self, halves: list[Half], kept: list[Tensor]) -> Estimates:
-        return Estimates((halves[0], halves[1]), torch.stack(kept, 2), self.merged)
+    def _estimates(self, halves: list[Half], kept: Tensor) -> Estimates:
+        return Estimates((halves[0], halves[1]), kept, self.merged)

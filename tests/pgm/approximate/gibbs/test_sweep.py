@@ -95,6 +95,48 @@ def test_sums_are_conditionals_before_each_draw(compiled: bool, seed: int) -> No
     torch.testing.assert_close(tally.squares, (expected**2 / 5)[:, None].expand_as(tally.sums), atol=1e-12, rtol=0)
 
 
+def star() -> Field:
+    """A hub of four states with fourteen spins around it: too many to look its conditional up."""
+    generator = torch.Generator().manual_seed(0)
+    scopes = torch.stack([torch.zeros(14, dtype=torch.long), torch.arange(1, 15)], 1)
+    logs = torch.randn(1, 14, 4, 2, generator=generator, dtype=torch.float64)
+    return Field(torch.tensor([4] + [2] * 14), torch.zeros(1, 32).double(), (Group(scopes, logs),))
+
+
+@given(SEEDS, st.sampled_from([0.0, 0.4, 1.0]), st.sampled_from([0.0, 0.3]))
+@settings(max_examples=8)
+def test_looked_up_conditionals_draw_what_products_draw(seed: int, power: float, zeros: float) -> None:
+    """The same random numbers lead both compiled routes the same way; 70 chains are more than go side by side."""
+    fields = (random_field(seed, variables=5, rows=2, zeros=zeros, strength=3.0), star())
+    for field in fields:
+        sweeper, begin = Sweeper(field), torch.zeros(field.rows, 70, field.variables, dtype=torch.int16)
+        powers = torch.full((70,), power, dtype=torch.float64)
+        generators = [torch.Generator().manual_seed(seed) for _ in range(2)]
+        ahead = sweeper._by_look_up(begin, 6, power, generators[0], True, range(0))
+        slow = sweeper._step_by_step(begin, 6, powers, generators[1], True, range(0))
+        assert torch.equal(ahead.states, slow.states)
+        torch.testing.assert_close(ahead.sums, slow.sums, atol=1e-12, rtol=1e-9)
+        torch.testing.assert_close(ahead.squares, slow.squares, atol=1e-12, rtol=1e-9)
+        assert not bool(begin.any())  # what was given stays as it is
+
+
+@ROUTES
+def test_states_are_kept_where_they_are_asked_for(compiled: bool) -> None:
+    """After sweeps 2, 5 and 8 of nine: as often as the field says (independent sites), and those after the last."""
+    field = grid(torch.randn(4, 4, 3, generator=torch.Generator().manual_seed(0)).double(), torch.zeros(3, 3).double())
+    sweeper, generator = Sweeper(field, compiled), torch.Generator().manual_seed(1)
+    found = sweeper.tallied(torch.zeros(1, 5000, 16), 9, range(2, 10, 3), generator=generator)
+    assert found.kept.shape == (1, 5000, 3, 16)
+    p = field.unary.reshape(16, 3).softmax(-1)
+    for time in range(3):
+        share = (found.kept[0, :, time] == 0).double().mean(0)
+        assert bool(((share - p[:, 0]).abs() < 5 * (p[:, 0] * (1 - p[:, 0]) / 5000).sqrt()).all())
+    last = sweeper.tallied(found.states, 3, range(1, 4), generator=generator)
+    assert torch.equal(last.kept[:, :, -1], last.states)
+    assert not torch.equal(last.kept[:, :, 0], last.states)
+    assert sweeper.tallied(found.states, 2, generator=generator).kept.shape == (1, 5000, 0, 16)
+
+
 @given(SEEDS)
 @settings(max_examples=20)
 def test_coupling_is_what_single_states_leave_over(seed: int) -> None:
