@@ -1,4 +1,4 @@
-"""Objectives: plain functions of models, to be made large or small by any optimiser."""
+"""The evidence lower bound, and what it is made of."""
 
 from __future__ import annotations
 
@@ -50,20 +50,76 @@ def elbo(model: Model, guide: Model, observed: Mapping[str, Tensor], particles: 
     Reference: Kingma and Welling (2014), Auto-encoding variational Bayes; Sohn, Lee and Yan (2015) for conditional
     models; Kingma, Mohamed, Rezende and Welling (2014), Semi-supervised learning, for the sum over states.
     """
+    draws, pieces, rest = _pieces(model, guide, observed, particles)
+    return draws.mean(sum(pieces.values(), rest))
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What an evidence lower bound is made of, in nats.
+
+    Args:
+        reconstruction: E_q[log p(x | z)], and whatever else belongs to no single variable that was drawn, `[*batch]`.
+        divergence: E_q[log q(z_i | ...) - log p(z_i | ...)] of each variable that was drawn, by name, `[*batch]`.
+    """
+
+    reconstruction: Tensor
+    divergence: Mapping[str, Tensor]
+
+    def bound(self, beta: float = 1.0, free: float = 0.0) -> Tensor:
+        """The reconstruction less the divergences, `[*batch]`.
+
+        Args:
+            beta: a weight of all divergences: below 1 while warming up, above 1 for fewer entangled variables.
+            free: nats of each variable's divergence, averaged over the batch, that cost nothing.
+
+        Reference: Higgins et al. (2017), beta-VAE; Kingma et al. (2016), Improving variational inference with inverse
+        autoregressive flow, for free bits.
+        """
+        total = self.reconstruction
+        for each in self.divergence.values():
+            cost = each if free == 0.0 else each + (free - each.mean()).clamp_min(0.0)
+            total = total - beta * cost
+        return total
+
+
+def elbo_terms(model: Model, guide: Model, observed: Mapping[str, Tensor], particles: int = 1) -> Terms:
+    """The evidence lower bound in parts: how well the observed is explained, and what each variable costs.
+
+    Args, Raises: as for `elbo`.
+
+    Example:
+        >>> from pgm import Gaussian, LinearGaussian, Real, Variable
+        >>> z, x = Variable("z", Real()), Variable("x", Real())
+        >>> model = Model(Gaussian(z, 0.0, 1.0), LinearGaussian(x, [z], [1.0], 0.0, 1.0))
+        >>> guide = Model(LinearGaussian(z, [x], [0.5], 0.0, 0.5))
+        >>> found = elbo_terms(model, guide, {"x": torch.tensor([0.0, 2.0])})
+        >>> found.divergence["z"].detach()  # of N(x / 2, 1/2) from N(0, 1)
+        tensor([0.0966, 0.5966], dtype=torch.float64)
+    """
+    draws, pieces, rest = _pieces(model, guide, observed, particles)
+    return Terms(draws.mean(rest), {name: -draws.mean(piece) for name, piece in pieces.items()})
+
+
+def _pieces(
+    model: Model, guide: Model, observed: Mapping[str, Tensor], particles: int
+) -> tuple[Draws, dict[str, Tensor], Tensor]:
+    """Draws, log p - log q of each variable drawn, and the log of all other terms."""
     if particles < 1:
         raise PlanError(f"elbo: particles is {particles}, expected 1 or more.")
-    draws = Draws(_batch(model, observed), particles, dict(observed))
+    draws = Draws(batch_of(model, observed), particles, dict(observed))
     for name in guide.graph.topological:
         if name not in observed:
-            draws.add(_conditional(model, guide, name))
-    total = draws.against(model)
+            draws.add(conditional_of(model, guide, name))
+    pieces = draws.against(model)
     left, certain = _left(model, draws)
+    rest = torch.zeros(())
     for term in model.terms:
         if id(term) not in draws.counted and not any(v.name in left or v.name in certain for v in term.scope):
-            total = total + term.log_prob(*(draws.values[v.name] for v in term.scope))
+            rest = rest + term.log_prob(*(draws.values[v.name] for v in term.scope))
     if left:
-        total = total + _summed(model, left, certain, draws).to(total)
-    return draws.mean(total)
+        rest = rest + _summed(model, left, certain, draws).to(rest)
+    return draws, pieces, rest
 
 
 @dataclass(eq=False)
@@ -96,7 +152,7 @@ class Draws:
         child, name = conditional.child, conditional.child.name
         made = self.made[name] = conditional.distribution(*(self.values[v.name] for v in conditional.given))
         if made.has_rsample:
-            shape = _joined(made.batch_shape, self.rows)
+            shape = joined(made.batch_shape, self.rows)
             self.values[name] = (made if made.batch_shape == shape else made.expand(shape)).rsample()
         elif child.finite:
             states = torch.arange(child.size, device=next((v.device for v in self.values.values()), None))
@@ -109,21 +165,22 @@ class Draws:
                 f"or make {name!r} finite."
             )
 
-    def against(self, model: Model) -> Tensor:
-        """log p(z) - log q(z) of the draws, where p(z) depends on nothing drawn later; elsewhere - log q(z)."""
-        total, earlier = torch.zeros(()), {*self.values} - {*self.made}
+    def against(self, model: Model) -> dict[str, Tensor]:
+        """log p - log q of each draw, by name; -KL where p depends on nothing drawn later and both are Gaussian."""
+        earlier, found = {*self.values} - {*self.made}, dict[str, Tensor]()
         for name, q in self.made.items():
             prior = model.conditionals.get(name)
-            p = None
-            if prior is not None and earlier.issuperset(v.name for v in prior.given):
-                p = prior.distribution(*(self.values[v.name] for v in prior.given))
+            ready = prior is not None and all(v.name in self.values for v in prior.given)
+            p = prior.distribution(*(self.values[v.name] for v in prior.given)) if ready and prior is not None else None
+            if p is not None:
                 self.counted.add(id(prior))
-            total = total + self._against(name, q, p)
+            first = prior is not None and earlier.issuperset(v.name for v in prior.given)
+            found[name] = self._against(name, q, p, first)
             earlier.add(name)
-        return total
+        return found
 
-    def _against(self, name: str, q: Distribution, p: Distribution | None) -> Tensor:
-        closed = None if p is None else minus_kl(q, p)
+    def _against(self, name: str, q: Distribution, p: Distribution | None, first: bool) -> Tensor:
+        closed = minus_kl(q, p) if p is not None and first else None
         if closed is not None:
             return closed
         found = -self.log_weights[name] if name in self.log_weights else -q.log_prob(self.values[name])
@@ -133,10 +190,10 @@ class Draws:
         """The mean over states, as the guide weighs them, and over particles, `[*batch]`."""
         if self.log_weights:
             weights = sum(self.log_weights.values(), torch.zeros(())).exp()
-            shape = _joined(total.shape, weights.shape, self.rows)
+            shape = joined(total.shape, weights.shape, self.rows)
             safe = total.expand(shape).masked_fill(weights == 0, 0.0)
             total = (weights * safe).sum(tuple(range(len(self.log_weights))))
-        total = total.expand(_joined(total.shape, self.rows))
+        total = total.expand(joined(total.shape, self.rows))
         return total.mean(0) if self.particles > 1 else total
 
 
@@ -165,32 +222,32 @@ def _normal(made: Distribution) -> Normal | None:
     return made if isinstance(made, Normal) else None
 
 
-def _batch(model: Model, observed: Mapping[str, Tensor]) -> Size:
+def batch_of(model: Model, observed: Mapping[str, Tensor], subject: str = "elbo") -> Size:
     """The shape of the rows."""
     shapes = []
-    for name in model.graph.require(observed, "elbo"):
+    for name in model.graph.require(observed, subject):
         value, event = observed[name], model[name].shape
         if not isinstance(value, Tensor):
-            raise ShapeError(f"elbo: {name!r} is a {type(value).__name__}, expected a tensor.")
+            raise ShapeError(f"{subject}: {name!r} is a {type(value).__name__}, expected a tensor.")
         split = value.dim() - len(event)
         if tuple(value.shape[split:]) != event:
             expected = ", ".join(map(str, ("*batch", *event)))
-            raise ShapeError(f"elbo: {name!r} has shape {tuple(value.shape)}, expected [{expected}].")
+            raise ShapeError(f"{subject}: {name!r} has shape {tuple(value.shape)}, expected [{expected}].")
         shapes.append(value.shape[:split])
-    return _joined(*shapes)
+    return joined(*shapes)
 
 
-def _joined(*shapes: Size) -> Size:
+def joined(*shapes: Size) -> Size:
     """What shapes broadcast to; torch's own function is slower."""
     return shapes[0] if len(set(shapes)) == 1 else Size(np.broadcast_shapes(*shapes))
 
 
-def _conditional(model: Model, guide: Model, name: str) -> Conditional:
+def conditional_of(model: Model, guide: Model, name: str, subject: str = "elbo") -> Conditional:
     """What the guide draws a variable from."""
     if name not in guide.conditionals or guide.potentials or name not in model.graph.by_name:
         raise PlanError(
-            f"elbo: the guide is {guide!r}; expected a conditional of each of its variables that is not observed, all "
-            f"of them variables of the model, and no potentials; look at {name!r}."
+            f"{subject}: the guide is {guide!r}; expected a conditional of each of its variables that is not observed, "
+            f"all of them variables of the model, and no potentials; look at {name!r}."
         )
     return guide.conditionals[name]
 
@@ -229,6 +286,6 @@ def _summed(model: Model, left: Mapping[str, Variable], certain: Mapping[str, Co
     joint: Joint = model.sessions.get(("elbo", *left), make)
     needed = {v.name: v for t in (*joint.terms, *certain.values()) for v in t.scope if v.name in draws.values}
     splits = {name: draws.values[name].dim() - len(v.shape) for name, v in needed.items()}
-    shape = _joined(draws.rows, *(draws.values[name].shape[:n] for name, n in splits.items()))
+    shape = joined(draws.rows, *(draws.values[name].shape[:n] for name, n in splits.items()))
     flat = {name: draws.values[name].expand([*shape, *v.shape]).reshape([-1, *v.shape]) for name, v in needed.items()}
     return joint.log_prob(flat).expand(shape.numel()).reshape(shape)
