@@ -209,7 +209,7 @@ class Session:
     @cached_property
     def _products_plan(self) -> Plan:
         """The plan for matrix products, within the memory limit; made when first needed beside a tape."""
-        if self.tape is None:
+        if self.tape is None or self.plan.operations < SMALL:  # a few megabytes, as for the tape
             return self.plan
         return fitting_plan(self.model.graph, self.query, self.engine.seconds, self.memory)
 

@@ -7,7 +7,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from pgm import BayesianNetwork, Exact, MarkovNetwork, Table, Tabular, Variable, infer, log_evidence, mpe, sample
+from pgm import (
+    BayesianNetwork,
+    EvidenceError,
+    Exact,
+    MarkovNetwork,
+    Table,
+    Tabular,
+    Variable,
+    infer,
+    log_evidence,
+    mpe,
+    sample,
+)
 from pgm.semiring import LOG_SUM, SUM, Semiring
 
 ENGINES = [Exact(executor="tape"), Exact(executor="products"), Exact(dtype=torch.float32)]
@@ -190,3 +202,14 @@ def test_the_logarithm_of_nothing_has_no_gradient() -> None:
     (found,) = torch.autograd.grad(total[1], values)
     assert torch.isfinite(found).all()
     assert found[1].tolist() == pytest.approx(torch.softmax(values[1], 0).tolist())
+
+
+def test_contradictions_are_found_in_little_memory() -> None:
+    """Equal neighbours on a grid: two sites that differ are impossible, whatever memory there is for the proof."""
+    sites = [[Variable(f"{row} {column}") for column in range(12)] for row in range(12)]
+    pairs = [(sites[r][c], sites[r + 1][c]) for r in range(11) for c in range(12)]
+    pairs += [(sites[r][c], sites[r][c + 1]) for r in range(12) for c in range(11)]
+    model = MarkovNetwork(*(Table(pair, [[1.0, 0.0], [0.0, 1.0]]) for pair in pairs))
+    assert infer(model, ["0 0"], given={"3 3": "1"}, engine=Exact(memory=1e4))["0 0", "1"].item() == 1.0
+    with pytest.raises(EvidenceError, match="has probability 0"):
+        infer(model, ["0 0"], given={"3 3": "1", "8 8": "0"}, engine=Exact(memory=1e4))
