@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -96,7 +96,14 @@ class Gibbs:
     def draw(self, model: Model, n: int, wanted: tuple[int, ...], evidence: Evidence, seed: int) -> Samples:
         """n joint samples of variables by number, given one row of evidence: states of the chains in random order."""
         chosen = replace(self, seed=seed, sweeps=max(self.sweeps, self.thin * -(-n // self.chains)))
-        return drawn(self._settings, model, wanted, evidence, lambda field: chosen._drawn(field, n))
+        said: dict[str, Any] = {}
+
+        def states(field: Field) -> Tensor:
+            found, notes = chosen._drawn(field, n)
+            said.update({name: values[0] for name, values in notes.items()})
+            return found
+
+        return replace(drawn(self._settings, model, wanted, evidence, states), diagnostics=said)
 
     def solve(self, field: Field) -> Solved:
         """Marginals of a field, for all its rows side by side.
@@ -117,22 +124,26 @@ class Gibbs:
         """
         chains, impossible = self._chains(field)
         run = chains.run(self.sweeps, self.thin, self.progress)
-        found, r_hat = run.estimates, run.estimates.r_hat
-        r_hat = torch.where(impossible, nan, r_hat)
-        self._warn(r_hat)
-        notes = {
-            "converged": (r_hat <= MIXED).tolist(),
-            "r_hat": r_hat.tolist(),
-            "effective_samples": found.effective_samples.tolist(),
-            "iterations": [run.sweeps] * field.rows,
-            "deterministic": deterministic(chains.sweeper.field).tolist(),
-            "interrupted": [run.interrupted] * field.rows,
-        }
-        if self.powers is not None:
-            notes["swaps_accepted"] = run.accepted.tolist()
+        found, notes = run.estimates, self._said(chains, run, impossible)
         total = torch.where(impossible, -torch.inf, nan).to(field.dtype)
         samples = found.states.flatten(1, 2)
         return Solved(found.marginals, total, found.joint, notes, found.errors, found.joint_errors, samples)
+
+    def _said(self, chains: Chains, run: Run, impossible: Tensor) -> dict[str, list[Any]]:
+        """How far to trust a run, one entry a row each; warns of chains that disagree."""
+        r_hat = torch.where(impossible, nan, run.estimates.r_hat)
+        self._warn(r_hat)
+        notes: dict[str, list[Any]] = {
+            "converged": (r_hat <= MIXED).tolist(),
+            "r_hat": r_hat.tolist(),
+            "effective_samples": run.estimates.effective_samples.tolist(),
+            "iterations": [run.sweeps] * len(r_hat),
+            "deterministic": deterministic(chains.sweeper.field).tolist(),
+            "interrupted": [run.interrupted] * len(r_hat),
+        }
+        if self.powers is not None:
+            notes["swaps_accepted"] = run.accepted.tolist()
+        return notes
 
     def _chains(self, field: Field) -> tuple[Chains, Tensor]:
         """Chains after their warm-up, and which rows are known to be impossible."""
@@ -152,18 +163,17 @@ class Gibbs:
             )
         return Chains(together, sweeper, states, ladder, generator).warmed(self.warmup, self.progress), impossible
 
-    def _drawn(self, field: Field, n: int) -> Tensor:
-        """States of the chains, `[n, variables]`."""
+    def _drawn(self, field: Field, n: int) -> tuple[Tensor, dict[str, list[Any]]]:
+        """States of the chains, `[n, variables]`, and how far to trust them."""
         if not field.variables:
-            return torch.zeros(n, 0, dtype=torch.long)
+            return torch.zeros(n, 0, dtype=torch.long), {}
         chains, impossible = self._chains(field)
         if bool(impossible.any()):
             raise EvidenceError("Gibbs: the evidence has probability 0, there is nothing to sample.")
-        run: Run = chains.run(self.sweeps, self.thin, self.progress)
-        self._warn(run.estimates.r_hat)
+        run = chains.run(self.sweeps, self.thin, self.progress)
         states = run.estimates.states[0].flatten(0, 1)  # [chains * kept, variables]
         order = torch.randperm(len(states), generator=chains.generator, device=states.device)
-        return states[order[:n]]
+        return states[order[:n]], self._said(chains, run, impossible)
 
     @property
     def _settings(self) -> Settings:
@@ -179,7 +189,7 @@ class Gibbs:
                 f"{float(r_hat[worst]):.3f} in row {worst}, expected at most {MIXED}. Raise sweeps or warmup, or give "
                 "powers=(1, 0.6, 0.3) to cross between modes.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
 
 

@@ -9,6 +9,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from ..unseen import least_effective, unsure, unsure_jointly, widened
 from .merge import Merged
 
 ROUNDING = 1e-12  # spreads of probabilities below it are rounding
@@ -69,8 +70,11 @@ class Estimates:
 
     @property
     def errors(self) -> Tensor:
-        """Standard errors of the marginals, from the spread of the chains, which are independent, `[rows, states]`."""
-        return spread(self.means)
+        """Standard errors of the marginals, `[rows, states]`: the spread of the chains, and what they may have missed.
+
+        The chains are independent, but their spread says nothing of states that none of them came by.
+        """
+        return widened(spread(self.means), self._least(self._sweeps), self._unsure)
 
     def joint(self, scope: tuple[int, ...]) -> Tensor:
         """The share of each joint state of a scope among what was kept, `[rows, *sizes]`."""
@@ -78,7 +82,26 @@ class Estimates:
 
     def joint_errors(self, scope: tuple[int, ...]) -> Tensor:
         """Standard errors of those, `[rows, *sizes]`."""
-        return spread(self._shares(scope))
+        possible = self.merged.probabilities((~self.merged.field.unary.isneginf()).double()) > 0
+        open_ = unsure_jointly(possible, self.merged.plain, scope)
+        return widened(spread(self._shares(scope)), self._least(self.kept.shape[2]), open_)
+
+    @property
+    def _sweeps(self) -> int:
+        return sum(half.sweeps for half in self.halves)
+
+    @property
+    def _unsure(self) -> Tensor:
+        """States whose probabilities depend on draws, `[rows, states]`."""
+        having = self.merged.probabilities(unsure(self.merged.field).double())  # how many states of its cluster
+        plain = self.merged.plain
+        owner = torch.repeat_interleave(torch.arange(plain.variables, device=having.device), plain.sizes)
+        whole = torch.zeros(len(having), plain.variables, dtype=having.dtype, device=having.device)
+        return (having > 0) & (having < whole.index_add(1, owner, having)[:, owner])
+
+    def _least(self, times: int) -> Tensor:
+        """The effective draws of the slowest state, at most those made at so many times, `[rows]`."""
+        return least_effective(self.marginals, spread(self.means), times * self.means.shape[1])
 
     def _shares(self, scope: tuple[int, ...]) -> Tensor:
         """By each chain alone, `[rows, chains, *sizes]`."""
@@ -110,7 +133,7 @@ class Estimates:
     @property
     def effective_samples(self) -> Tensor:
         """How many independent draws would give the same standard errors, for the worst of all states, `[rows]`."""
-        p, error = self.marginals, self.errors
+        p, error = self.marginals, spread(self.means)
         return torch.where(error > ROUNDING, p * (1 - p) / error**2, torch.inf).amin(1)
 
 

@@ -86,8 +86,23 @@ def test_alarm_with_evidence_in_rows() -> None:
     expected = infer(model, targets, given=seen)
     for target in targets:
         gap, error = (found[target] - expected[target]).abs(), found.standard_error(target)
-        assert bool((gap <= 6 * error + 1e-3).all()), target
+        assert bool((gap <= 6 * error).all()), target
     assert bool(found.log_evidence.isnan().all())
+
+
+@pytest.mark.filterwarnings("ignore::pgm.errors.ConvergenceWarning")  # the errors are what is tested
+def test_what_no_chain_came_by_is_within_the_errors() -> None:
+    """Rare states that all chains of a run may miss (their spread is 1e-9 of the truth): six of the stated errors."""
+    pytest.importorskip("pgmpy", reason="carries the network")
+    from benchmarks.networks import evidence, load
+
+    model = load("insurance")
+    row = {name: labels[0] for name, labels in evidence(model, 1).items()}
+    expected, names = infer(model, given=row), [name for name in model.graph.names if name not in row]
+    for seed in range(4):
+        found = infer(model, given=row, engine=Gibbs(seed=seed))
+        for name in names:
+            assert bool(((found[name] - expected[name]).abs() <= 6 * found.standard_error(name) + 1e-12).all()), name
 
 
 def cliff(strength: float) -> Field:
@@ -198,6 +213,8 @@ def test_samples_are_of_the_posterior() -> None:
     again = sample(net, 20_000, ["rain", "wet", "news"], given={"news": "yes"}, engine=engine, seed=3)
     assert torch.equal(drawn.states, again.states)
     assert len(sample(net, 7, given={"news": "yes"}, engine=engine, seed=1)) == 7
+    assert drawn.diagnostics["converged"] is True
+    assert drawn.diagnostics["r_hat"] < 1.05
 
 
 def test_seeds_reproduce() -> None:

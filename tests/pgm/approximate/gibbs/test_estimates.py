@@ -46,4 +46,6 @@ def test_joints_are_shares_of_what_was_kept() -> None:
     found = estimates(np.zeros((1, 2, 4, 5)), states)
     assert found.joint((0, 1)).tolist() == [[[0.0, 0.0, 0.75], [0.25, 0.0, 0.0]]]
     assert found.joint((1, 0))[0, 2, 0].item() == 0.75
-    np.testing.assert_allclose(found.joint_errors((0, 1))[0, 0, 2].item(), np.std([0.5, 1.0], ddof=1) / np.sqrt(2))
+    error = np.std([0.5, 1.0], ddof=1) / np.sqrt(2)
+    np.testing.assert_allclose(found.joint_errors((0, 1))[0, 0, 2].item(), np.hypot(error, 1 / 4))  # of four draws
+    assert found.joint_errors((0, 1))[0, 1, 1].item() == 0.25  # never seen
