@@ -218,7 +218,7 @@ def nothing_to_sum(field: Field) -> Solved:
     def none(scope: Scope) -> Tensor:
         raise AssertionError(f"no variables {scope} in {field!r}")
 
-    return Solved(field.unary, field.constant, none)
+    return Solved(field.unary, field.constant, none, {}, field.unary, none)  # certain: the errors are empty as well
 
 
 def nothing_to_choose(field: Field) -> Best:

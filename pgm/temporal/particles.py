@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
+from ..approximate.unseen import widened
 from ..approximate.weighting.problem import require_density
 from ..engines.draws import seeded
 from ..engines.progress import counted
@@ -158,10 +159,14 @@ class Cloud:
         return 1 / (weights**2).sum((1, 2))
 
     def probabilities(self, variable: Variable) -> tuple[Tensor, Tensor]:
-        """The probabilities of a finite variable, `[rows, states]`, and their standard errors."""
+        """The probabilities of a finite variable, `[rows, states]`, and their standard errors.
+
+        These count one more effective particle elsewhere, so that states that no particle is in are not called certain.
+        """
         states = self.values[variable.name].reshape(self.logs.shape)
         each = self.logs.new_zeros(*self.totals.shape, variable.size).scatter_add(2, states, self.logs.exp())
-        return self._pooled(each)
+        mean, errors = self._pooled(each)
+        return mean, widened(errors, self.effective, torch.tensor(variable.size > 1))
 
     def moments(self, variable: Variable) -> tuple[Tensor, Tensor, Tensor]:
         """The mean of a numeric variable, `[rows, length]`, its standard errors, and the covariance."""

@@ -8,6 +8,9 @@ from math import log, prod
 import torch
 from torch import Tensor
 
+from ...fields.field import Field
+from ..unseen import unsure_jointly, widened
+
 
 @dataclass(frozen=True, eq=False)
 class Mean:
@@ -56,28 +59,32 @@ class Joints:
     """Joint probabilities from the states of weighted chains.
 
     Args:
-        sizes: number of states of each variable.
+        field: the field.
         shares: weights of chains, `[rows, chains]`.
         states: state numbers at several times, `[rows, chains, times, variables]`.
+        least: how many draws the slowest state is worth, `[rows]`.
     """
 
-    sizes: tuple[int, ...]
+    field: Field
     shares: Tensor
     states: Tensor
+    least: Tensor
 
     def mean(self, scope: tuple[int, ...]) -> Tensor:
         """`[rows, *sizes]`."""
-        return self._seen(scope)[0].unflatten(1, [self.sizes[v] for v in scope])
+        return self._seen(scope)[0]
 
     def error(self, scope: tuple[int, ...]) -> Tensor:
         """The standard errors, `[rows, *sizes]`."""
-        return self._seen(scope)[1].unflatten(1, [self.sizes[v] for v in scope])
+        open_ = unsure_jointly(~self.field.unary.isneginf(), self.field, scope)
+        return widened(self._seen(scope)[1], self.least, open_)
 
     def _seen(self, scope: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        sizes = [self.sizes[v] for v in scope]
+        sizes = self.field.sizes[list(scope)].tolist()
         place = torch.zeros_like(self.states[..., 0], dtype=torch.long)
         for v, size in zip(scope, sizes, strict=True):
             place = place * size + self.states[..., v]
         shape = (*place.shape[:2], prod(sizes))
         share = self.shares.new_full(place.shape, 1 / place.shape[2])
-        return weighted(self.shares, self.shares.new_zeros(shape).scatter_add(2, place, share))
+        mean, error = weighted(self.shares, self.shares.new_zeros(shape).scatter_add(2, place, share))
+        return mean.unflatten(1, sizes), error.unflatten(1, sizes)

@@ -26,7 +26,7 @@ def exact_states(field: Field, chains: int, rows: list[int], seed: int) -> Tenso
         return None
     found = torch.zeros(field.rows, chains, field.variables, dtype=torch.int16)
     for row in rows:
-        model, exact = network(field.row(row)), Exact(seconds=0.1)
+        model, exact = network(field.row(row)), Exact(seconds=0.0)  # no search that a busy machine would cut short
         try:
             if plan_for(model, [model.graph.names], task="sample", engine=exact).operations > OPERATIONS_AT_MOST:
                 return None

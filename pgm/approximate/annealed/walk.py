@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...engines.progress import Watched
 from ...fields.field import Field
+from ..unseen import least_effective, unsure, widened
 from .base import softened
 from .estimate import Joints, log_mean, weighted
 from .path import Tempered
@@ -109,8 +110,9 @@ class Way:
                 if step % every == 0:
                     kept.append(states)
         mean, error = weighted(shares, total / steps.done)
-        sizes = tuple(self.field.sizes.tolist())
-        return Seen(states, mean, error, Joints(sizes, shares, torch.stack(kept, 2)))
+        least = least_effective(mean, error, states.shape[1] * steps.done)
+        joints = Joints(self.field, shares, torch.stack(kept, 2), least)
+        return Seen(states, mean, widened(error, least, unsure(self.field)), joints)
 
     def _hardened(self, states: Tensor) -> Tensor:
         """The last step, from exact zeros softened to the true ones, `[rows, chains]`."""
