@@ -6,7 +6,8 @@ Both are frozen and know variables by number; a plan prints itself, with names, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import log2, prod
@@ -16,6 +17,7 @@ from .errors import PlanError
 from .graph import Graph
 
 Task = Literal["marginal", "log_evidence", "maximum", "sample"]
+Scope = tuple[int, ...]
 TASKS: tuple[Task, ...] = get_args(Task)
 DENSE_BYTES = 8 * 3  # a number, and the copies that a contraction makes of its operands
 NONE = -1  # a step without a right operand; a leaf without a term
@@ -144,12 +146,22 @@ class Plan:
     @cached_property
     def operations(self) -> float:
         """Multiply-adds of one row on dense tables, both directions, all slices."""
-        return self.slices * sum(_operations(tree, self.sizes) for tree in self.trees)
+        return self.slices * sum(count for tree in self.trees for _, count in _operations(tree, self.sizes))
 
     @cached_property
     def entries(self) -> float:
         """Numbers held at once for one row on dense tables: every tensor, and its adjoint where wanted."""
-        return max((_entries(tree, self.sizes) for tree in self.trees), default=0.0)
+        return max((sum(count for _, count in _entries(tree, self.sizes)) for tree in self.trees), default=0.0)
+
+    def held(self) -> dict[int, float]:
+        """Of the `entries`, those in tensors over each variable."""
+        trees = [list(_entries(tree, self.sizes)) for tree in self.trees]
+        return _by_variable(max(trees, key=lambda found: sum(count for _, count in found), default=[]))
+
+    def work(self) -> dict[int, float]:
+        """Of the `operations`, those in cliques that hold each variable."""
+        found = _by_variable(each for tree in self.trees for each in _operations(tree, self.sizes))
+        return {v: self.slices * count for v, count in found.items()}
 
     @property
     def peak_bytes(self) -> float:
@@ -211,17 +223,27 @@ def space(scope: Iterable[int], sizes: tuple[int, ...]) -> float:
     return prod((float(sizes[v]) for v in scope), start=1.0)
 
 
-def _operations(tree: Tree, sizes: tuple[int, ...]) -> float:
-    total = 0.0
+def _operations(tree: Tree, sizes: tuple[int, ...]) -> Iterator[tuple[Scope, float]]:
+    """The cliques of a tree, and the multiply-adds of each."""
     for number, step in enumerate(tree.steps, len(tree.leaves)):
-        wanted = tree.wanted[number]
+        wanted, clique = tree.wanted[number], tree.widest(step)
         down = (wanted and tree.wanted[step.left]) + (wanted and step.right != NONE and tree.wanted[step.right])
-        total += (1 + down) * space(tree.widest(step), sizes)
-    return total
+        yield clique, (1 + down) * space(clique, sizes)
 
 
-def _entries(tree: Tree, sizes: tuple[int, ...]) -> float:
-    return sum((1 + want) * space(scope, sizes) for scope, want in zip(tree.scopes, tree.wanted, strict=True))
+def _entries(tree: Tree, sizes: tuple[int, ...]) -> Iterator[tuple[Scope, float]]:
+    """The scopes of the tensors of a tree, and the numbers held for each."""
+    for scope, want in zip(tree.scopes, tree.wanted, strict=True):
+        yield scope, (1 + want) * space(scope, sizes)
+
+
+def _by_variable(counts: Iterable[tuple[Scope, float]]) -> dict[int, float]:
+    """For each variable the sum over the scopes that hold it."""
+    found: dict[int, float] = defaultdict(float)
+    for scope, count in counts:
+        for v in scope:
+            found[v] += count
+    return found
 
 
 def human_bytes(count: float) -> str:

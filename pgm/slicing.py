@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from math import log2
 
 from .engines.exact import OPERATIONS_AT_MOST
 from .errors import PlanError
 from .graph import Graph
-from .plan import DENSE_BYTES, Plan, Query, human_bytes, space
+from .plan import DENSE_BYTES, Plan, Query, human_bytes
 from .planner import Planner, make_plan
 from .variable import quoted
 
-CANDIDATES = 6  # variables tried at each cut
+CANDIDATES = 2  # variables tried at each cut
 
 
 def fitting_plan(
@@ -41,28 +40,40 @@ def fitting_plan(
 
 
 def _best_cut(graph: Graph, plan: Plan, memory: float) -> Plan | None:
-    """The plan with one more variable sliced that comes nearest to the memory limit for the fewest operations."""
-    cuts = [_cut(graph, plan, variable) for variable in _shared(plan)[:CANDIDATES]]
-    smaller = [cut for cut in cuts if cut.entries < plan.entries]
-    return min(smaller, key=lambda cut: max(1.0, DENSE_BYTES * cut.entries / memory) * cut.operations, default=None)
+    """The plan with one more variable sliced that comes nearest to the memory limit for the fewest operations.
+
+    Where greedy orders are no better than the order of the plan, which was searched for, it is worth another search.
+    """
+    some = _promising(plan, memory)[:CANDIDATES]
+    for seconds, candidates in ((0.0, some), (None, some[:1])):
+        cuts = [_cut(graph, plan, variable, seconds) for variable in candidates]
+        smaller = [cut for cut in cuts if cut.entries < plan.entries]
+        if smaller:
+            return min(smaller, key=lambda cut: _excess(cut.entries, memory) * cut.operations)
+    return None
 
 
-def _shared(plan: Plan) -> list[int]:
-    """Variables of the widest cliques, those in most of them first.
+def _promising(plan: Plan, memory: float) -> list[int]:
+    """Variables by what slicing them would come to if the order stayed as it is, the best first.
 
     A maximum over sums can only be sliced over what is maximised: a sum does not commute with a maximum.
     """
-    cliques = [tree.widest(step) for tree in plan.trees for step in tree.steps]
+    entries, operations = plan.held(), plan.work()
+    left = {v: plan.entries - held * (1 - 1 / plan.sizes[v]) for v, held in entries.items() if plan.sizes[v] > 1}
+    dearer = {v: plan.sizes[v] * plan.operations - (plan.sizes[v] - 1) * operations.get(v, 0.0) for v in left}
     if plan.query.task == "maximum":
-        cliques = [tuple(v for v in scope if v in plan.query.targets[0]) for scope in cliques]
-    cliques.sort(key=lambda scope: -space(scope, plan.sizes))
-    counts = Counter(v for scope in cliques[:8] for v in scope)
-    return [v for v, _ in sorted(counts.items(), key=lambda pair: (-pair[1], -plan.sizes[pair[0]]))]
+        left = {v: left[v] for v in plan.query.targets[0] if v in left}
+    return sorted(left, key=lambda v: _excess(left[v], memory) * dearer[v])
 
 
-def _cut(graph: Graph, plan: Plan, variable: int) -> Plan:
+def _excess(entries: float, memory: float) -> float:
+    """How many times the limit of memory entries take, 1 where they fit."""
+    return max(1.0, DENSE_BYTES * entries / memory)
+
+
+def _cut(graph: Graph, plan: Plan, variable: int, seconds: float | None) -> Plan:
     query = replace(plan.query, observed=plan.query.observed | {variable})
-    return replace(make_plan(graph, query, 0.0), sliced=(*plan.sliced, variable))
+    return replace(make_plan(graph, query, seconds), sliced=(*plan.sliced, variable))
 
 
 def _beyond(plan: Plan, memory: float) -> str:

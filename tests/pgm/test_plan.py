@@ -1,6 +1,7 @@
 """Plans: what they promise is what is done, what they print is so, what they drop does not matter."""
 
 import re
+from dataclasses import replace
 from itertools import product
 from math import prod
 
@@ -13,8 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pgm import BayesianNetwork, Exact, MarkovNetwork, Model, Plan, Table, Tabular, Variable, infer, plan_for
 from pgm.errors import GraphError, PlanError
-from pgm.plan import NONE, Query, Tree, human_bytes
+from pgm.plan import DENSE_BYTES, NONE, Query, Tree, human_bytes
 from pgm.planner import Planner, make_plan
+from pgm.slicing import fitting_plan
 from pgm.testing import KINDS, brute_log_z, brute_posterior, enumerate_joint, random_case, random_model
 
 SEEDS, KIND = st.integers(0, 2**32 - 1), st.sampled_from(KINDS)
@@ -154,6 +156,29 @@ def test_too_little_memory_for_any_slice_is_refused() -> None:
     engine = Exact(executor="products", memory=10)
     with pytest.raises(PlanError, match=r"^plan: would take \d+ B \(limit 10 B\): widest clique"):
         infer(MarkovNetwork(Table([RAIN], [1, 2])), engine=engine)
+
+
+def test_a_grid_beyond_memory_is_cut_into_few_slices() -> None:
+    """The searched order wants 366 MB; few greedy orders are as good, and cutting must not rely on one."""
+    plan = fitting_plan(grid(22).graph, Query("log_evidence"), None, 1e8)
+    assert 2 <= len(plan.sliced) <= 6
+    assert DENSE_BYTES * plan.entries <= 1e8
+    assert plan.operations < 2**36
+
+
+@given(SEEDS, KIND)
+@settings(max_examples=20)
+def test_what_a_variable_holds_is_the_difference_that_its_states_make(seed: int, kind: str) -> None:
+    """Entries and operations are linear in the number of states of each variable."""
+    model, _, _ = random_case(seed, kind)
+    plan = make_plan(model.graph, Query("marginal", tuple((v,) for v in range(len(model.variables)))), 0.0)
+    held, work = plan.held(), plan.work()
+    for v in held:
+        sizes = tuple(size * (1 + (k == v)) for k, size in enumerate(plan.sizes))
+        twice = replace(plan)
+        object.__setattr__(twice, "sizes", sizes)
+        assert twice.operations == pytest.approx(plan.operations + work.get(v, 0.0))
+        assert len(plan.trees) > 1 or twice.entries == pytest.approx(plan.entries + held[v])
 
 
 @given(SEEDS, KIND, st.integers(0, 5))
