@@ -94,20 +94,21 @@ def settle(passing: Passing, options: Options, start: Tensor | None = None) -> S
     messages /= scale
     advance = _compiled(passing, options) if compiled else _torch(passing, options)
     steps = int(min(max(AT_ONCE / max(_work(field), 1), 1), options.iterations)) if compiled else 1
-    residuals = np.full((options.iterations, field.rows), np.nan)
-    active, done = np.arange(field.rows), 0
+    active, left = np.arange(field.rows), options.iterations
+    residuals = [np.empty((0, field.rows))]
     with Watched(ceil(options.iterations / steps), f"rounds of {steps} iterations", options.progress) as rounds:
         for _ in rounds:
-            part = residuals[done : done + steps]
-            part[:] = advance(messages, active, len(part))
-            done += steps
-            last = np.nanmin(np.where(np.isnan(part), np.inf, part), axis=0)
+            part = advance(messages, active, min(steps, left))
+            residuals.append(part)
+            left -= steps
+            last = np.where(np.isnan(part), np.inf, part).min(0)
             active = active[last[active] > options.tolerance]
             if not len(active):
                 break
             rounds.say(f"residual {last[active].max():.2g} in {len(active)} rows")
-    used = int((~np.isnan(residuals)).any(1).sum())
-    return Settled(messages * scale, residuals[:used], rounds.interrupted)
+    found = np.concatenate(residuals)
+    used = int((~np.isnan(found)).any(1).sum())
+    return Settled(messages * scale, found[:used], rounds.interrupted)
 
 
 def _work(field: Field) -> int:
