@@ -17,7 +17,7 @@ from ..approximate.annealed.estimate import Mean, log_mean
 from ..approximate.annealed.exactly import exact_states
 from ..approximate.annealed.walk import Way, picked
 from ..errors import ConvergenceWarning, PlanError, ShapeError
-from ..fields.answers import Settings, Solved, answered
+from ..fields.answers import Settings, Solved, answered, nothing_to_sum
 from ..fields.field import Field
 from ..terms import Numbers
 
@@ -137,7 +137,10 @@ class AIS:
         Raises:
             ShapeError: when the base's probabilities do not fit the field.
         """
-        field = self._based(field.to(self.device, self.dtype))
+        field = field.to(self.device, self.dtype)
+        if not field.variables:
+            return nothing_to_sum(field)
+        field = self._based(field)
         way = Way(field, self.powers, torch.Generator(field.device).manual_seed(self.seed), self.progress)
         walk, known = way.up(self.chains), _independent(field)
         forward, seen = log_mean(walk.logs), way.around(walk, self.sweeps)

@@ -17,12 +17,15 @@ from ...variable import Variable
 FACTORS_AT_MOST = 2000
 ENTRIES_AT_MOST = 2**16  # of a wide factor
 OPERATIONS_AT_MOST = 2.0**24
+NATS_AT_MOST = 600.0  # between the numbers of one table, beyond which some of them would become zeros
 
 
 def exact_states(field: Field, chains: int, rows: list[int], seed: int) -> Tensor | None:
     """Independent samples `[rows, chains, variables]` of some rows, zeros in others; None when that would take long."""
     wide = max((torch.tensor(part.sizes).prod().item() for part in field.parts), default=1)
     if field.factors > FACTORS_AT_MOST or field.variables > FACTORS_AT_MOST or wide > ENTRIES_AT_MOST:
+        return None
+    if any(_nats(logs) > NATS_AT_MOST for logs in (field.unary, *(group.logs for group in field.groups))):
         return None
     found = torch.zeros(field.rows, chains, field.variables, dtype=torch.int16)
     for row in rows:
@@ -50,5 +53,11 @@ def network(field: Field) -> MarkovNetwork:
     return MarkovNetwork(*terms, variables=variables)
 
 
+def _nats(logs: Tensor) -> float:
+    """How far apart the possible numbers of a table may be."""
+    found = logs[logs.isfinite()]
+    return float(found.amax() - found.amin()) if len(found) else 0.0
+
+
 def _table(scope: list[Variable], logs: Tensor) -> Table:
-    return Table(scope, (logs - logs.amax()).exp().cpu())
+    return Table(scope, (logs - logs.amax()).double().exp().cpu())

@@ -28,6 +28,7 @@ from pgm import (
     infer,
     log_evidence,
 )
+from pgm.approximate.annealed.exactly import exact_states
 from pgm.approximate.annealed.path import Tempered
 from pgm.fields.answers import Solved
 from pgm.fields.testing import random_field, worlds
@@ -148,6 +149,24 @@ def test_answers_about_models_are_near_exact_ones(seed: int, kind: str) -> None:
     for name in model.graph.names:
         off = (found[name] - expected[name]).abs()
         assert (off <= 5 * found.standard_error(name) + 1e-9).all()
+
+
+def test_a_field_without_variables_is_its_constant() -> None:
+    empty = Field(torch.zeros(0, dtype=torch.long), torch.zeros(2, 0), constant=torch.tensor([1.5, -2.0]))
+    assert AIS().solve(empty).log_evidence.tolist() == [1.5, -2.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("nats", [690.0, 2000.0])
+def test_numbers_that_would_underflow_come_back(dtype: torch.dtype, nats: float) -> None:
+    """A state of weight e^-nats whose factor gives it back: log Z is that of two spins with a slight pull."""
+    unary = torch.tensor([[-nats, 0.0, 0.0, -1.0]], dtype=torch.float64)
+    pair = Group(torch.tensor([[0, 1]]), torch.tensor([[[[nats, nats], [0.0, -0.5]]]], dtype=torch.float64))
+    field = Field(torch.tensor([2, 2]), unary, (pair,))
+    found = AIS(chains=200, temperatures=50, dtype=dtype, base="uniform", progress=False).solve(field)
+    assert exact_states(field.to(dtype=dtype), 3, [0], 0) is None  # its tables would have zeros instead
+    error = 5 * found.diagnostics["log_evidence_error"][0] + nats * torch.finfo(dtype).eps * 100
+    assert abs(float(found.log_evidence) - float(worlds(field).log_z)) < error
 
 
 def test_causes_of_a_wide_noisy_or() -> None:
