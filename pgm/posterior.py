@@ -16,6 +16,7 @@ from torch import Tensor
 from .errors import EvidenceError, GraphError, PlanError
 from .moments import Moments
 from .samples import Samples
+from .trust import trust
 from .variable import Variable, quoted
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ class Posterior:
         text = [f"{name:<{width}}  {line}" for name, line in lines]
         if not bool(self.log_evidence.isnan()):
             text.append(f"log evidence {float(self.log_evidence):z.4f}")
-        return "\n".join([*text, *self._trust()])
+        return "\n".join([*text, *trust(self.engine, self.diagnostics)])
 
     def _line(self, number: int, labels: tuple[str, ...]) -> str:
         """The probabilities of a target, with their standard errors where an engine knows them."""
@@ -256,12 +257,6 @@ class Posterior:
             for label, place, p in zip(labels, range(low, high), self._flat[low:high].tolist(), strict=True)
         }
         return "  ".join(text[label] for label, _ in _shown(labels, torch.from_numpy(self._flat[low:high])))
-
-    def _trust(self) -> list[str]:
-        """What the engine says about itself that fits on a line."""
-        plain = {name: x for name, x in self.diagnostics.items() if isinstance(x, (bool, int, float))}
-        said = ", ".join(f"{name.replace('_', ' ')} {_short(x)}" for name, x in plain.items())
-        return [f"{self.engine}: {said}"] if said else []
 
     def __repr__(self) -> str:
         rows = f"{self.batch[0]} rows" if self.batch else f"log evidence {float(self.log_evidence):z.4f}"
@@ -277,10 +272,6 @@ class Posterior:
         rows += "".join(f"<tr><td colspan='2'><pre>{escape(text)}</pre></td></tr>" for text in numeric)
         caption = f"log evidence {float(self.log_evidence):z.4f}"
         return f"<table><caption>{caption}</caption>{rows}</table>"
-
-
-def _short(value: bool | int | float) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.4g}" if value % 1 else f"{value:.0f}"
 
 
 def _labelled(variable: Variable, numbers: Tensor) -> str | list[str]:

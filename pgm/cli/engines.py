@@ -55,7 +55,7 @@ EXPLAINS: Mapping[str, Choice] = {
     "dual": Choice("DualDecomposition"),
     "icm": Choice("ICM", SEEDED),
     "annealing": Choice("SimulatedAnnealing", SEEDED),
-    "maxproduct": Choice("LoopyBP"),
+    "maxproduct": Choice("MaxProduct"),
     "toulbar2": Choice("Toulbar2", {"seconds": "seconds", "seed": "seed"}),
     "auto": AUTO,
 }
@@ -89,7 +89,7 @@ def engine_for(command: str, choices: Mapping[str, Choice], wish: Wish, quiet: b
 
     choice = choices.get(wish.engine)
     if choice is None:
-        raise PlanError(f"pgm {command}: --engine {wish.engine} is not for it; use {_either(choices)}.")
+        raise PlanError(f"pgm {command}: --engine {wish.engine} does not answer that; use {_either(choices)}.")
     asked = {name: value for name, value in vars(wish).items() if name != "engine" and value is not None}
     for option in asked:
         if option not in choice.takes:

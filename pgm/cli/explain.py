@@ -9,10 +9,11 @@ from typing import Any
 
 from .. import ask
 from ..explanation import Explanation
+from ..trust import trust
 from .engines import EXPLAINS, Wish, engine_for
 from .files import load_model
 from .options import known, names_in
-from .show import console, count, decimals, plain, print_json, table, trust
+from .show import console, count, decimals, plain, print_json, table
 
 Options = Sequence[str] | None
 LABEL = 12  # columns of the terminal that a label takes at most before explanations go below each other
@@ -42,7 +43,7 @@ def mpe(
     given, likelihood = dict(evident.given), dict(evident.likelihood) or None
     best = ask.mpe(model, names, given=given, likelihood=likelihood, k=k, engine=engine)
     if wish.engine != "exact":
-        _tell(best, wish.engine, json)
+        _tell(best, EXPLAINS[wish.engine].name, json)
         return
     log_evidence = float(ask.log_evidence(model, given=given, likelihood=likelihood, engine=engine).detach())
     found = explanations(best)

@@ -11,11 +11,12 @@ from ..engines.engine import Engine
 from ..errors import EvidenceError, PlanError
 from ..model import Model
 from ..posterior import Posterior
+from ..trust import trust
 from .engines import ANSWERS, Wish, engine_for
 from .files import load_model
 from .options import Known, known, names_in
 from .rows import Question, answer_file
-from .show import bar, console, decimals, plain, print_json, table, trust
+from .show import bar, console, decimals, plain, print_json, table
 
 Options = Sequence[str] | None
 

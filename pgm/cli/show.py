@@ -69,26 +69,6 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else value.tolist()
 
 
-def trust(engine: str, diagnostics: Mapping[str, Any]) -> list[str]:
-    """What an engine says about itself, on a line; its reasons on lines of their own.
-
-    Example:
-        >>> trust("LoopyBP", {"converged": True, "iterations": 12, "residual": 3.21e-7})
-        ['LoopyBP: converged yes, iterations 12, residual 3.21e-07']
-    """
-    said = [
-        f"{name.replace('_', ' ')} {_short(value)}"
-        for name, value in diagnostics.items()
-        if isinstance(value, bool | int | float)
-    ]
-    reasons = [f"{name}: {value}" for name, value in diagnostics.items() if isinstance(value, str)]
-    return [*reasons, *([f"{engine}: {', '.join(said)}"] if said else [])]
-
-
-def _short(value: bool | int | float) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.4g}" if value % 1 else f"{value:.0f}"
-
-
 def count(number: int, word: str) -> str:
     """A number with its word, in the plural where it must be.
 

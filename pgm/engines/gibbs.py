@@ -16,7 +16,7 @@ from ..approximate.gibbs.run import Chains, Run
 from ..approximate.gibbs.start import begun, consistent, deterministic
 from ..approximate.gibbs.sweep import Sweeper
 from ..errors import ConvergenceWarning, EvidenceError, PlanError
-from ..fields.answers import Settings, Solved, answered, drawn
+from ..fields.answers import Settings, Solved, answered, drawn, nothing_to_sum
 from ..fields.field import Field
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Gibbs:
         self, model: Model, targets: tuple[tuple[int, ...], ...], evidence: Evidence, impossible: str
     ) -> Posterior:
         """The posterior of targets by variable number; what rows of probability 0 do is as in `infer`."""
+        if not targets:
+            raise PlanError("Gibbs: chains do not say the log evidence. Use AIS(), or MiniBucket() for bounds of it.")
         return answered(self._settings, model, targets, evidence, impossible, self.solve)
 
     def draw(self, model: Model, n: int, wanted: tuple[int, ...], evidence: Evidence, seed: int) -> Samples:
@@ -122,6 +124,8 @@ class Gibbs:
             >>> Gibbs(sweeps=200).solve(ising).marginals.shape
             torch.Size([1, 800])
         """
+        if not field.variables:
+            return nothing_to_sum(field)
         chains, impossible = self._chains(field)
         run = chains.run(self.sweeps, self.thin, self.progress)
         found, notes = run.estimates, self._said(chains, run, impossible)

@@ -60,7 +60,7 @@ class LoopyBP:
         >>> print(infer(MarkovNetwork(*pairs, Table([a], [3, 1])), ["b"], engine=LoopyBP()))
         b  0 0.6131  1 0.3869
         log evidence 3.9985
-        LoopyBP: converged yes, iterations 24, residual 8.498e-07, interrupted no
+        LoopyBP: converged yes, iterations 24, residual 8.5e-07
 
     Reference: Pearl (1988), Probabilistic Reasoning in Intelligent Systems; Yedidia, Freeman and Weiss (2005),
     Constructing free-energy approximations and generalized belief propagation algorithms; Elidan, McGraw and Koller

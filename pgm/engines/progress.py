@@ -79,7 +79,9 @@ class Watched:
     ) -> bool:
         """Ends the bar; Ctrl-C is taken as the wish to stop once there is a whole step to keep."""
         self._bar.stop()
-        self.interrupted = kind is not None and issubclass(kind, KeyboardInterrupt) and self.done > 0
+        while isinstance(error, SystemError):  # Ctrl-C in a compiled loop comes out as the cause of one
+            error = error.__cause__
+        self.interrupted = isinstance(error, KeyboardInterrupt) and self.done > 0
         return self.interrupted
 
 

@@ -102,6 +102,7 @@ def test_explanations_have_a_bound_and_a_gap(engine: str) -> None:
     (first,) = found["explanations"]
     assert first["log_prob"] <= best + 1e-9
     assert found["bound"] is None or found["bound"] >= best - 1e-9
+    assert found["engine"] == EXPLAINS[engine].name
     printed = call("mpe", ASIA, *GIVEN, "--engine", engine)
     assert printed.code == 0
     assert "none above log p" in printed.out or "no bound" in printed.out
@@ -153,7 +154,7 @@ def test_warnings_of_convergence_are_one_line(monkeypatch: pytest.MonkeyPatch) -
         (["mpe", ASIA, "--engine", "dual", "-k", "2"], "DualDecomposition: k is 2; it finds one explanation."),
         (
             ["solve", "m.uai", "--task", "MAP", "--engine", "lw"],
-            "pgm solve: --engine lw is not for it; use exact, dual, icm, annealing, maxproduct, toulbar2 or auto.",
+            "pgm solve: --engine lw does not answer that; use exact, dual, icm, annealing, maxproduct, toulbar2 or",
         ),
         (["sample", ASIA, "--engine", "lw", "--seconds", "1"], "pgm sample: --seconds is for --engine exact or auto"),
     ],

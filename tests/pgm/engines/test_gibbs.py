@@ -234,6 +234,11 @@ def test_everything_observed_and_nothing_coupled() -> None:
     assert sample(net, 2, given={"coin": "tails"}, engine=Gibbs(), seed=0).labels("coin") == ["tails", "tails"]
 
 
+def test_a_field_without_variables_is_its_constant() -> None:
+    empty = Field(torch.zeros(0, dtype=torch.long), torch.zeros(2, 0), constant=torch.tensor([1.5, -2.0]))
+    assert Gibbs().solve(empty).log_evidence.tolist() == [1.5, -2.0]
+
+
 def test_ctrl_c_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     field, plain, calls = random_field(0, variables=4, strength=0.7), Sweeper.tallied, []
 
@@ -278,3 +283,8 @@ def test_what_is_said() -> None:
 def test_options_that_are_none_are_refused(options: dict[str, object], text: str) -> None:
     with pytest.raises(PlanError, match=f"Gibbs: .*{text}"):
         Gibbs(**options)  # type: ignore[arg-type]
+
+
+def test_the_log_evidence_alone_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"^Gibbs: chains do not say the log evidence\. Use AIS\(\), or MiniBucket"):
+        log_evidence(BayesianNetwork(Tabular(Variable("coin"), [], [0.5, 0.5])), engine=Gibbs())
