@@ -92,7 +92,8 @@ def begun(sweeper: Sweeper, chains: int, generator: torch.Generator) -> tuple[Te
     field, states = sweeper.field, sweeper.start(chains, generator)
     if bool(deterministic(field).any()):
         for penalty in PENALTIES:
-            states = _repaired(states, sweeper, Sweeper(relaxed(field, penalty)), generator)
+            if bool(sweeper.coupling(states).isneginf().any()):
+                states = _repaired(states, sweeper, Sweeper(relaxed(field, penalty)), generator)
         states = _shared(states, ~sweeper.coupling(states).isneginf())
     return states, ~(sweeper.coupling(states).isneginf().any(1) | _single(field, states).isneginf().any(1))
 
