@@ -172,7 +172,7 @@ def mpe(
     names = model.graph.names if targets is None else model.graph.require(targets, "mpe")
     number = model.graph.numbers
     wanted = tuple(dict.fromkeys(number[name] for name in names))
-    if isinstance(engine, Explainer):
+    if isinstance(engine, Explainer) and not isinstance(engine, type):
         return engine.explain(model, wanted, evidence, k)
     if not model.finite:
         from .hybrid import explain
@@ -220,7 +220,7 @@ def sample(
     wanted = tuple(dict.fromkeys(number[name] for name in names))
     if seed is None:
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
-    if isinstance(engine, Sampler):
+    if isinstance(engine, Sampler) and not isinstance(engine, type):
         return engine.draw(model, n, wanted, evidence, seed)
     if not model.finite:
         from .hybrid import draw
@@ -270,16 +270,25 @@ def plan_for(
 def _engine(engine: Engine | Explainer | Sampler | None) -> Engine:
     """The engine asked for, exact inference by default."""
     chosen = DEFAULT if engine is None else engine
-    if not isinstance(chosen, Engine):
-        raise PlanError(f"engine is {engine!r}, expected an engine such as Exact().")
-    return chosen
+    if isinstance(chosen, Engine) and not isinstance(chosen, type):
+        return chosen
+    raise _unfit(engine)
 
 
 def _exact(engine: Engine | Explainer | Sampler | None) -> Exact:
     """The options of exact inference, where the engine given cannot answer."""
     if engine is None or isinstance(engine, Exact):
         return engine or DEFAULT
-    raise PlanError(f"engine is {engine!r}, which does not answer this question; Exact() does.")
+    raise _unfit(engine)
+
+
+def _unfit(engine: object) -> PlanError:
+    """What is wrong with what was given as an engine."""
+    if isinstance(engine, type):
+        return PlanError(f"engine is the class {engine.__name__}, expected a record of options: {engine.__name__}().")
+    if isinstance(engine, Engine | Explainer | Sampler):
+        return PlanError(f"engine is {engine!r}, which does not answer this question; Exact() does.")
+    return PlanError(f"engine is {engine!r}, expected an engine such as Exact().")
 
 
 def _scopes(model: Model, asked: tuple[Target, ...] | None) -> tuple[tuple[int, ...], ...]:

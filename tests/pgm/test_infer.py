@@ -264,3 +264,5 @@ def test_what_is_no_target_or_engine_is_said() -> None:
         infer(model, engine=[])
     with pytest.raises(PlanError, match=r"engine is 'exact', expected an engine such as Exact\(\)\."):
         infer(model, engine="exact")
+    with pytest.raises(PlanError, match=r"engine is the class Exact, expected a record of options: Exact\(\)\."):
+        infer(model, engine=Exact)
