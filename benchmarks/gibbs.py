@@ -4,8 +4,8 @@
 
 A network with five observed leaves, and a grid of 300 x 300 spins, on one core. An update is one variable drawn given
 all others, its conditional counted in. The last column is the root of the mean squared error of all posteriors against
-exact inference, after runs of about half a second each. pyAgrum draws two variables an iteration here, by its default one; each is an
-update. A ratio above 1 means that this library is faster. The rows of `benchmarks.drawing` follow.
+exact inference, after runs of about half a second each. pyAgrum draws two variables an iteration here, by its default
+one; each is an update. A ratio above 1 means that this library is faster. The rows of `benchmarks.drawing` follow.
 """
 
 from __future__ import annotations

@@ -187,7 +187,6 @@ def test_impossible_evidence_is_proved_or_not_claimed() -> None:
     rows = infer(chain, ["b"], given={"a": ["0", "0"], "c": ["0", "1"]}, engine=Gibbs(sweeps=20), impossible="nan")
     assert rows["b"][0].tolist() == [1.0, 0.0]
     assert bool(rows["b"][1].isnan().all())
-    assert float(log_evidence(chain, given={"a": "0", "c": "1"}, engine=Gibbs(sweeps=20))) == -torch.inf
     with pytest.raises(EvidenceError, match="nothing to sample"):
         sample(chain, 3, given={"a": "0", "c": "1"}, engine=Gibbs())
     odd = MarkovNetwork(Parity([a, b]), Parity([b, c]), Parity([a, c], odd=True))
