@@ -196,6 +196,37 @@ def along(structure, f, row, cores, vectors, ends, found):
 
 
 @njit(cache=True, nogil=True)
+def along_logs(structure, f, row, cores, arriving, ends, found):
+    """The same in logs, slower, for what arrives beyond double precision."""
+    first, arity = structure.first[f], structure.first[f + 1] - structure.first[f]
+    widest = structure.ranks[first : first + arity].max()
+    lefts, rights = np.full((arity + 1, widest), -np.inf), np.full((arity + 1, widest), -np.inf)
+    lefts[0, 0], rights[arity, 0], found[: ends[arity]] = 0.0, 0.0, -np.inf
+    for sweep in range(2):
+        for place in range(arity):
+            k = place if sweep == 0 else arity - 1 - place
+            e, size = first + k, ends[k + 1] - ends[k]
+            columns = structure.ranks[e + 1] if k + 1 < arity else 1
+            core = structure.cores[0, e] + row * structure.cores[1, e]
+            for i in range(structure.ranks[e]):
+                for s in range(size):
+                    for j in range(columns):
+                        weight, n = np.log(cores[core + (i * size + s) * columns + j]), arriving[ends[k] + s]
+                        if sweep == 0:
+                            lefts[k + 1, j] = plus(lefts[k + 1, j], lefts[k, i] + weight + n)
+                        else:
+                            rights[k, i] = plus(rights[k, i], weight + n + rights[k + 1, j])
+                            through = lefts[k, i] + weight + rights[k + 1, j]
+                            found[ends[k] + s] = plus(found[ends[k] + s], through)
+
+
+@njit(cache=True, nogil=True)
+def plus(a, b):
+    """log(exp(a) + exp(b))"""
+    return max(a, b) + np.log1p(np.exp(-abs(a - b))) if min(a, b) > -np.inf else max(a, b)
+
+
+@njit(cache=True, nogil=True)
 def rescale(vector):
     top = vector.max()
     if top > 0.0:
@@ -213,6 +244,9 @@ def leave(structure, f, row, numbers, arriving, vectors, ends, gap, found, maxim
     low = structure.tables[f] + row * structure.rises[f]
     if not wide and (maximum or gap + numbers.spans[f] > SAFE):
         add_logs(numbers.logs[low : low + entries], arriving, ends, arity, found, maximum)
+        return
+    if wide and gap > SAFE:
+        along_logs(structure, f, row, numbers.cores, arriving, ends, found)
         return
     for place in range(ends[arity]):
         vectors[place], found[place] = np.exp(arriving[place]), 0.0

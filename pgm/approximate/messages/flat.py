@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ...compiled.messages import Numbers, Structure
 from ...fields.field import Field, Group, Trains
-from .passing import faint, span
+from .passing import faint
+from .soft import span
 
 Around = tuple[np.ndarray, np.ndarray]
 

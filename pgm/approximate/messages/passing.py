@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...errors import PlanError, ShapeError
-from ...fields.build import safe_log
 from ...fields.field import Field, Group, Trains
+from .soft import soft_along, span
 from .wide import train_joint, train_messages
 
 FAINT, WIDE = 100.0, 10.0  # nats, and how many times the widest ratio of a factor, that a message may matter
@@ -305,12 +305,6 @@ def faint(field: Field, temperature: float = 1.0) -> float:
     return FAINT + WIDE * widest / temperature
 
 
-def span(logs: Tensor) -> Tensor:
-    """The difference between the greatest and the least finite number along the last axis; 0 where there is none."""
-    least = torch.where(torch.isneginf(logs), torch.inf, logs).amin(-1)
-    return (logs.amax(-1) - least).clamp_min(0.0)
-
-
 def _below(logs: Tensor) -> Tensor:
     """How far below the largest along the last axis; inf where all are -inf."""
     top = logs.amax(-1, keepdim=True)
@@ -324,15 +318,7 @@ def soft_maximum(logs: Tensor, temperature: float) -> Tensor:
         >>> soft_maximum(torch.tensor([0.0, 0.0, -torch.inf]), 0.5)
         tensor([0.3466])
     """
-    return _soft_along(logs, -1, temperature)
-
-
-def _soft_along(logs: Tensor, axis: int, temperature: float) -> Tensor:
-    top = logs.amax(axis, keepdim=True)
-    if temperature == 0.0:
-        return top
-    peak = torch.where(torch.isneginf(top), 0.0, top).detach()
-    return peak + temperature * safe_log(((logs - peak) / temperature).exp().sum(axis, keepdim=True))
+    return soft_along(logs, -1, temperature)
 
 
 def _along(message: Tensor, axis: int, arity: int) -> Tensor:
@@ -345,5 +331,5 @@ def _without(tables: Tensor, arriving: Sequence[Tensor], axis: int, temperature:
     arity = len(arriving)
     for other in reversed(range(arity)):
         if other != axis:
-            tables = _soft_along(tables + _along(arriving[other], other, arity), other + 2, temperature)
+            tables = soft_along(tables + _along(arriving[other], other, arity), other + 2, temperature)
     return tables.reshape(*arriving[axis].shape)

@@ -20,6 +20,7 @@ from .passing import Passing
 from .two_states import TwoStates, two_states
 
 AT_ONCE = 5e7  # multiplications in one compiled call: some tenths of a second
+A_MESSAGE = 90  # multiplications that take as long as all else that a message of the general loops needs
 Schedule = Literal["parallel", "residual"]
 Advance = Callable[[Tensor, np.ndarray, int], np.ndarray]  # messages, rows and steps to residuals `[steps, rows]`
 
@@ -93,7 +94,8 @@ def settle(passing: Passing, options: Options, start: Tensor | None = None) -> S
     scale = passing.temperature if compiled and passing.temperature > 0.0 else 1.0
     messages /= scale
     advance = _compiled(passing, options) if compiled else _torch(passing, options)
-    steps = int(min(max(AT_ONCE / max(_work(field), 1), 1), options.iterations)) if compiled else 1
+    a_message = 0 if _quick(passing, options) else A_MESSAGE
+    steps = int(min(max(AT_ONCE / max(_work(field, a_message), 1), 1), options.iterations)) if compiled else 1
     active, left = np.arange(field.rows), options.iterations
     residuals = [np.empty((0, field.rows))]
     with Watched(ceil(options.iterations / steps), f"rounds of {steps} iterations", options.progress) as rounds:
@@ -111,17 +113,23 @@ def settle(passing: Passing, options: Options, start: Tensor | None = None) -> S
     return Settled(messages * scale, found[:used], rounds.interrupted)
 
 
-def _work(field: Field) -> int:
-    """About how many multiplications an iteration takes."""
+def _quick(passing: Passing, options: Options) -> bool:
+    """Whether the loops for pairs of two states will do."""
+    return options.schedule == "parallel" and passing.powers is None and two_states(passing.field)
+
+
+def _work(field: Field, a_message: int) -> int:
+    """About how many multiplications an iteration takes, each message as long as so many of them."""
     tables = sum(len(group) * prod(group.sizes) * len(group.sizes) for group in field.groups)
     cores = sum(len(trains) * 2 * sum(prod(core.shape[2:]) for core in trains.cores) for trains in field.trains)
-    return field.rows * (tables + cores)
+    edges = sum(part.scopes.numel() for part in field.parts)
+    return field.rows * (tables + cores + a_message * edges)
 
 
 def _compiled(passing: Passing, options: Options) -> Advance:
     """Steps in compiled loops; the temperature is divided out of the field beforehand."""
     field, maximum = _cooled(passing.field, passing.temperature or 1.0), passing.temperature == 0.0
-    if options.schedule == "parallel" and two_states(field) and passing.powers is None:
+    if _quick(passing, options):
         return TwoStates.of(field, options.damping, maximum, options.tolerance).advance
     if passing.powers is not None:  # which are divided out of the tables: none is shared any more
         groups = tuple(Group(each.scopes, each.logs.expand(-1, len(each), *each.sizes)) for each in field.groups)

@@ -1,5 +1,7 @@
 """Compiled loops against the equations in torch, and schedules against each other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +81,26 @@ def test_messages_have_settled_only_when_what_goes_on_far_below_has_too(
     # an error of 1e-9 of the logs, which are of the order of 1e4 nats at most, moves probabilities by 1e-5
     torch.testing.assert_close(passing.marginals(found.messages), every.marginals, atol=1e-5, rtol=0)
     torch.testing.assert_close(passing.log_partition(found.messages), every.log_z)
+
+
+@given(seeds, st.sampled_from([torch.float64, torch.float32]))
+@settings(max_examples=10)
+def test_wide_factors_lose_no_state_to_what_opposes_them(seed: int, dtype: torch.dtype) -> None:
+    """A count that must be 1 or 2 of variables that would all be off, by e^-800 each: a tree, so exact."""
+    field = random_field(seed, variables=5, rows=2, trains=1)
+    (soft,) = field.trains
+    last = soft.cores[-1].clone()
+    last[..., :1, :, :] = 0.0  # none on so far ... [1, 1, left, size, 1]
+    opposed = field.unary.reshape(2, -1).index_fill(1, field.starts[1:] - 1, -800.0)
+    strong = Field(field.sizes, opposed, (), (replace(soft, cores=(*soft.cores[:-1], last)),), field.constant)
+    passing = Passing(strong.to(dtype=dtype))
+    every = worlds(strong)
+    for compiled in (True, False):
+        found = settle(passing, Options(damping=0.0, iterations=5, compiled=compiled))
+        close = {"atol": 1e-3, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 1e-9, "rtol": 1e-9}
+        torch.testing.assert_close(passing.log_partition(found.messages).double(), every.log_z, **close)
+        torch.testing.assert_close(passing.marginals(found.messages).double(), every.marginals, **close)
+        torch.testing.assert_close(passing.joint(found.messages, (2, 0)).double(), every.joint((2, 0)), **close)
 
 
 @pytest.mark.parametrize("lower", [-95.0, -300.0])
