@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from math import log, log2, prod
+from math import log
 
 import torch
 from torch import Tensor
 
-from ...errors import PlanError
-from ...fields.build import TOO_WIDE, safe_log
-from ...fields.carried import written
-from ...fields.field import Field, Trains
+from ...fields.build import safe_log
+from ...fields.field import Trains
 from .soft import soft_along, span
 
 
@@ -117,26 +114,3 @@ def _joint_in_logs(trains: Trains, arriving: Sequence[Tensor], number: int, axes
         table = table.flatten(1, 2) if place in axes else soft_along(table, 2, 1.0).squeeze(2)
     table = (table - table.detach().amax((1, 2), keepdim=True).clamp_min(torch.finfo(table.dtype).min)).exp()
     return table.reshape(len(table), *(trains.sizes[axis] for axis in axes))
-
-
-def with_tables(field: Field) -> Field:
-    """The same field with wide factors written out as tables.
-
-    Raises:
-        PlanError: when a table is too large to be made.
-
-    Example:
-        >>> cores = torch.eye(2).reshape(1, 1, 1, 2, 2), torch.eye(2).reshape(1, 1, 2, 2, 1)
-        >>> wide = Field(torch.tensor([2, 2]), torch.zeros(1, 4), (), (Trains(torch.tensor([[0, 1]]), cores),))
-        >>> with_tables(wide).groups
-        (Group(1 factors of shape (2, 2)),)
-    """
-    groups = [*field.groups]
-    for trains in field.trains:
-        if prod(trains.sizes) > TOO_WIDE:
-            raise PlanError(
-                f"{trains!r}: its tables would have 2^{log2(prod(trains.sizes)):.0f} entries; wide factors need "
-                "temperature 1 and powers 1. Use LoopyBP(temperature=1.0)."
-            )
-        groups.append(written(trains))
-    return replace(field, groups=tuple(groups), trains=())

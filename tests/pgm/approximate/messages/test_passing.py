@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pgm.approximate.messages.passing import Passing, soft_maximum
-from pgm.approximate.messages.wide import with_tables
 from pgm.errors import PlanError, ShapeError
+from pgm.fields.carried import written
 from pgm.fields.field import Field, Group, grid
 from pgm.fields.testing import Worlds, random_field, worlds
 
@@ -113,7 +113,8 @@ def test_the_partition_is_energy_plus_entropy_at_a_fixed_point(seed: int) -> Non
 @settings(max_examples=6)
 def test_wide_factors_say_what_their_tables_do(seed: int) -> None:
     field = random_field(seed, rows=2, zeros=0.2, trains=2)
-    wide, tables = Passing(field), Passing(with_tables(field))
+    groups = (*field.groups, *map(written, field.trains))
+    wide, tables = Passing(field), Passing(replace(field, groups=groups, trains=()))
     messages, others = settled(wide, 8, 0.3), settled(tables, 8, 0.3)
     torch.testing.assert_close(messages, others)
     torch.testing.assert_close(wide.log_partition(messages), tables.log_partition(others))

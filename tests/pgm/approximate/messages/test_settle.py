@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pgm.approximate.messages.decode import decoded
 from pgm.approximate.messages.passing import Passing
 from pgm.approximate.messages.settle import Options, Schedule, settle
-from pgm.approximate.messages.wide import with_tables
+from pgm.fields.carried import written
 from pgm.fields.field import Field, Group, grid
 from pgm.fields.testing import random_field, worlds
 
@@ -208,7 +208,8 @@ def test_decoded_states_of_trees_are_the_best_even_with_ties(seed: int, ties: bo
 @given(seeds, st.integers(0, 6), st.booleans())
 @settings(max_examples=25)
 def test_the_bound_holds_for_any_messages(seed: int, steps: int, powers: bool) -> None:
-    field = with_tables(random_field(seed, variables=4, rows=2, zeros=0.15, trains=1))
+    wide = random_field(seed, variables=4, rows=2, zeros=0.15, trains=1)
+    field = replace(wide, groups=(*wide.groups, *map(written, wide.trains)), trains=())
     chosen = torch.linspace(0.6, 1.0, field.factors, dtype=torch.float64) if powers else None
     passing = Passing(field, 0.0, chosen)
     messages = settle(passing, Options(0.2, steps, 0.0)).messages if steps else passing.start()
