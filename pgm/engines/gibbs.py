@@ -33,7 +33,8 @@ class Gibbs:
     """Markov chains that draw each variable given all others, x_i ~ p(x_i | x_others), many of them side by side.
 
     Probabilities are averages of those conditionals; their standard errors come from the spread of the chains, which
-    are independent, and from what all of them may have missed. Small sets of variables that a table of zeros and other numbers ties together are drawn as one.
+    are independent, and from what all of them may have missed. Small sets of variables that a table of zeros and other
+    numbers ties together are drawn as one.
     `diagnostics` has `r_hat` (near 1 when the chains agree), `effective_samples`, `converged`, and `deterministic`:
     the exact zeros that are left may keep chains from going everywhere, which these numbers need not show. The log
     evidence is not estimated.
