@@ -18,7 +18,7 @@ from ..explanation import Explanation
 from ..model import Model
 from ..posterior import Answers, Beyond, Posterior
 from ..samples import Samples
-from .build import WIDEST, Hard, Reduced, reduced
+from .build import WIDEST, Hard, Reduced, Soft, reduced
 from .field import Field
 
 AT_ONCE = 2**23  # numbers in the messages, or the states, of the rows that are worked on together
@@ -96,41 +96,34 @@ def answered(
     """The posterior of targets by variable number.
 
     Args:
-        settings: what fields the engine wants.
+        settings, solve: what fields the engine wants, and its work on one of them.
         model, targets, evidence, impossible: as for an engine's `answer`.
-        solve: the engine's work on one field.
 
     Raises:
         EvidenceError: when a row has probability 0, unless told otherwise.
         PlanError: when the model has numeric variables.
     """
-    sizes = model.graph.sizes
-    places = (0, *accumulate(prod(sizes[v] for v in scope) for scope in targets))
-    flat, totals = np.full((evidence.rows, places[-1]), np.nan), np.full(evidence.rows, -np.inf)
-    errors: np.ndarray | None = None
-    notes, samples = _Notes(evidence.rows), None
-    wanted = tuple(dict.fromkeys(v for scope in targets for v in scope))
+    record = _record(settings, model, targets)
+    flat, totals = np.full((evidence.rows, record.places[-1]), np.nan), np.full(evidence.rows, -np.inf)
+    errors, samples, notes = None, None, _Notes(evidence.rows)
     for rows, hard, soft in _batches(settings, model, evidence):
-        asked = reduced(model, hard, soft, len(rows), wanted, settings.widest, settings.dtype, settings.device)
+        asked = _field(settings, model, hard, soft, len(rows), sum(targets, ()))
         found = solve(asked.field) if asked.free else nothing_to_sum(asked.field)
         totals[rows] = found.log_evidence.double().cpu().numpy()
         notes.add(rows, found.diagnostics)
-        joint = found.joint_errors
-        for scope, low, high in zip(targets, places, places[1:], strict=False):
-            flat[rows, low:high] = _placed(asked, scope, hard, sizes, found.marginals, found.joint, 1.0)
-            if found.errors is not None and joint is not None:
-                errors = np.full_like(flat, np.nan) if errors is None else errors
-                errors[rows, low:high] = _placed(asked, scope, hard, sizes, found.errors, joint, 0.0)
+        told = (asked, targets, hard, model.graph.sizes)
+        flat[rows] = _told(*told, found.marginals, found.joint, 1.0)
+        if found.errors is not None and found.joint_errors is not None:
+            errors = errors if errors is not None else np.full_like(flat, np.nan)
+            errors[rows] = _told(*told, found.errors, found.joint_errors, 0.0)
         if found.samples is not None and not evidence.batched:
             samples = _samples(model, asked, hard, found.samples[0], asked.free)
     check_possible(np.nan_to_num(totals, neginf=-np.inf), evidence, model.variables, impossible, settings.engine)
     flat[np.isneginf(totals)] = np.nan
-    variables = model.variables
-    record = Answers(tuple(tuple(variables[v] for v in scope) for scope in targets), places, None, settings.engine)
     if evidence.batched:
         return Posterior(record, flat, totals, Beyond(diagnostics=notes.found, errors=errors))
-    one = None if errors is None else errors[0]
-    return Posterior(record, flat[0], totals[0], Beyond({}, samples, notes.row(0), one))
+    beyond = Beyond({}, samples, notes.row(0), None if errors is None else errors[0])
+    return Posterior(record, flat[0], totals[0], beyond)
 
 
 def evidence_of(
@@ -147,9 +140,7 @@ def evidence_of(
     live = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in model.parameters())
     found, order = [], []
     for rows, hard, soft in _batches(settings, model, evidence):
-        asked = reduced(
-            model, hard, soft, len(rows), None if live else (), settings.widest, settings.dtype, settings.device
-        )
+        asked = _field(settings, model, hard, soft, len(rows), None if live else ())
         assert asked.field.constant is not None
         found.append(log_evidence(asked.field) if asked.free else asked.field.constant)
         order.append(rows)
@@ -183,7 +174,7 @@ def explained(
     states = np.full((evidence.rows, 1, len(wanted)), -1, dtype=np.int64)
     logs, bounds, notes = np.full(evidence.rows, -np.inf), np.full(evidence.rows, np.inf), _Notes(evidence.rows)
     for rows, hard, soft in _batches(settings, model, evidence):
-        asked = reduced(model, hard, soft, len(rows), None, settings.widest, settings.dtype, settings.device)
+        asked = _field(settings, model, hard, soft, len(rows), None)
         found = solve(asked.field) if asked.free else nothing_to_choose(asked.field)
         weights = asked.field.log_weight(found.states)
         logs[rows], bounds[rows] = weights.double().cpu().numpy(), found.bound.double().cpu().numpy()
@@ -206,9 +197,16 @@ def drawn(
 ) -> Samples:
     """Joint samples of variables by number given one row of evidence, from an engine's draws `[draws, variables]`."""
     _, hard, soft = next(_batches(settings, model, evidence))
-    asked = reduced(model, hard, soft, 1, wanted, settings.widest, settings.dtype, settings.device)
+    asked = _field(settings, model, hard, soft, 1, wanted)
     states = draw(asked.field)
     return _samples(model, asked, hard, states, wanted)
+
+
+def _field(
+    settings: Settings, model: Model, hard: Hard, soft: Soft, rows: int, wanted: Sequence[int] | None
+) -> Reduced:
+    """The field that an engine wants of some rows."""
+    return reduced(model, hard, soft, rows, wanted, settings.widest, settings.dtype, settings.device)
 
 
 def nothing_to_sum(field: Field) -> Solved:
@@ -243,6 +241,27 @@ def _batches(
         for start in range(0, len(rows), count):
             some = rows[start : start + count]
             yield some, {v: hard[v][some] for v in hard}, {v: soft[v][some] for v in soft}
+
+
+def _record(settings: Settings, model: Model, targets: tuple[Scope, ...]) -> Answers:
+    """The names of the answers and their places in a row."""
+    named = tuple(tuple(model.variables[v] for v in scope) for scope in targets)
+    places = accumulate(prod(model.graph.sizes[v] for v in scope) for scope in targets)
+    return Answers(named, (0, *places), None, settings.engine)
+
+
+def _told(
+    asked: Reduced,
+    targets: Sequence[Scope],
+    hard: Hard,
+    sizes: Sequence[int],
+    marginals: Tensor,
+    joint: Callable[[Scope], Tensor],
+    certain: float,
+) -> np.ndarray:
+    """What is said of all targets, end to end, `[rows, entries]`."""
+    each = [_placed(asked, scope, hard, sizes, marginals, joint, certain) for scope in targets]
+    return np.concatenate([np.zeros((asked.field.rows, 0)), *each], 1)
 
 
 def _placed(
