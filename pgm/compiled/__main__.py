@@ -16,6 +16,7 @@ from pgm import (
     LinearGaussian,
     LoopyBP,
     MarkovNetwork,
+    MeanField,
     MiniBucket,
     NoisyOr,
     Real,
@@ -82,23 +83,25 @@ def fields() -> tuple[MarkovNetwork, MarkovNetwork]:
 
 
 def messages() -> None:
-    """Messages by both schedules in both precisions, and the forests of bounds."""
+    """Messages by both schedules in both precisions, and bounds of the evidence."""
     pairs, mixed = fields()
     for dtype in (torch.float64, torch.float32):
         infer(pairs, engine=LoopyBP(dtype=dtype))
         infer(mixed, engine=LoopyBP(dtype=dtype))
         infer(mixed, engine=LoopyBP(schedule="residual", dtype=dtype))
-    infer(mixed, engine=TreeReweighted())
+    for engine in (TreeReweighted(), MeanField()):
+        infer(mixed, engine=engine)
     infer(mixed, ["rain"], engine=MiniBucket(i_bound=1))
 
 
 def draws() -> None:
     """Weighted draws, and chains with zeros and wide factors and without."""
-    causes = [Tabular(variable, [], [0.8, 0.2]) for variable in (RAIN, WET)]
-    alarm = NoisyOr(Variable("alarm"), [RAIN, WET], [0.5, 0.5])
-    for model in (BayesianNetwork(*causes, alarm), fields()[1]):
-        infer(model, engine=Gibbs(warmup=1, sweeps=4))
-    infer(BayesianNetwork(*causes, alarm), given={"alarm": "1"}, engine=LikelihoodWeighting(10))
+    parents = [Variable(f"cause {k}") for k in range(16)]  # too many for conditionals that are looked up
+    alarm = NoisyOr(Variable("alarm"), parents, [0.5] * len(parents))
+    model = BayesianNetwork(*(Tabular(parent, [], [0.8, 0.2]) for parent in parents), alarm)
+    for engine in (Gibbs(warmup=1, sweeps=4), LikelihoodWeighting(10)):
+        infer(model, given={"alarm": "1"}, engine=engine)
+    infer(fields()[1], engine=Gibbs(warmup=1, sweeps=4))
 
 
 def maxima() -> None:

@@ -30,13 +30,13 @@ def decoded(passing: Passing, messages: Tensor) -> tuple[Tensor, Tensor]:
         >>> decoded(Passing(attract, 0.0), Passing(attract, 0.0).start())[0]
         tensor([[0, 0, 0]])
     """
-    field = passing.field.to("cpu")
+    field = passing.field.to("cpu", torch.float64)  # one compiled precision, and sums of a million terms
     structure, numbers = structure_of(field), numbers_of(field)
     if passing.powers is not None:
         numbers = numbers._replace(powers=passing.powers.cpu().double().numpy())
     around = around_of(structure)
     order, finder = forest(structure, around)
-    beliefs, own = passing.beliefs(messages).cpu().numpy(), messages.cpu().numpy()
+    beliefs, own = passing.beliefs(messages).cpu().double().numpy(), messages.cpu().double().numpy()
     states, bounds = np.zeros((field.rows, field.variables), np.int64), np.empty(field.rows)
     for row in range(field.rows):
         bounds[row] = decode(structure, around, order, finder, numbers, row, own[row], beliefs[row], states[row])
