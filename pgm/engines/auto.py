@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import log2, prod
+from math import inf, log2, prod
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from ..approximate.buckets.certified import held
 from ..approximate.gibbs.start import deterministic
@@ -19,12 +21,14 @@ from ..evidence import Evidence, patterns
 from ..fields.build import reduced
 from ..fields.field import Field
 from ..finite import draw as draw_finite
-from ..finite import explanation, questions, session
+from ..finite import evidence_of, explanation, questions, session
 from ..hybrid import draw as draw_numeric
+from ..hybrid import evidence_of as evidence_numeric
 from ..hybrid import explain as explain_numeric
 from ..plan import DENSE_BYTES, Plan, Query, human_bytes
 from ..planner import make_plan
 from ..slicing import fitting_plan
+from .annealed import AIS
 from .dual import DualDecomposition
 from .engine import Engine, Explainer, Sampler
 from .exact import Exact
@@ -42,11 +46,15 @@ if TYPE_CHECKING:
     from ..samples import Samples
 
 LONGEST = 2.0**36  # multiply-adds a row, about a minute, beyond which an answer in seconds is worth an error
+LONGEST_MAXIMUM = 2.0**32  # the same where products are maximised over: no matrix product does that
 SLICES = 1024  # parts that exact inference may be cut into to keep to the memory
 DRAWS = 100_000
 ENOUGH = 1000  # effective samples of likelihood weighting that are worth keeping
+SMALL = 2**10  # entries of a noisy or as a table beyond which sweeps over it would take minutes
 ROWS = 64  # rows whose tables are looked at for zeros
 ZEROS = "tables have zeros, which chains may not cross"
+WIDE = 0.1  # nats between bounds of the log evidence beyond which an estimate between them is worth having
+STEPS, CHAINS = 100, 10  # of annealing, and the effective ones of its 100 chains that make such an estimate
 BOUNDS, QUICK = 2.0**26, 2.0**22  # bytes for bounds that are the answer, and for those beside another one
 
 Scopes = tuple[tuple[int, ...], ...]
@@ -70,9 +78,10 @@ class Auto:
     """Exact inference as far as it reaches, and beyond it the approximation that best states its error.
 
     Exact plans are made first. Where none keeps to the limits: most probable states come from `DualDecomposition`, with
-    a bound; the log evidence from `MiniBucket`, between bounds; marginals from `LikelihoodWeighting` where nothing
-    observed has parents that are not, else from `Gibbs` where no table has zeros and the chains agree, both with
-    standard errors; else from `LoopyBP`, beside the bounds of `MiniBucket`. `diagnostics["choice"]` says which and why.
+    a bound; the log evidence from `MiniBucket`, between bounds, or from `AIS` where these are far apart; marginals from
+    `LikelihoodWeighting` where nothing observed has parents that are not, else from `Gibbs` where no table has zeros
+    and the chains agree, both with standard errors; else from `LoopyBP`, beside the bounds of `MiniBucket`.
+    `diagnostics["choice"]` says which and why.
 
     Args:
         memory, seconds: limits of exact plans, as for `Exact`; bounds keep to the memory too.
@@ -132,10 +141,26 @@ class Auto:
         if not model.finite:
             return self._numeric(model, targets, evidence, impossible)
         choice = self._choice(model, "marginal", targets, evidence)
+        if isinstance(choice.engine, MiniBucket):
+            return self._estimated(model, evidence, impossible, choice)
         if isinstance(choice.engine, Gibbs):
             return self._mixing(model, targets, evidence, impossible, choice)
         assert isinstance(choice.engine, Engine)
         return choice.engine.answer(model, targets, evidence, impossible).noted(choice=choice.reason)
+
+    def log_evidence(self, model: Model, evidence: Evidence) -> Tensor:
+        """log p(evidence), `[*batch]`: exact and differentiable, or with a warning that says how far it may be off."""
+        exact = self._exact_evidence(model, evidence)
+        if exact is not None:
+            return exact
+        post = self.answer(model, (), evidence, "nan")
+        warnings.warn(
+            f"Auto: the log evidence is not exact: {_uncertainty(post)}. {post.diagnostics['choice']} "
+            "infer(model, [], engine=Auto()) says it row by row.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+        return post.log_evidence
 
     def explain(self, model: Model, wanted: tuple[int, ...], evidence: Evidence, k: int) -> Explanation:
         """The k most probable joint states of variables by number; beyond exact inference one, with a bound."""
@@ -145,7 +170,7 @@ class Auto:
         if isinstance(choice.engine, Exact):
             found = explanation(model, wanted, evidence, k, choice.engine, "raise")
         else:
-            if any(map(too_wide, _fields(model, None, evidence))):
+            if any(too_wide(field, SMALL) for field in _fields(model, None, evidence)):
                 choice = Choice(self._bounds(BOUNDS), choice.reason.replace("DualDecomposition", "MiniBucket"))
             assert isinstance(choice.engine, Explainer)
             found = choice.engine.explain(model, wanted, evidence, k)
@@ -201,6 +226,28 @@ class Auto:
     def _bounds(self, memory: float) -> MiniBucket:
         """Bounds that take seconds."""
         return MiniBucket(memory=min(memory, self.limits.bytes_allowed()), iterations=2, progress=self.progress)
+
+    def _exact_evidence(self, model: Model, evidence: Evidence) -> Tensor | None:
+        """The log evidence where exact inference reaches it."""
+        if model.finite:
+            fits = isinstance(self._choice(model, "log_evidence", (), evidence).engine, Exact)
+            return evidence_of(model, evidence, self.limits) if fits else None
+        with suppress(PlanError):
+            return evidence_numeric(divorced(model), evidence, self.limits)
+        return None
+
+    def _estimated(self, model: Model, evidence: Evidence, impossible: str, choice: Choice) -> Posterior:
+        """Bounds of the log evidence, and where they are far apart an estimate between them."""
+        assert isinstance(choice.engine, MiniBucket)
+        certain = choice.engine.answer(model, (), evidence, impossible)
+        if _apart(certain) <= WIDE:
+            return certain.noted(choice=choice.reason)
+        chains = AIS(temperatures=STEPS, reverse=False, seed=self.seed, progress=self.progress)
+        post = _quietly(chains, model, (), evidence, "nan")
+        if any(size is not None and not size >= CHAINS for size in _each(post, "effective_samples")):
+            return certain.noted(choice=choice.reason)
+        apart = f"the bounds of MiniBucket, which certainly hold, are {_apart(certain):.2g} nats apart"
+        return held(post, certain, ()).noted(choice=f"AIS: {_limit(choice)}; {apart}.")
 
     def _numeric(self, model: Model, targets: Scopes, evidence: Evidence, impossible: str) -> Posterior:
         """Exact where it is linear and Gaussian, else weighted draws."""
@@ -268,6 +315,23 @@ def _each(post: Posterior, name: str) -> list[float]:
     return list(found) if isinstance(found, (list, torch.Tensor)) else [found or 0.0]
 
 
+def _apart(post: Posterior) -> float:
+    """By how much the bounds of the log evidence differ at most."""
+    lower, upper = (_each(post, f"log_evidence_{side}") for side in ("lower", "upper"))
+    known = [pair for pair in zip(lower, upper, strict=True) if None not in pair]  # None: everything was observed
+    return max((b - a for a, b in known if b > -inf), default=0.0)
+
+
+def _uncertainty(post: Posterior) -> str:
+    """How far the log evidence may be off, of the row that is worst."""
+    said, found = post.diagnostics, []
+    if "log_evidence_error" in said:
+        found.append(f"a standard error of up to {max(each or 0.0 for each in _each(post, 'log_evidence_error')):.2g}")
+    if "log_evidence_upper" in said:
+        found.append(f"bounds up to {_apart(post):.2g} nats apart")
+    return ", ".join(found)
+
+
 def _fields(model: Model, wanted: Sequence[int] | None, evidence: Evidence) -> Iterator[Field]:
     """What is left to know, in the first rows of each pattern of evidence."""
     for rows, hard, soft in patterns(evidence, model.graph.sizes):
@@ -297,8 +361,9 @@ def _refusal(error: PlanError) -> str:
 def _lengthy(plan: Plan, exact: Exact) -> str:
     """What exact inference would take, where that is far too long or too large; else nothing."""
     memory = exact.bytes_allowed()
-    if plan.operations > LONGEST:
-        limit = f"worth it up to 2^{log2(LONGEST):.0f}"
+    longest = LONGEST_MAXIMUM if plan.query.task == "maximum" else LONGEST
+    if plan.operations > longest:
+        limit = f"worth it up to 2^{log2(longest):.0f}"
         return f"exact inference would take 2^{log2(plan.operations):.0f} operations ({limit})"
     if DENSE_BYTES * plan.entries > SLICES * memory:
         size = f"{human_bytes(DENSE_BYTES * plan.entries)} (limit {human_bytes(memory)})"

@@ -100,7 +100,7 @@ class MiniBucket:
         return answer(self._settings(), model, targets, evidence, impossible, self.solve)
 
     def explain(self, model: Model, wanted: tuple[int, ...], evidence: Evidence, k: int) -> Explanation:
-        """Joint states found greedily, and a bound of how much better any could be."""
+        """Joint states found greedily and improved one by one, and a bound of how much better any could be."""
         from ..fields.answers import explained
 
         return explained(self._settings(), model, wanted, evidence, k, self.search)
@@ -122,12 +122,14 @@ class MiniBucket:
     def search(self, field: Field) -> Best:
         """Joint states of a field with a large weight, and an upper bound of all weights."""
         from ..approximate.buckets.bounds import maximum_bounds
+        from ..approximate.search.moves import climb, moves_of
         from ..fields.answers import Best, nothing_to_choose
 
         if not field.variables:
             return nothing_to_choose(field)
         found, scheme = self._bounds(field, maximum_bounds)
-        return Best(found.states, found.upper, self._notes(found, scheme, field.rows))
+        states = climb(moves_of(field), found.states.unsqueeze(1)).squeeze(1)
+        return Best(states, found.upper, self._notes(found, scheme, field.rows))
 
     def _bounds(self, field: Field, bound: Callable[[Field, Tables, Scheme, Effort], Bounds]) -> tuple[Bounds, Scheme]:
         """Bounds of as many rows at a time as memory holds; the mini-buckets do not depend on how many there are."""

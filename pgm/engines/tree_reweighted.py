@@ -93,6 +93,7 @@ class TreeReweighted:
             passing = _moved(passing, found.messages, min(2 / (self.trees + number), 0.5))
             found = settle(passing, self._options, found.messages)
             bound = torch.minimum(bound, upper_bound(passing, found.messages))
+        bound = bound.clamp_max(field.ceiling)
         self._warn(found)
         diagnostics = {
             "converged": (found.residual <= self.tolerance).tolist(),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import log2, prod
+from dataclasses import dataclass, replace
+from math import inf, log2, prod
 
 import numpy as np
 import torch
@@ -69,7 +69,14 @@ def reduced(
             builder.add(term, scope)
     for v, vectors in soft.items():
         builder.weigh(v, safe_log(torch.from_numpy(np.array(vectors)).to(builder.device, torch.float64)).to(dtype))
-    return Reduced(builder.field(), free)
+    return Reduced(replace(builder.field(), ceiling=_ceiling(model, soft)), free)
+
+
+def _ceiling(model: Model, soft: Soft) -> float:
+    """What the log evidence cannot exceed: it is that of a probability times likelihoods where all is conditionals."""
+    if len(model.conditionals) < len(model.variables) or model.potentials:
+        return inf
+    return sum(float(np.log(vectors.max())) for vectors in soft.values() if vectors.max() > 0)
 
 
 def _kept(model: Model, hard: Hard, soft: Soft, wanted: Sequence[int] | None) -> set[int]:

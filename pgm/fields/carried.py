@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -37,7 +39,7 @@ def carried(field: Field) -> tuple[Field, tuple[Tensor, ...]]:
         count += added.numel()
     every = torch.cat(sizes)
     unary = torch.nn.functional.pad(field.unary, (0, int(every.sum()) - field.unary.shape[1]))
-    return Field(every, unary, tuple(groups), (), field.constant, field.names), tuple(members)
+    return replace(field, sizes=every, unary=unary, groups=tuple(groups), trains=()), tuple(members)
 
 
 def _chain(trains: Trains, added: Tensor) -> list[Group]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
+from math import inf, prod
 
 import torch
 from torch import Tensor
@@ -79,6 +79,7 @@ class Field:
         trains: wide factors, by shape.
         constant: log weight of what does not depend on any variable, `[rows]`; 0 when None.
         names: of the variables, where the field comes from a model; for messages, and for options that name variables.
+        ceiling: no sum over joint states is known to have a greater logarithm, in any row; 0 where it is a probability.
 
     Raises:
         ShapeError: when arrays do not fit one another.
@@ -95,6 +96,7 @@ class Field:
     trains: tuple[Trains, ...] = ()
     constant: Tensor | None = None
     names: tuple[str, ...] = ()
+    ceiling: float = inf
 
     def __post_init__(self) -> None:
         if self.unary.dim() != 2 or self.unary.shape[1] != int(self.sizes.sum()):
@@ -165,7 +167,8 @@ class Field:
         )
         assert self.constant is not None
         constant = self.constant.to(device, dtype)
-        return Field(self.sizes.to(device), self.unary.to(device, dtype), groups, trains, constant, self.names)
+        unary = self.unary.to(device, dtype)
+        return Field(self.sizes.to(device), unary, groups, trains, constant, self.names, self.ceiling)
 
     def log_weight(self, states: Tensor) -> Tensor:
         """The log of the product of all factors at joint states, -inf where impossible.
@@ -198,7 +201,7 @@ class Field:
         assert self.constant is not None
         groups = tuple(replace(g, logs=g.logs[one] if len(g.logs) > 1 else g.logs) for g in self.groups)
         trains = tuple(replace(t, cores=tuple(c[one] if len(c) > 1 else c for c in t.cores)) for t in self.trains)
-        return Field(self.sizes, self.unary[one], groups, trains, self.constant[one], self.names)
+        return replace(self, unary=self.unary[one], groups=groups, trains=trains, constant=self.constant[one])
 
     def __repr__(self) -> str:
         plural = "s" * (self.rows != 1)

@@ -82,7 +82,7 @@ def sum_bounds(field: Field, tables: Tables, scheme: Scheme, effort: Effort) -> 
     assert field.constant is not None
     return Bounds(
         lower + field.constant,
-        upper + field.constant,
+        (upper + field.constant).clamp_max(field.ceiling),
         _in_field(field, tables, [each.softmax(1) for each in beliefs]),
         _places(field, tables, states),
         steps.done,
@@ -111,6 +111,7 @@ def maximum_bounds(field: Field, tables: Tables, scheme: Scheme, effort: Effort)
             upper, lower = torch.minimum(upper, passed.total + field.constant), torch.maximum(lower, weight)
             steps.say(f"best from {float(lower.mean()):.4f} to {float(upper.mean()):.4f}")
             state, beliefs = up(scheme, passed)
+    upper = upper.clamp_max(field.ceiling)
     return Bounds(lower, upper, _in_field(field, tables, beliefs), states, steps.done, steps.interrupted)
 
 

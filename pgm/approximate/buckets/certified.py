@@ -101,7 +101,7 @@ def _estimate(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
 
 def held(post: Posterior, certain: Posterior, targets: Sequence[tuple[Variable, ...]]) -> Posterior:
     """An estimate held to bounds: where a target of a row leaves its intervals, the estimate inside them is taken."""
-    bounds, columns = certain.diagnostics.get("bounds", {}), []
+    bounds, columns = certain.diagnostics.get("bounds", {}), [np.zeros((*post.batch, 0))]
     for target in targets:
         names = tuple(v.name for v in target)
         value = post[names]
@@ -110,7 +110,7 @@ def held(post: Posterior, certain: Posterior, targets: Sequence[tuple[Variable, 
             fine = ((low - ROUNDING <= value) & (value <= high + ROUNDING)).flatten(len(post.batch)).all(-1)
             value = torch.where(fine.reshape(*post.batch, *[1] * len(names)), value, certain[names])
         columns.append(value.flatten(len(post.batch)).numpy())
-    places = (0, *accumulate(column.shape[-1] for column in columns))
+    places = (0, *accumulate(column.shape[-1] for column in columns[1:]))
     low_total, high_total = (_said(certain, f"log_evidence_{side}") for side in ("lower", "upper"))
     said = post.log_evidence.numpy()
     total = np.clip(np.where(np.isfinite(said), said, low_total), low_total, high_total)

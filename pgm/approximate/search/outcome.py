@@ -59,6 +59,6 @@ def outcome(field: Field, draws: Tensor, bound: Tensor, engine: str, diagnostics
     states = draws[torch.arange(len(draws), device=draws.device), place]
     nothing = weights.isneginf() & ~bound.isneginf()
     warn(nothing, engine, "found no joint states of positive probability", "Use Exact() or Toulbar2()")
-    bound = torch.maximum(bound, weights)
+    bound = torch.maximum(bound.clamp_max(field.ceiling), weights)
     gap = torch.where(bound.isneginf(), 0.0, bound - weights)
     return Best(states, bound, {"gap": gap.tolist(), **diagnostics})

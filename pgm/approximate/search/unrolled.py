@@ -33,9 +33,9 @@ def unrolled(field: Field, engine: str) -> Field:
     return found
 
 
-def too_wide(field: Field) -> bool:
-    """Whether a train neither is a chain nor fits in a table."""
-    return any(prod(trains.sizes) > LARGEST and not one_path(trains) for trains in field.trains)
+def too_wide(field: Field, most: int = LARGEST) -> bool:
+    """Whether a train neither is a chain nor fits in a table of that many entries."""
+    return any(prod(trains.sizes) > most and not one_path(trains) for trains in field.trains)
 
 
 def one_path(trains: Trains) -> bool:

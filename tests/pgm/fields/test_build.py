@@ -154,3 +154,16 @@ def test_tiny_probabilities_survive_in_single_precision() -> None:
     evidence = read_evidence(model.graph, {"b": 1}, None)
     field = reduced(model, evidence.hard, evidence.soft, 1, dtype=torch.float32).field
     assert worlds(field).log_z.item() == pytest.approx(np.log(0.5e-300), rel=1e-6)
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["bayesian", "markov", "chain"]))
+@settings(max_examples=30)
+def test_no_evidence_is_above_its_ceiling(seed: int, kind: str) -> None:
+    """Likelihoods here have entries up to 3, so that a directed model's evidence may weigh more than 1."""
+    model, seen, likelihood = random_case(seed, kind)
+    larger = {name: 3 * torch.as_tensor(vector) for name, vector in likelihood.items()}
+    evidence = read_evidence(model.graph, seen, larger)
+    found = reduced(model, evidence.hard, evidence.soft, evidence.rows).field
+    assert bool((worlds(found).log_z <= found.ceiling + 1e-12).all())
+    assert np.isfinite(found.ceiling) >= (kind == "bayesian")
+    assert found.to("cpu").ceiling == found.row(0).ceiling == found.ceiling
