@@ -20,6 +20,7 @@ from ..errors import ConvergenceWarning, PlanError, ShapeError
 from ..fields.answers import Settings, Solved, answered, nothing_to_sum
 from ..fields.field import Field
 from ..terms import Numbers
+from .loopy import LoopyBP
 
 if TYPE_CHECKING:
     from ..evidence import Evidence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 STEEPNESS = 4.0  # of the sigmoid along which powers rise: the slowest at both ends
 Z95 = 1.96
 FEW = 3.0  # effective chains below which their error is not known
+ROUNDS = 50  # of loopy belief propagation for a base
+DOUBT = 0.3  # the share of even odds in it: without them states that it thinks impossible are missed
 OUT_OF_ORDER = 3.0  # standard errors by which the two estimates may be the wrong way round
 
 
@@ -60,9 +63,10 @@ class AIS:
     Args:
         chains: how many independent ones a row of evidence.
         temperatures: how many steps from the base to the field, along a sigmoid; or the powers themselves, from 0 to 1.
-        base: 'unary' (the factors of single variables), 'uniform', probabilities (of data, say), or an engine whose
-            marginals of the field are taken (`LoopyBP()`, say). Probabilities are given of all states end to end,
-            `[states]` or `[rows, states]`, or by name, `[states]` each; variables not named keep their own factors.
+        base: 'beliefs' (of a few rounds of loopy belief propagation, and doubts), 'unary' (the factors of single
+            variables), 'uniform', probabilities (of data, say), or an engine whose marginals of the field are taken. Probabilities
+            are given of all states end to end, `[states]` or `[rows, states]`, or by name, `[states]` each; variables
+            not named keep their own factors.
         reverse: whether to go back down.
         sweeps: how many at the end of the way up; marginals average over them, and the way down begins after them.
         tolerance: how far apart in nats the two estimates may be before a warning is given; fewer than three effective
@@ -90,7 +94,7 @@ class AIS:
 
     chains: int = 100
     temperatures: int | Sequence[float] = 1000
-    base: Literal["unary", "uniform"] | Tensor | Mapping[str, Numbers] | Solver = "unary"
+    base: Literal["beliefs", "unary", "uniform"] | Tensor | Mapping[str, Numbers] | Solver = "beliefs"
     reverse: bool = True
     sweeps: int = 50
     tolerance: float = 1.0
@@ -109,9 +113,10 @@ class AIS:
                 f"AIS: temperatures is {self.temperatures!r}, expected a number of steps, or powers that rise from 0 "
                 "to 1."
             )
-        if isinstance(self.base, str) and self.base not in ("unary", "uniform"):
+        if isinstance(self.base, str) and self.base not in ("beliefs", "unary", "uniform"):
             raise PlanError(
-                f"AIS: base is {self.base!r}, expected 'unary', 'uniform', probabilities, or an engine with solve()."
+                f"AIS: base is {self.base!r}, expected 'beliefs', 'unary', 'uniform', probabilities, or an engine with "
+                "solve()."
             )
 
     @property
@@ -184,6 +189,8 @@ class AIS:
 
     def _based(self, field: Field) -> Field:
         """The field with the base as its log weights of single states."""
+        if self.base == "beliefs":
+            return rebased(field, _logs(field, _beliefs(field)))
         if isinstance(self.base, str):
             return field if self.base == "unary" else rebased(field, torch.zeros_like(field.unary[:1]))
         if isinstance(self.base, Mapping):
@@ -196,6 +203,15 @@ class AIS:
                 "probabilities of all states of all variables."
             )
         return rebased(field, _logs(field, p).reshape(-1, states))
+
+
+def _beliefs(field: Field) -> Tensor:
+    """Marginals that need not be right, and are not to be too sure of themselves, `[rows, states]`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = LoopyBP(iterations=ROUNDS, progress=False).solve(field)
+    sure = torch.where(found.log_evidence.isneginf()[:, None], 1.0, found.marginals)
+    return (1 - DOUBT) * sure + DOUBT / field.sizes.repeat_interleave(field.sizes)
 
 
 def _by_name(field: Field, given: Mapping[str, Numbers]) -> Tensor:

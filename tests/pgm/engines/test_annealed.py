@@ -257,7 +257,7 @@ def test_seeds_reproduce_and_single_precision_is_near() -> None:
         ({"sweeps": 0}, "AIS: sweeps is 0, expected 1 or more."),
         ({"temperatures": 0}, "AIS: temperatures is 0, expected a number of steps, or powers that rise from 0 to 1."),
         ({"temperatures": [0.5, 1.0]}, "AIS: temperatures is"),
-        ({"base": "flat"}, "AIS: base is 'flat', expected 'unary', 'uniform', probabilities, or an engine"),
+        ({"base": "flat"}, "AIS: base is 'flat', expected 'beliefs', 'unary', 'uniform', probabilities, or an engine"),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, object], text: str) -> None:
@@ -291,6 +291,16 @@ def test_a_trained_boltzmann_machine_of_known_log_z() -> None:
     found = AIS(chains=100, temperatures=600, base=base, tolerance=3.0, sweeps=20, progress=False).solve(field)
     assert found.diagnostics["interval_low"][0] <= known <= found.diagnostics["interval_high"][0]
     assert abs(found.log_evidence.item() - known) < 0.5
+
+
+@pytest.mark.skipif(not DATA, reason="DEEPGEN_DATA is not set")
+def test_the_same_machine_as_anyone_would_ask() -> None:
+    """Defaults, in fewer steps."""
+    with np.load(Path(DATA) / "rbm_784x15.npz") as file:
+        field = machine(*(torch.from_numpy(file[name]) for name in ("weights", "visible_bias", "hidden_bias")))
+    found = AIS(temperatures=300, progress=False).solve(field)
+    assert found.diagnostics["interval_low"][0] <= 215.138405525317 <= found.diagnostics["interval_high"][0]
+    assert abs(found.log_evidence.item() - 215.138405525317) < 0.5
 
 
 @pytest.mark.skipif(not DATA, reason="DEEPGEN_DATA is not set")
