@@ -64,9 +64,9 @@ class AIS:
         chains: how many independent ones a row of evidence.
         temperatures: how many steps from the base to the field, along a sigmoid; or the powers themselves, from 0 to 1.
         base: 'beliefs' (of a few rounds of loopy belief propagation, and doubts), 'unary' (the factors of single
-            variables), 'uniform', probabilities (of data, say), or an engine whose marginals of the field are taken. Probabilities
-            are given of all states end to end, `[states]` or `[rows, states]`, or by name, `[states]` each; variables
-            not named keep their own factors.
+            variables), 'uniform', probabilities (of data, say), or an engine whose marginals of the field are taken.
+            Probabilities are given of all states end to end, `[states]` or `[rows, states]`, or by name, `[states]`
+            each; variables not named keep their own factors.
         reverse: whether to go back down.
         sweeps: how many at the end of the way up; marginals average over them, and the way down begins after them.
         tolerance: how far apart in nats the two estimates may be before a warning is given; fewer than three effective
