@@ -126,9 +126,10 @@ class LoopyBP:
 
     def search(self, field: Field, start: Tensor | None = None) -> Best:
         """The best joint states found in a field, by messages at temperature 0 decoded along a spanning forest."""
-        passing, settled = replace(self, temperature=0.0).settle(field, start)
+        cold = replace(self, temperature=0.0)
+        passing, settled = cold.settle(field, start)
         states, bound = decoded(passing, settled.messages)
-        notes = self._diagnostics(settled, ~torch.isneginf(bound).cpu().numpy())
+        notes = cold._diagnostics(settled, ~torch.isneginf(bound).cpu().numpy())
         return Best(states[:, : field.variables], bound, notes)
 
     def settle(self, field: Field, start: Tensor | None = None) -> tuple[Passing, Settled]:
@@ -167,12 +168,13 @@ class LoopyBP:
         """How it went, one entry a row; warns of possible rows that have not settled."""
         converged = settled.residual <= self.tolerance
         late = np.flatnonzero(~converged & possible)
+        others = "TreeReweighted() or Gibbs()" if self.temperature > 0.0 else "DualDecomposition()"
         if len(late):
             rows = f"{len(late)} of {len(converged)} rows have" if len(converged) > 1 else "messages have"
             warnings.warn(
                 f"LoopyBP: {rows} not settled after {settled.iterations.max()} iterations: residual "
                 f"{settled.residual[late].max():.2g}, tolerance {self.tolerance:.2g}. Use more damping or iterations, "
-                "schedule='residual', or another engine such as TreeReweighted() or Gibbs().",
+                f"schedule='residual', or another engine such as {others}.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
