@@ -85,7 +85,7 @@ def fit(
         >>> x = torch.linspace(-1, 1, 512)[:, None]
         >>> line, data = nn.Linear(1, 1), arrays("a line", x=x, y=3 * x - 1)
         >>> error = lambda batch, moment: (line(batch["x"]) - batch["y"]).square().mean(-1)
-        >>> history = fit(Phase("fit", {"line": line}, error, optimiser=adam(0.1)), data, epochs=20, device="cpu")
+        >>> history = fit(Phase("fit", {"line": line}, error, optimiser=adam(0.1)), data, epochs=60, device="cpu")
         >>> round(line.weight.item(), 1), round(line.bias.item(), 1)
         (3.0, -1.0)
 
