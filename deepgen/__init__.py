@@ -1,1 +1,104 @@
-"""Deep generative models: neural conditionals for the models of `pgm`, and how they are fitted."""
+"""Deep generative models as graphs with neural nodes: define, train, sample, score and draw them.
+
+Names are loaded when first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .conditionals.neural import neural as neural
+    from .conditionals.standard import Standard as Standard
+    from .data.binarise import dynamic as dynamic
+    from .data.binarise import static as static
+    from .data.binarise import thresholded as thresholded
+    from .data.data import Data as Data
+    from .data.data import arrays as arrays
+    from .data.folder import image_folder as image_folder
+    from .data.images import digits as digits
+    from .data.images import fashion_mnist as fashion_mnist
+    from .data.images import mnist as mnist
+    from .data.images import static_mnist as static_mnist
+    from .data.named import named as named
+    from .data.toys import checkerboard as checkerboard
+    from .data.toys import grid_of_gaussians as grid_of_gaussians
+    from .data.toys import moons as moons
+    from .data.toys import ring as ring
+    from .data.toys import swirl as swirl
+    from .errors import DivergenceError as DivergenceError
+    from .evaluate.bounds import bounds as bounds
+    from .evaluate.figure import Figure as Figure
+    from .networks.mlp import mlp as mlp
+    from .objectives.bound import Terms as Terms
+    from .objectives.bound import elbo as elbo
+    from .objectives.bound import elbo_terms as elbo_terms
+    from .objectives.sampled import reinforce as reinforce
+    from .objectives.sampled import vimco as vimco
+    from .objectives.wake_sleep import reweighted_wake as reweighted_wake
+    from .objectives.wake_sleep import sleep as sleep
+    from .objectives.wake_sleep import wake as wake
+    from .objectives.weighted import dreg as dreg
+    from .objectives.weighted import iwae as iwae
+    from .objectives.weighted import log_weights as log_weights
+    from .pair import Pair as Pair
+    from .phases import asleep as asleep
+    from .phases import expectation_maximisation as expectation_maximisation
+    from .phases import maximised as maximised
+    from .phases import reweighted_wake_sleep as reweighted_wake_sleep
+    from .phases import variational as variational
+    from .phases import wake_sleep as wake_sleep
+    from .recipes import RECIPES as RECIPES
+    from .recipes import Recipe as Recipe
+    from .training.fit import fit as fit
+    from .training.history import History as History
+    from .training.history import read_history as read_history
+    from .training.phase import Moment as Moment
+    from .training.phase import Phase as Phase
+    from .training.phase import adam as adam
+    from .training.schedules import constant as constant
+    from .training.schedules import cosine as cosine
+    from .training.schedules import linear as linear
+    from .zoo.vae import vae as vae
+
+_HOME = {
+    "conditionals.neural": "neural",
+    "conditionals.standard": "Standard",
+    "data.binarise": "dynamic static thresholded",
+    "data.data": "Data arrays",
+    "data.folder": "image_folder",
+    "data.images": "digits fashion_mnist mnist static_mnist",
+    "data.named": "named",
+    "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
+    "errors": "DivergenceError",
+    "evaluate.bounds": "bounds",
+    "evaluate.figure": "Figure",
+    "networks.mlp": "mlp",
+    "objectives.bound": "Terms elbo elbo_terms",
+    "objectives.sampled": "reinforce vimco",
+    "objectives.wake_sleep": "reweighted_wake sleep wake",
+    "objectives.weighted": "dreg iwae log_weights",
+    "pair": "Pair",
+    "phases": "asleep expectation_maximisation maximised reweighted_wake_sleep variational wake_sleep",
+    "recipes": "RECIPES Recipe",
+    "training.fit": "fit",
+    "training.history": "History read_history",
+    "training.phase": "Moment Phase adam",
+    "training.schedules": "constant cosine linear",
+    "zoo.vae": "vae",
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = sorted(_MODULE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'deepgen' has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(f".{_MODULE[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -162,6 +162,8 @@ class Joined(nn.Module):
         self.net = net
 
     def forward(self, *values: Tensor) -> Any:
+        if len(values) == 1:
+            return self.net(*values)
         batch = torch.broadcast_shapes(*(value.shape[:-1] for value in values))
         return self.net(torch.cat([value.expand(*batch, value.shape[-1]) for value in values], -1))
 

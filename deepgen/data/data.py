@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pgm.domains import Binary, Real
 from pgm.errors import GraphError, ShapeError
+from pgm.variable import Variable
 
 Columns = Mapping[str, Tensor]
 Fresh = Callable[[Tensor, torch.Generator], Tensor]
@@ -83,6 +85,29 @@ class Data:
             raise ShapeError(f"{self.name}: {sum(counts)} of {len(self)} rows are to be split off; none is left.")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return tuple(self.rows(part) for part in order.split([*counts, len(self) - sum(counts)]))
+
+    def variable(self, name: str) -> Variable:
+        """A variable for a column: states for whole numbers, `Binary` where all are 0 or 1, otherwise `Real`.
+
+        Args:
+            name: of the column, and of the variable.
+
+        Raises:
+            GraphError: when there is no such column.
+
+        Example:
+            >>> data = Data({"image": torch.tensor([[0.0, 1.0]]), "label": torch.tensor([2])})
+            >>> data.variable("image"), data.variable("label").states
+            (Variable('image', Binary(2)), ('0', '1', '2'))
+        """
+        held = self[name]
+        if not held.is_floating_point():
+            return Variable(name, range(int(held.max()) + 1))
+        looked = (
+            self.fresh[name](held[:256], torch.Generator(held.device).manual_seed(0)) if name in self.fresh else held
+        )
+        binary = bool(((looked == 0) | (looked == 1)).all())
+        return Variable(name, Binary(*held.shape[1:]) if binary else Real(*held.shape[1:]))
 
     def to(self, device: torch.device | str) -> Data:
         """The same data elsewhere."""

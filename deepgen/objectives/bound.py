@@ -27,7 +27,8 @@ def elbo(model: Model, guide: Model, observed: Mapping[str, Tensor], particles: 
 
     Args:
         model: any model; with potentials it is the bound of an unnormalised density.
-        guide: conditionals of the variables that are not observed, given observed ones and each other.
+        guide: conditionals of the variables that are not observed, given observed ones and each other; it may compute
+            features of its own by `Deterministic`s of numbers.
         observed: tensors `[*batch, *event]` by name, state numbers `[*batch]` for finite variables.
         particles: draws a row, averaged.
 
@@ -148,8 +149,11 @@ class Draws:
         return Size((self.particles, *self.batch)) if self.particles > 1 else self.batch
 
     def add(self, conditional: Conditional) -> None:
-        """Draw the child, or lay out its states along a new axis."""
+        """Compute the child, draw it, or lay out its states along a new axis."""
         child, name = conditional.child, conditional.child.name
+        if computed(conditional):
+            self.values[name] = conditional.draw(*(self.values[v.name] for v in conditional.given))
+            return
         made = self.made[name] = conditional.distribution(*(self.values[v.name] for v in conditional.given))
         if made.has_rsample:
             shape = joined(made.batch_shape, self.rows)
@@ -243,13 +247,20 @@ def joined(*shapes: Size) -> Size:
 
 
 def conditional_of(model: Model, guide: Model, name: str, subject: str = "elbo") -> Conditional:
-    """What the guide draws a variable from."""
-    if name not in guide.conditionals or guide.potentials or name not in model.graph.by_name:
+    """What the guide draws a variable from, or computes one of its own by."""
+    found = guide.conditionals.get(name)
+    own = name not in model.graph.by_name and not (found is not None and computed(found))
+    if found is None or guide.potentials or own:
         raise PlanError(
             f"{subject}: the guide is {guide!r}; expected a conditional of each of its variables that is not observed, "
-            f"all of them variables of the model, and no potentials; look at {name!r}."
+            f"all of them variables of the model unless computed, and no potentials; look at {name!r}."
         )
-    return guide.conditionals[name]
+    return found
+
+
+def computed(conditional: Conditional) -> bool:
+    """Whether the child is a function of its parents, with nothing to be drawn."""
+    return isinstance(conditional, Deterministic) and not conditional.enumerable
 
 
 def _left(model: Model, draws: Draws) -> tuple[dict[str, Variable], dict[str, Conditional]]:

@@ -11,7 +11,7 @@ from pgm.conditionals import Conditional
 from pgm.errors import PlanError
 from pgm.model import Model
 
-from .weighted import log_joint, weighted
+from .weighted import log_density, log_joint, weighted
 
 Observed = Mapping[str, Tensor]
 
@@ -62,11 +62,7 @@ def sleep(model: Model, guide: Model, rows: int, given: Observed | None = None) 
     Reference: Hinton, Dayan, Frey and Neal (1995), The wake-sleep algorithm for unsupervised neural networks.
     """
     values = dream(model, rows, given or {}, "sleep")
-    total = torch.zeros(())
-    for name, conditional in guide.conditionals.items():
-        if name not in (given or {}):
-            total = total + conditional.log_prob(*(values[v.name] for v in conditional.scope))
-    return total.expand(rows)
+    return log_density(guide, values, set(given or ())).expand(rows)
 
 
 def reweighted_wake(model: Model, guide: Model, observed: Observed, particles: int = 5) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import log
 
@@ -13,7 +13,7 @@ from torch.func import functional_call
 from pgm.errors import PlanError
 from pgm.model import Model
 
-from .bound import batch_of, conditional_of
+from .bound import batch_of, computed, conditional_of
 
 Observed = Mapping[str, Tensor]
 
@@ -67,6 +67,9 @@ def weighted(
         if name in observed:
             continue
         conditional = conditional_of(model, guide, name, subject)
+        if computed(conditional):
+            values[name] = conditional.draw(*(values[v.name] for v in conditional.given))
+            continue
         made = conditional.distribution(*(values[v.name] for v in conditional.given))
         made = made if made.batch_shape == shape else made.expand(shape)
         values[name] = made.rsample() if pathwise and made.has_rsample else made.sample()
@@ -192,8 +195,28 @@ class _Density(nn.Module):
 
     def forward(self, values: Mapping[str, Tensor], observed: set[str]) -> Tensor:
         """The log density of what was drawn."""
-        own = [c for name, c in self.guide.conditionals.items() if name not in observed]
-        return sum((c.log_prob(*(values[v.name] for v in c.scope)) for c in own), torch.zeros(()))
+        return log_density(self.guide, values, observed)
+
+
+def log_density(guide: Model, values: Mapping[str, Tensor], known: Collection[str]) -> Tensor:
+    """log q of the variables that are not known; what the guide computes is computed anew.
+
+    Args:
+        guide: conditionals.
+        values: of all variables that the guide draws or looks at, by name.
+        known: names of those that were not drawn.
+    """
+    found, total = dict(values), torch.zeros(())
+    for name in guide.graph.topological:
+        conditional = guide.conditionals.get(name)
+        if conditional is None or name in known:
+            continue
+        given = [found[v.name] for v in conditional.given]
+        if computed(conditional):
+            found[name] = conditional.draw(*given)
+        else:
+            total = total + conditional.log_prob(*given, found[name])
+    return total
 
 
 def _over(shares: Tensor, gradient: Tensor) -> Tensor:

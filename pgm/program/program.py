@@ -10,7 +10,7 @@ from typing import Any
 
 import pyro
 import torch
-from pyro.distributions import TorchDistribution
+from pyro.distributions import Delta, TorchDistribution
 from pyro.ops.indexing import Vindex
 from pyro.poutine.runtime import InferDict
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from .blocks import Block, copies, sort
 from .distributions import Wrapped, base, of_conditional
 
 ROWS = "rows"
+ASIDE: InferDict = {"is_auxiliary": True}  # what a guide may look at or compute without the model's drawing it
 
 
 def as_pyro(model: Model, *, given: Given | None = None, likelihood: Likelihood | None = None) -> Program:
@@ -35,7 +36,7 @@ def as_pyro(model: Model, *, given: Given | None = None, likelihood: Likelihood 
     several rows of evidence are one more plate, "rows", around everything. As Pyro has it, the axis of the outermost
     plate is the last batch axis. Potentials and likelihoods are `pyro.factor`s; variables without a conditional are
     drawn from a base distribution (uniform, standard normal, fair coin, Poisson(1)) whose density counts as one. A
-    numeric `Deterministic` is a `pyro.deterministic`. Unobserved finite variables are marked for parallel enumeration.
+    numeric `Deterministic` is a deterministic site. Unobserved finite variables are marked for parallel enumeration.
     Nothing enters Pyro's global parameter store: the parameters are the model's own, `program.parameters()`; train them
     with the module form of a bound, `Trace_ELBO()(program, guide)`. Pyro's samplers cannot move a numeric variable that
     is below an enumerated one; `NUTS` here can.
@@ -155,7 +156,8 @@ class Run:
         given = [self.values[parent.name] for parent in conditional.given] if conditional else []
         if isinstance(conditional, Deterministic) and not conditional.enumerable and seen is None:
             made = conditional.draw(*given)
-            computed: Tensor = pyro.deterministic(name, made, event_dim=len(variable.shape))
+            point = Delta(made, event_dim=len(variable.shape)).mask(False)
+            computed: Tensor = pyro.sample(name, point, obs=made, infer={"_deterministic": True, **ASIDE})
             return computed
         if seen is not None:
             _check_density(variable, conditional)
@@ -164,6 +166,8 @@ class Run:
         else:
             fn = of_conditional(conditional, given, self.like.dtype)
         infer: InferDict = {"enumerate": "parallel"} if variable.finite and seen is None else {}
+        if conditional is None and seen is not None and mask is None:
+            infer = ASIDE
         value: Tensor = pyro.sample(name, fn, obs=seen, obs_mask=mask, infer=infer)
         return value
 

@@ -1,0 +1,59 @@
+"""Multilayer perceptrons: every unit sees all of the layer below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from pgm.neural import Joined
+from pgm.variable import Variable
+
+from .network import Network, columns
+
+
+def mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.ReLU) -> Network:
+    """Makes multilayer perceptrons; without hidden layers linear maps, without parents free parameters.
+
+    Args:
+        hidden: units of each hidden layer, from the parents on.
+        activation: makes what comes after each of these.
+
+    Example:
+        >>> from pgm import Real
+        >>> net = mlp(200, 200, activation=nn.Tanh)([Variable("z", Real(2))], [28, 28])
+        >>> net(torch.zeros(5, 2)).shape
+        torch.Size([5, 28, 28])
+    """
+
+    def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
+        if not given:
+            return Free(shape)
+        widths = [columns(given), *hidden]
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(before, after), activation()]
+        layers.append(nn.Linear(widths[-1], prod(shape)))
+        if len(shape) != 1:
+            layers.append(nn.Unflatten(-1, tuple(shape)))
+        return Joined(nn.Sequential(*layers))
+
+    return make
+
+
+class Free(nn.Module):
+    """Numbers that depend on nothing and are learned, 0 at first.
+
+    Args:
+        shape: theirs.
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.values = nn.Parameter(torch.zeros(*shape))
+
+    def forward(self) -> Tensor:
+        """The numbers, `[*shape]`."""
+        return self.values

@@ -1,0 +1,74 @@
+"""Recipes: all settings of a run in one small record, each of which the command line can change."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from pgm.variable import Variable
+
+from ..data.data import Data
+from ..data.images import Split
+from ..data.named import Binarisation, named
+from ..training.phase import adam
+from ..training.schedules import constant, cosine
+from .setup import Setup
+
+
+@dataclass(frozen=True)
+class Recipe(ABC):
+    """All settings of a run; abstract.
+
+    Args:
+        data: digits, mnist, fashion_mnist, static_mnist, a toy, or a folder of images.
+        binarise: how shades become black and white.
+        labels: whether to condition on labels.
+        epochs: passes over the data.
+        batch: rows a batch.
+        rate: learning rate.
+        decay: whether the rate goes down half a cosine.
+        warm_up: steps on which the rate goes up first.
+        clip: norm to which gradients are cut.
+        average: decay of moving averages of the parameters.
+        seed: of everything random.
+    """
+
+    data: str = "digits"
+    binarise: Binarisation = "dynamic"
+    labels: bool = False
+    epochs: float = 100
+    batch: int = 100
+    rate: float = 1e-3
+    decay: bool = False
+    warm_up: int = 0
+    clip: float | None = None
+    average: float | None = None
+    seed: int = 0
+
+    @abstractmethod
+    def setup(self, data: Data) -> Setup:
+        """The family, made for data like these."""
+
+    def load(self, split: Split = "train") -> Data:
+        """The data to train or to test on."""
+        return named(self.data, split, self.binarise)
+
+    def x(self, data: Data) -> Variable:
+        """What is to be explained: the first column that is no label."""
+        return data.variable(next(name for name in data.columns if name != "label"))
+
+    def label(self, data: Data) -> Variable | None:
+        """What the family is conditioned on, if anything."""
+        return data.variable("label") if self.labels else None
+
+    def steps(self, data: Data) -> int:
+        """Batches in all."""
+        return ceil(self.epochs * ceil(len(data) / self.batch))
+
+    def options(self, data: Data) -> dict[str, Any]:
+        """The optimiser, its rate and the clip of a phase."""
+        steps = self.steps(data)
+        rate = cosine(steps, min(self.warm_up, steps - 1)) if self.decay or self.warm_up else constant()
+        return {"optimiser": adam(self.rate), "rate": rate, "clip": self.clip}

@@ -1,0 +1,1 @@
+"""Families of deep generative models, one file each: functions that return models."""
