@@ -6,18 +6,22 @@ BIN := $(VENV)/bin
 METADATA := pyproject.toml setup.cfg constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test bench gpu clean
+.PHONY: demo test lint bench gpu clean
 
-demo: $(VENV)/installed
+demo: $(VENV)/compiled
 	$(BIN)/python examples/demo.py
 
+# Linters and types run while the loops are compiled.
 test: $(VENV)/installed-test
+	$(MAKE) --no-print-directory -j 2 $(VENV)/compiled lint
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n $(WORKERS)
 
-bench: $(VENV)/installed-bench
+bench: $(VENV)/installed-bench $(VENV)/compiled
 	for each in exact structure temporal svi loopy gibbs; do $(BIN)/python -m benchmarks.$$each || exit; done
 
 # Set PYTHON to an interpreter with a CUDA build of PyTorch; nothing is installed into it.
@@ -34,6 +38,9 @@ $(VENV)/created:
 
 $(VENV)/installed: $(VENV)/created $(METADATA)
 	$(INSTALL) -e .
+	touch $@
+
+$(VENV)/compiled: $(VENV)/installed
 	$(BIN)/python -m pgm.compiled
 	touch $@
 
