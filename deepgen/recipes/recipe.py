@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from pgm.errors import PlanError
 from pgm.variable import Variable
 
 from ..data.data import Data
@@ -33,6 +34,9 @@ class Recipe(ABC):
         clip: norm to which gradients are cut.
         average: decay of moving averages of the parameters.
         seed: of everything random.
+
+    Raises:
+        PlanError: when a number is not above 0 that has to be.
     """
 
     data: str = "digits"
@@ -46,6 +50,12 @@ class Recipe(ABC):
     clip: float | None = None
     average: float | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "rate", "clip"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise PlanError(f"{type(self).__name__}: {name} is {value!r}, expected a number above 0.")
 
     @abstractmethod
     def setup(self, data: Data) -> Setup:
@@ -64,8 +74,8 @@ class Recipe(ABC):
         return data.variable("label") if self.labels else None
 
     def steps(self, data: Data) -> int:
-        """Batches in all."""
-        return ceil(self.epochs * ceil(len(data) / self.batch))
+        """Batches in all; what does not fill a batch waits for another epoch."""
+        return ceil(self.epochs * max(1, len(data) // self.batch))
 
     def options(self, data: Data) -> dict[str, Any]:
         """The optimiser, its rate and the clip of a phase."""
