@@ -38,6 +38,9 @@ class Point(Distribution):
     def rsample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         return self.value.expand([*sample_shape, *self.value.shape])
 
+    def expand(self, batch_shape: Size | list[int] | tuple[int, ...], _instance: object = None) -> Point:
+        return Point(self.value.expand([*batch_shape, *self.event_shape]), len(self.event_shape))
+
     def log_prob(self, value: Tensor) -> Tensor:
         same = value == self.value
         if self.event_shape:

@@ -10,6 +10,7 @@ from pgm.neural import Family
 from pgm.variable import Variable
 
 from ..conditionals import Standard, neural
+from ..conditionals.flow import Posterior
 from ..networks import Network, mlp
 from ..pair import Pair
 
@@ -24,6 +25,7 @@ def vae(
     encoder: Network = HIDDEN,
     decoder: Network = HIDDEN,
     family: Family | None = None,
+    posterior: Posterior = neural,
 ) -> Pair:
     """A variational autoencoder: p(z) = N(0, I), p(x | z) and q(z | x) computed by networks.
 
@@ -36,6 +38,7 @@ def vae(
         label: a variable that both are conditioned on, for a conditional VAE.
         encoder, decoder: make the networks.
         family: of p(x | z), when it is not the one that x suggests.
+        posterior: makes q(z | x) with the encoder: Gaussian by `neural`, of any shape by `flow()`.
 
     Example:
         >>> from pgm import Binary
@@ -47,4 +50,4 @@ def vae(
     """
     z, also = Variable("z", Real(latents)), [label] if label is not None else []
     model = Model(Standard(z), neural(x, [z, *also], decoder, family), name="VAE")
-    return Pair(model, Model(neural(z, [x, *also], encoder), name="guide of the VAE"))
+    return Pair(model, Model(posterior(z, [x, *also], encoder), name="guide of the VAE"))
