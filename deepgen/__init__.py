@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .errors import DivergenceError as DivergenceError
     from .evaluate.bounds import bounds as bounds
     from .evaluate.figure import Figure as Figure
+    from .networks.convolutional import convolutional as convolutional
     from .networks.mlp import mlp as mlp
     from .objectives.bound import Terms as Terms
     from .objectives.bound import elbo as elbo
@@ -74,6 +75,7 @@ _HOME = {
     "errors": "DivergenceError",
     "evaluate.bounds": "bounds",
     "evaluate.figure": "Figure",
+    "networks.convolutional": "convolutional",
     "networks.mlp": "mlp",
     "objectives.bound": "Terms elbo elbo_terms",
     "objectives.sampled": "reinforce vimco",
