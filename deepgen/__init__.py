@@ -52,6 +52,10 @@ if TYPE_CHECKING:
     from .phases import wake_sleep as wake_sleep
     from .recipes import RECIPES as RECIPES
     from .recipes import Recipe as Recipe
+    from .runs.run import Run as Run
+    from .runs.run import load as load
+    from .runs.training import resume as resume
+    from .runs.training import train as train
     from .training.fit import fit as fit
     from .training.history import History as History
     from .training.history import read_history as read_history
@@ -84,6 +88,8 @@ _HOME = {
     "pair": "Pair",
     "phases": "asleep expectation_maximisation maximised reweighted_wake_sleep variational wake_sleep",
     "recipes": "RECIPES Recipe",
+    "runs.run": "Run load",
+    "runs.training": "resume train",
     "training.fit": "fit",
     "training.history": "History read_history",
     "training.phase": "Moment Phase adam",

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import typer
 
@@ -17,16 +18,37 @@ from .app import COMMANDS, app
 UNREAD, FAILED = 1, 2
 
 
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A program of commands.
+
+    Args:
+        name: by which it is called.
+        app: its commands with their options.
+        commands: their names.
+        smaller: what to do when memory runs out.
+    """
+
+    name: str
+    app: typer.Typer
+    commands: Sequence[str]
+    smaller: str
+
+
+PGM = Program("pgm", app, [command.__name__ for command in COMMANDS], "set a limit with --memory, such as --memory 1GB")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `pgm` and leave with its exit code."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run `pgm` with these arguments.
+def run(arguments: Sequence[str], program: Program = PGM) -> int:
+    """Run a program with these arguments.
 
     Args:
-        arguments: what follows `pgm` on the command line.
+        arguments: what follows its name on the command line.
+        program: which.
 
     Returns:
         The exit code: 0, 1 when whoever read the output stopped reading, 2 after an error (one line on stderr says
@@ -41,21 +63,21 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     try:
         with _warnings_as_lines():
-            command = typer.main.get_command(app)
-            code = command.main(list(arguments) or ["--help"], prog_name="pgm", standalone_mode=False)
+            command = typer.main.get_command(program.app)
+            code = command.main(list(arguments) or ["--help"], prog_name=program.name, standalone_mode=False)
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (EvidenceError, FileError, GraphError, PlanError, ShapeError) as error:
-        return _failed(str(error))
+        return failed(str(error))
     except typer.TyperException as error:
-        return _failed(f"{_command(arguments)}: {error.format_message().replace('Value error, ', '')}")
+        return failed(f"{_command(arguments, program)}: {error.format_message().replace('Value error, ', '')}")
     except (BrokenPipeError, SystemExit):  # typer leaves with SystemExit when a pipe breaks
         _discard_output()
         return UNREAD
     except MemoryError:
-        return _failed(f"{_command(arguments)}: out of memory; set a limit with --memory, such as --memory 1GB.")
+        return failed(f"{_command(arguments, program)}: out of memory; {program.smaller}.")
     except Exception as error:
-        return _failed(f"{_command(arguments)}: {type(error).__name__}: {error}")
+        return failed(f"{_command(arguments, program)}: {type(error).__name__}: {error}")
 
 
 @contextmanager
@@ -70,15 +92,14 @@ def _warnings_as_lines() -> Iterator[None]:
                 print(f"warning: {text}", file=sys.stderr)
 
 
-def _failed(message: str) -> int:
+def failed(message: str) -> int:
     """Say what is wrong on one line of stderr."""
     print(" ".join(message.split()), file=sys.stderr)
     return FAILED
 
 
-def _command(arguments: Sequence[str]) -> str:
-    names = [command.__name__ for command in COMMANDS]
-    return " ".join(["pgm", *(word for word in arguments[:1] if word in names)])
+def _command(arguments: Sequence[str], program: Program) -> str:
+    return " ".join([program.name, *(word for word in arguments[:1] if word in program.commands)])
 
 
 def _discard_output() -> None:

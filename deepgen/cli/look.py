@@ -1,0 +1,80 @@
+"""`deepgen sample`, `deepgen evaluate` and `deepgen draw`: what a run has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pgm.cli.show import count, print_json
+from pgm.errors import FileError, PlanError
+
+from ..runs import load
+from ..runs.pictures import PICTURES, draw_samples
+from .app import Split, What
+
+NUMBERS, IMAGES = ".npy", (".png", ".svg", ".pdf")
+
+
+def sample(
+    folder: Path, output: Path, n: int, label: Sequence[str] | None, seed: int | None, device: str, json: bool
+) -> None:
+    """Write samples as a picture, or as an array of numbers."""
+    _require(output, (*IMAGES, NUMBERS))
+    run = load(folder, device)
+    if output.suffix == NUMBERS:
+        _written(output, run.sample(n, label or None, seed).cpu().numpy())
+    else:
+        draw_samples(run, output, n, label or None, seed)
+    _say(output, {"output": str(output), "n": n}, json, count(n, "sample"))
+
+
+def evaluate(folder: Path, particles: str, samples: int, split: Split, device: str, json: bool) -> None:
+    """Print figures, each with what it bounds and how sure it is."""
+    run = load(folder, device)
+    found = run.evaluate(_whole(particles), run.recipe.load(split))
+    if json:
+        print_json({"run": str(folder), "figures": [figure.json() for figure in found]})
+        return
+    for figure in found:
+        print(figure)
+
+
+def draw(folder: Path, output: Path, what: What, device: str, json: bool) -> None:
+    """Draw a picture of a run."""
+    _require(output, IMAGES)
+    PICTURES[what](load(folder, device), output)
+    _say(output, {"output": str(output), "what": what}, json, what)
+
+
+def _say(output: Path, answer: dict[str, object], json: bool, text: str) -> None:
+    if json:
+        print_json(answer)
+    else:
+        print(f"{output}: {text}")
+
+
+def _whole(text: str) -> list[int]:
+    try:
+        found = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        found = [0]
+    if any(each < 1 for each in found):
+        raise PlanError(f"--particles {text!r}: expected whole numbers above 0 with commas between them, such as 1,50.")
+    return found
+
+
+def _require(output: Path, suffixes: Sequence[str]) -> None:
+    """Raise a `FileError` before work is spent on what can not be written."""
+    if output.suffix not in suffixes:
+        raise FileError(f"{output}: ends in {output.suffix!r}, expected {', '.join(suffixes)}.")
+    if not output.absolute().parent.is_dir():
+        raise FileError(f"{output}: there is no folder {output.parent}.")
+
+
+def _written(output: Path, numbers: np.ndarray) -> None:
+    try:
+        np.save(output, numbers, allow_pickle=False)
+    except OSError as error:
+        raise FileError(f"{output}: can not be written ({error.strerror}).") from None

@@ -1,0 +1,182 @@
+"""A run: a recipe with what it made, as training leaves it and as its folder gives it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pgm.errors import FileError, PlanError
+from pgm.variable import Variable
+
+from ..data.data import Data
+from ..evaluate.bounds import bounds
+from ..evaluate.figure import Figure
+from ..recipes import Recipe, Setup
+from ..training import checkpoint
+from ..training.history import History, read_history
+from ..training.phase import named_modules
+from .note import Note, note_of, read_note
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A recipe that has been trained, or is about to be.
+
+    Args:
+        recipe: all settings.
+        setup: the family with its parameters: `setup.pair` is the model with its guide, where it is one.
+        data: what it was trained on.
+        history: what was measured meanwhile.
+        folder: where its files are, if anywhere.
+
+    Example:
+        >>> from deepgen.recipes import VAE
+        >>> from deepgen.runs.training import train
+        >>> run = train(VAE(epochs=2, latents=4, labels=True), device="cpu")
+        >>> run
+        Run(VAE on digits, 2 of 2 epochs)
+        >>> run.sample(5, label=3).shape
+        torch.Size([5, 8, 8])
+    """
+
+    recipe: Recipe
+    setup: Setup
+    data: Data
+    history: History
+    folder: Path | None = None
+
+    @property
+    def label(self) -> Variable | None:
+        """What the family is conditioned on, if anything."""
+        return self.recipe.label(self.data)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return self.setup.phases[0].parameters()[0].device
+
+    @torch.no_grad()
+    def sample(self, rows: int, label: object = None, seed: int | None = None) -> Tensor:
+        """Draws of what pictures show, `[rows, *event]`.
+
+        Args:
+            rows: how many.
+            label: a state, or several by turns, where the family is conditioned on labels; by default all by turns.
+            seed: of these draws; torch's own randomness when None.
+
+        Raises:
+            PlanError: when there is a label, and the family knows none.
+            EvidenceError: when there is no such state.
+        """
+        with torch.random.fork_rng(enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            return self.setup.sample(rows, self.labels(rows, label))
+
+    def labels(self, rows: int, label: object = None) -> Tensor | None:
+        """The states on which so many draws are conditioned, `[rows]`; None where there are no labels."""
+        variable = self.label
+        if variable is None:
+            if label is not None:
+                raise PlanError(f"sample: the label is {label!r}, but {self} knows no labels; train one that does.")
+            return None
+        asked = variable.states if label is None else [label] if isinstance(label, str | int) else label
+        if not isinstance(asked, Sequence):
+            raise PlanError(f"sample: the label is {label!r}, expected a state or a list of states.")
+        numbers = torch.tensor([variable.number(each) for each in asked], device=self.device)
+        return numbers[torch.arange(rows, device=self.device) % len(numbers)]
+
+    def evaluate(self, particles: Sequence[int] = (), data: Data | None = None) -> tuple[Figure, ...]:
+        """Figures on data: those of the family, or bounds on log p(x) by so many draws a row.
+
+        Args:
+            particles: how many draws a row, one bound each; those of the family when there are none.
+            data: by default what the recipe keeps for testing.
+
+        Raises:
+            PlanError: when bounds are asked for, and the family has no guide.
+        """
+        held = self.recipe.load("test") if data is None else data
+        if not particles:
+            return tuple(self.setup.figures(held.to(self.device)))
+        if self.setup.pair is None:
+            raise PlanError(f"evaluate: particles are {tuple(particles)}, but {self} has no guide to draw them from.")
+        return bounds(self.setup.pair, held.to(self.device), particles)
+
+    def __repr__(self) -> str:
+        made = self.history.last.get("epoch", 0.0)
+        return f"Run({type(self.recipe).__name__} on {self.recipe.data}, {made:.4g} of {self.recipe.epochs:g} epochs)"
+
+
+def load(folder: Path | str, device: str | torch.device = "cpu") -> Run:
+    """A run from its folder, with the newest parameters: the moving averages, where there are any.
+
+    Args:
+        folder: of the run.
+        device: where the parameters go.
+
+    Raises:
+        FileError: when there is no run in it, its files are damaged, or its data are no longer what they were.
+    """
+    home = Path(folder)
+    note = read_note(home)
+    data = data_of(home, note)
+    setup = fresh(note.recipe, data)
+    put(setup, checkpoint.read(home), home)
+    for module in named_modules(setup.phases).values():
+        module.to(device).eval()
+    return Run(note.recipe, setup, data, read_history(home), home)
+
+
+def data_of(folder: Path, note: Note) -> Data:
+    """The data of a run.
+
+    Raises:
+        FileError: when they have another shape than when it was trained.
+    """
+    data = note.recipe.load()
+    now = note_of(note.recipe, data).columns
+    if now != note.columns:
+        raise FileError(
+            f"{folder}: it was trained on {_said(note.columns)}, but {note.recipe.data} now has {_said(now)}. Put the "
+            "data back, or train another run on these."
+        )
+    return data
+
+
+def fresh(recipe: Recipe, data: Data) -> Setup:
+    """The family of a recipe with parameters that its seed draws."""
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        return recipe.setup(data)
+
+
+@torch.no_grad()
+def put(setup: Setup, found: checkpoint.Checkpoint, folder: Path) -> None:
+    """The parameters of a checkpoint, or their averages, into what has been set up.
+
+    Raises:
+        FileError: when they do not fit.
+    """
+    modules = named_modules(setup.phases)
+    try:
+        for name, module in modules.items():
+            module.load_state_dict(_below(found.tensors, f"module.{name}."))
+            averages = _below(found.tensors, f"average.{name}.")
+            for key, parameter in module.named_parameters():
+                if key in averages:
+                    parameter.copy_(averages[key])
+    except RuntimeError as error:
+        raise FileError(f"{folder}: its checkpoint is of another model ({' '.join(str(error).split())}).") from None
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _said(columns: Mapping[str, list[int]]) -> str:
+    return ", ".join(f"{name} {list(shape)}" for name, shape in columns.items())
