@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import sqrt
+from collections.abc import Mapping, Sequence
+from math import log, sqrt
 
 import torch
+from torch import Tensor
+
+from pgm.engines.progress import Watched
+from pgm.errors import PlanError
 
 from ..data.data import Data
 from ..objectives import log_weights
 from ..pair import Pair
 from .figure import Figure
+from .rows import Rows, at_rest
+
+AT_ONCE = 10_000  # draws that are weighed together: rows times particles
 
 
 @torch.no_grad()
 def bounds(
-    pair: Pair, data: Data, particles: Sequence[int] = (1, 50), batch: int = 100, seed: int = 0
+    pair: Pair, data: Data, particles: Sequence[int] = (1, 50), batch: int = 100, seed: int = 0, progress: bool = True
 ) -> tuple[Figure, ...]:
     """Lower bounds on the mean log p(x) of all rows: the evidence lower bound (k = 1), and tighter ones of k draws.
+
+        E log (1/k) sum_i p(x, z_i) / q(z_i | x) <= log p(x)
+
+    Finite variables that the guide does not draw are summed exactly. It is computed where the model is, with layers in
+    evaluation mode, and never holds more than some 10,000 draws. All bounds are of the same rows, drawn once where the
+    data draw anew. Ctrl-C ends it, and the figures say of how many rows they are.
 
     Args:
         pair: a model and its guide.
@@ -25,21 +38,65 @@ def bounds(
         particles: how many draws a row, one bound each.
         batch: rows at a time.
         seed: of the draws, and of what data draw anew.
+        progress: whether to show a line on a terminal when it takes long.
 
     Returns:
         One figure for each number of draws, in nats, with the standard error over rows.
 
+    Raises:
+        PlanError: without a particle, or when a variable is neither observed nor drawn nor finite.
+
+    Example:
+        >>> from pgm import Gaussian, LinearGaussian, Model, Real, Variable
+        >>> z, x = Variable("z", Real()), Variable("x", Real())
+        >>> model = Model(Gaussian(z, 0.0, 1.0), LinearGaussian(x, [z], [1.0], 0.0, 1.0))
+        >>> guide = Model(LinearGaussian(z, [x], [0.5], 0.0, 0.5))  # the exact posterior: no bound is loose
+        >>> for figure in bounds(Pair(model, guide), Data({"x": torch.tensor([0.0, 2.0])}, "two numbers")):
+        ...     print(figure)
+        log p(x) >= -1.766 ± 0.5 nats (ELBO, 2 rows of two numbers)
+        log p(x) >= -1.766 ± 0.5 nats (IWAE, k = 50, 2 rows of two numbers)
+
     Reference: Burda, Grosse and Salakhutdinov (2016), Importance weighted autoencoders.
     """
-    found = []
-    for k in particles:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            generator = torch.Generator().manual_seed(seed)
-            rows = torch.arange(len(data)).split(batch)
-            parts = [log_weights(pair.model, pair.guide, pair.seen(data.batch(r, generator)), k) for r in rows]
-        values = torch.cat([part.logsumexp(0) for part in parts]).double() - torch.tensor(float(k)).log()
-        how = f"{'ELBO' if k == 1 else f'IWAE, k = {k}'}, {len(data):,} rows of {data.name}"
-        error = values.std().item() / sqrt(len(values))
-        found.append(Figure("log p(x)", values.mean().item(), "lower bound", how, error, "nats"))
-    return tuple(found)
+    if min(particles, default=0) < 1:
+        raise PlanError(f"bounds: particles are {tuple(particles)}, expected one or more numbers of draws, 1 or more.")
+    found: dict[int, list[Tensor]] = {k: [] for k in particles}
+    with at_rest(pair.model, pair.guide, seed=seed) as device:
+        rows = Rows(data, batch, seed, device)
+        with Watched(len(rows), "batches", progress) as steps:
+            for step in steps:
+                seen = pair.seen(rows[step])
+                for k, parts in [(k, bound(pair, seen, k)) for k in found]:
+                    found[k].append(parts)
+    return tuple(_figure(k, torch.cat(parts), data) for k, parts in found.items())
+
+
+def bound(pair: Pair, seen: Mapping[str, Tensor], particles: int) -> Tensor:
+    """The importance weighted bound of each row, `[rows]`, draws made in portions that fit into memory.
+
+    Args:
+        pair: a model and its guide.
+        seen: what is observed and given, `[rows, *event]` by name.
+        particles: draws a row.
+    """
+    portion = max(1, AT_ONCE // len(next(iter(seen.values()))))
+    sizes = [min(portion, particles - done) for done in range(0, particles, portion)]
+    parts = [log_weights(pair.model, pair.guide, seen, size).double().logsumexp(0) for size in sizes]
+    return torch.stack(parts).logsumexp(0) - log(particles)
+
+
+def _figure(particles: int, values: Tensor, data: Data) -> Figure:
+    method = "ELBO" if particles == 1 else f"IWAE, k = {particles:,}"
+    return Figure(
+        "log p(x)", values.mean().item(), "lower bound", f"{method}, {counted(values, data)}", _error(values), "nats"
+    )
+
+
+def counted(values: Tensor, data: Data) -> str:
+    """How many rows a figure is of: all of them, unless it was interrupted."""
+    part = "" if len(values) == len(data) else f" of {len(data):,}, interrupted"
+    return f"{len(values):,} rows of {data.name}{part}"
+
+
+def _error(values: Tensor) -> float | None:
+    return values.std().item() / sqrt(len(values)) if len(values) > 1 else None

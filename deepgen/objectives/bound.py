@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,14 +113,7 @@ def _pieces(
         if name not in observed:
             draws.add(conditional_of(model, guide, name))
     pieces = draws.against(model)
-    left, certain = _left(model, draws)
-    rest = torch.zeros(())
-    for term in model.terms:
-        if id(term) not in draws.counted and not any(v.name in left or v.name in certain for v in term.scope):
-            rest = rest + term.log_prob(*(draws.values[v.name] for v in term.scope))
-    if left:
-        rest = rest + _summed(model, left, certain, draws).to(rest)
-    return draws, pieces, rest
+    return draws, pieces, log_product(model, draws.values, draws.rows, "elbo", draws.counted)
 
 
 @dataclass(eq=False)
@@ -263,30 +256,62 @@ def computed(conditional: Conditional) -> bool:
     return isinstance(conditional, Deterministic) and not conditional.enumerable
 
 
-def _left(model: Model, draws: Draws) -> tuple[dict[str, Variable], dict[str, Conditional]]:
+def log_product(
+    model: Model, known: Mapping[str, Tensor], rows: Size, subject: str, counted: Collection[int] = ()
+) -> Tensor:
+    """The log of the product of all terms; finite variables that are not known are summed exactly.
+
+    Args:
+        model: any model.
+        known: values by name.
+        rows: the shape of the draws.
+        subject: how error messages begin.
+        counted: terms to leave out, by id.
+
+    Raises:
+        PlanError: when a variable is neither known nor computed nor finite.
+    """
+    values, counted = dict(known), {*counted}
+    left, certain = _left(model, values, counted, subject)
+    total = torch.zeros(())
+    for term in model.terms:
+        if id(term) not in counted and not any(v.name in left or v.name in certain for v in term.scope):
+            total = total + term.log_prob(*(values[v.name] for v in term.scope))
+    return total + _summed(model, left, certain, values, rows).to(total) if left else total
+
+
+def _left(
+    model: Model, values: dict[str, Tensor], counted: set[int], subject: str
+) -> tuple[dict[str, Variable], dict[str, Conditional]]:
     """The finite variables to be summed in the model, and the functions of them; functions of the rest are computed."""
     left: dict[str, Variable] = {}
     certain: dict[str, Conditional] = {}
     for name in model.graph.topological:
         variable, conditional = model.graph.by_name[name], model.conditionals.get(name)
-        if name in draws.values:
+        if name in values:
             continue
         if variable.finite:
             left[name] = variable
         elif not isinstance(conditional, Deterministic):
             raise PlanError(
-                f"elbo: node {name!r} is not observed, the guide has no conditional of it, and it has no finite states "
-                f"to sum. Give the guide one, or observe {name!r}."
+                f"{subject}: node {name!r} is neither observed nor drawn, and has no finite states to sum. Give the "
+                f"guide a conditional of it, or observe {name!r}."
             )
-        elif all(v.name in draws.values for v in conditional.given):
-            draws.values[name] = conditional.draw(*(draws.values[v.name] for v in conditional.given))
-            draws.counted.add(id(conditional))
+        elif all(v.name in values for v in conditional.given):
+            values[name] = conditional.draw(*(values[v.name] for v in conditional.given))
+            counted.add(id(conditional))
         else:
             certain[name] = conditional
     return left, certain
 
 
-def _summed(model: Model, left: Mapping[str, Variable], certain: Mapping[str, Conditional], draws: Draws) -> Tensor:
+def _summed(
+    model: Model,
+    left: Mapping[str, Variable],
+    certain: Mapping[str, Conditional],
+    values: Mapping[str, Tensor],
+    rows: Size,
+) -> Tensor:
     """The log of the product of the terms with finite variables left, summed over these."""
 
     def make() -> Joint:
@@ -295,8 +320,8 @@ def _summed(model: Model, left: Mapping[str, Variable], certain: Mapping[str, Co
         return Joint(terms, certain, {}, {}, list(left.values()))
 
     joint: Joint = model.sessions.get(("elbo", *left), make)
-    needed = {v.name: v for t in (*joint.terms, *certain.values()) for v in t.scope if v.name in draws.values}
-    splits = {name: draws.values[name].dim() - len(v.shape) for name, v in needed.items()}
-    shape = joined(draws.rows, *(draws.values[name].shape[:n] for name, n in splits.items()))
-    flat = {name: draws.values[name].expand([*shape, *v.shape]).reshape([-1, *v.shape]) for name, v in needed.items()}
+    needed = {v.name: v for t in (*joint.terms, *certain.values()) for v in t.scope if v.name in values}
+    splits = {name: values[name].dim() - len(v.shape) for name, v in needed.items()}
+    shape = joined(rows, *(values[name].shape[:n] for name, n in splits.items()))
+    flat = {name: values[name].expand([*shape, *v.shape]).reshape([-1, *v.shape]) for name, v in needed.items()}
     return joint.log_prob(flat).expand(shape.numel()).reshape(shape)

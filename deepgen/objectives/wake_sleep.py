@@ -11,7 +11,8 @@ from pgm.conditionals import Conditional
 from pgm.errors import PlanError
 from pgm.model import Model
 
-from .weighted import log_density, log_joint, weighted
+from .bound import log_product
+from .weighted import log_density, weighted
 
 Observed = Mapping[str, Tensor]
 
@@ -34,8 +35,8 @@ def wake(model: Model, guide: Model, observed: Observed, particles: int = 1) -> 
     Reference: Hinton, Dayan, Frey and Neal (1995), The wake-sleep algorithm for unsupervised neural networks.
     """
     with torch.no_grad():
-        values = weighted(model, guide, observed, particles, "wake").values
-    return log_joint(model, values, "wake").mean(0)
+        drawn = weighted(model, guide, observed, particles, "wake")
+    return log_product(model, drawn.values, drawn.log_p.shape, "wake").mean(0)
 
 
 def sleep(model: Model, guide: Model, rows: int, given: Observed | None = None) -> Tensor:

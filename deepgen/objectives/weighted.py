@@ -13,7 +13,7 @@ from torch.func import functional_call
 from pgm.errors import PlanError
 from pgm.model import Model
 
-from .bound import batch_of, computed, conditional_of
+from .bound import batch_of, computed, conditional_of, log_product
 
 Observed = Mapping[str, Tensor]
 
@@ -54,7 +54,8 @@ def weighted(
     """Draws from a guide, parents first, with both densities.
 
     Args:
-        model, guide, observed: as for `elbo`; every variable that is not observed is drawn.
+        model, guide, observed: as for `elbo`; what the guide has a conditional of is drawn, finite variables that are
+            left are summed exactly.
         particles: draws a row.
         subject: how error messages begin.
         pathwise: whether draws carry a gradient where they can.
@@ -74,24 +75,7 @@ def weighted(
         made = made if made.batch_shape == shape else made.expand(shape)
         values[name] = made.rsample() if pathwise and made.has_rsample else made.sample()
         log_q = log_q + made.log_prob(values[name])
-    return Weighted(values, log_joint(model, values, subject).expand(shape), log_q.expand(shape))
-
-
-def log_joint(model: Model, values: Mapping[str, Tensor], subject: str) -> Tensor:
-    """The log of the product of all terms of a model.
-
-    Raises:
-        PlanError: when a variable has no value.
-    """
-    missing = next((v.name for v in model.variables if v.name not in values), None)
-    if missing is not None:
-        raise PlanError(
-            f"{subject}: node {missing!r} is neither observed nor drawn; give the guide a conditional of it."
-        )
-    total = torch.zeros(())
-    for term in model.terms:
-        total = total + term.log_prob(*(values[v.name] for v in term.scope))
-    return total
+    return Weighted(values, log_product(model, values, shape, subject).expand(shape), log_q.expand(shape))
 
 
 def log_weights(model: Model, guide: Model, observed: Observed, particles: int = 1) -> Tensor:
@@ -102,7 +86,7 @@ def log_weights(model: Model, guide: Model, observed: Observed, particles: int =
 
     Args:
         model: any model.
-        guide: a conditional of each variable that is not observed.
+        guide: a conditional of each variable that is not observed; finite ones that it leaves out are summed exactly.
         observed: tensors `[*batch, *event]` by name.
         particles: draws a row.
 
@@ -180,7 +164,7 @@ def dreg(model: Model, guide: Model, observed: Observed, particles: int = 5) -> 
     values = {name: shrunk(name) if name not in observed else value for name, value in drawn.values.items()}
     fixed = {name: parameter.detach() for name, parameter in guide.named_parameters(prefix="guide")}
     log_q = functional_call(_Density(guide), fixed, (values, set(observed)))
-    log_w = log_joint(model, values, "dreg") - log_q
+    log_w = log_product(model, values, drawn.log_p.shape, "dreg") - log_q
     shares.append(log_w.detach().softmax(0))
     surrogate = (shares[0] * log_w).sum(0)
     return surrogate + (drawn.bound - surrogate).detach()

@@ -267,14 +267,32 @@ def test_parts_add_up_to_the_bound() -> None:
     torch.testing.assert_close(parts.bound(free=floor), parts.reconstruction - 2 * floor)
 
 
+@settings(max_examples=5)
+@given(seed=st.integers(0, 1000))
+def test_states_that_the_guide_leaves_out_are_summed(seed: int) -> None:
+    """With b summed there is one weight for each state of a: sum_b p(a, b, x) / q(a | x)."""
+    model, guide = finite(seed)
+    alone = Model(guide.conditionals["a"])
+    log_p = tables(model, guide, 1)[0].reshape(2, 3).logsumexp(1)
+    log_q = torch.stack([alone.conditionals["a"].log_prob(torch.tensor(1), torch.tensor(a)) for a in range(2)])
+    found = log_weights(model, alone, {"x": torch.ones(20, dtype=torch.long)}, 4).detach()
+    distance = (found[..., None] - (log_p - log_q).detach()).abs().min(-1).values  # from the nearer of the two
+    assert found.shape == (4, 20)
+    assert distance.max() < 1e-6
+    torch.testing.assert_close(
+        iwae(model, Model(), {"x": torch.tensor([1])}), log_p.logsumexp(0)[None], check_dtype=False
+    )
+
+
 def test_what_cannot_be_is_refused_by_name() -> None:
     model, guide = finite(0)
     with pytest.raises(PlanError, match="vimco: particles is 1, expected 2 or more"):
         vimco(model, guide, ONES, 1)
     with pytest.raises(PlanError, match="dreg: node 'a' is not reparameterised"):
         dreg(model, guide, ONES)
-    with pytest.raises(PlanError, match="iwae: node 'b' is neither observed nor drawn"):
-        iwae(model, Model(guide.conditionals["a"]), ONES)
+    z, x = Variable("z", Real()), Variable("x", Real())
+    with pytest.raises(PlanError, match="iwae: node 'z' is neither observed nor drawn"):
+        iwae(Model(Gaussian(z, 0.0, 1.0), LinearGaussian(x, [z], [1.0], 0.0, 1.0)), Model(), {"x": torch.zeros(3)})
     with pytest.raises(PlanError, match=r"sleep: Table\(x\) cannot be drawn from"):
         sleep(Model(pgm.Table([X], [1.0, 2.0])), guide, 3)
     with pytest.raises(PlanError, match="sleep: 'a' has no conditional"):
