@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot
 from .columns import vector
 from .conditionals import Conditional
 from .errors import PlanError, ShapeError
+from .log_scale import LogScaleNormal
 from .terms import Capabilities
 from .values import placed
 from .variable import Variable
@@ -188,7 +189,7 @@ def normal(mean_and_log_std: Tensor) -> Distribution:
         torch.Size([5, 2])
     """
     mean, log_std = mean_and_log_std.chunk(2, -1)
-    return torch.distributions.Normal(mean, log_std.exp(), validate_args=False)
+    return LogScaleNormal(mean, log_std)
 
 
 def _inputs(term: Conditional, net: Callable[..., Any], given: Sequence[Tensor]) -> list[Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -73,11 +72,20 @@ def read_all(variables: Sequence[Variable], assignment: Mapping[str, Any], subje
 
 def placed(module: nn.Module, values: Sequence[Tensor]) -> list[Tensor]:
     """The values where the module's parameters are, numbers in their precision too; as they are when it has none."""
-    held = chain(module.parameters(), module.buffers())
-    like = next((tensor for tensor in held if tensor.is_floating_point()), None)
+    like = _floating(module, "_parameters")
+    like = _floating(module, "_buffers") if like is None else like
     if like is None:
         return list(values)
     return [value.to(like) if value.is_floating_point() else value.to(like.device) for value in values]
+
+
+def _floating(module: nn.Module, kind: str) -> Tensor | None:
+    """The first tensor of floats that a module holds; torch's own walk, with names, takes ten times as long."""
+    for tensor in getattr(module, kind).values():
+        if tensor is not None and tensor.is_floating_point():
+            return tensor
+    below = (_floating(child, kind) for child in module._modules.values() if child is not None)
+    return next((tensor for tensor in below if tensor is not None), None)
 
 
 def _floats(variable: Variable, value: Any, subject: str) -> Tensor:
