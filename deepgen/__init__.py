@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .conditionals.codebook import Codebook as Codebook
     from .conditionals.neural import neural as neural
     from .conditionals.standard import Standard as Standard
     from .data.binarise import dynamic as dynamic
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .evaluate.figure import Figure as Figure
     from .networks.convolutional import convolutional as convolutional
     from .networks.mlp import mlp as mlp
+    from .networks.pixel import pixel_cnn as pixel_cnn
     from .objectives.bound import Terms as Terms
     from .objectives.bound import elbo as elbo
     from .objectives.bound import elbo_terms as elbo_terms
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .phases import reweighted_wake_sleep as reweighted_wake_sleep
     from .phases import variational as variational
     from .phases import wake_sleep as wake_sleep
+    from .quantised import quantised as quantised
     from .recipes import RECIPES as RECIPES
     from .recipes import Recipe as Recipe
     from .runs.run import Run as Run
@@ -65,9 +68,15 @@ if TYPE_CHECKING:
     from .training.schedules import constant as constant
     from .training.schedules import cosine as cosine
     from .training.schedules import linear as linear
+    from .zoo.bits import bits as bits
+    from .zoo.bits import expanded as expanded
+    from .zoo.sigmoid import sigmoid_belief_network as sigmoid_belief_network
     from .zoo.vae import vae as vae
+    from .zoo.vector_quantised import vq_vae as vq_vae
+    from .zoo.vector_quantised import vq_vae_2 as vq_vae_2
 
 _HOME = {
+    "conditionals.codebook": "Codebook",
     "conditionals.neural": "neural",
     "conditionals.standard": "Standard",
     "data.binarise": "dynamic static thresholded",
@@ -81,12 +90,14 @@ _HOME = {
     "evaluate.figure": "Figure",
     "networks.convolutional": "convolutional",
     "networks.mlp": "mlp",
+    "networks.pixel": "pixel_cnn",
     "objectives.bound": "Terms elbo elbo_terms",
     "objectives.sampled": "reinforce vimco",
     "objectives.wake_sleep": "reweighted_wake sleep wake",
     "objectives.weighted": "dreg iwae log_weights",
     "pair": "Pair",
     "phases": "asleep expectation_maximisation maximised reweighted_wake_sleep variational wake_sleep",
+    "quantised": "quantised",
     "recipes": "RECIPES Recipe",
     "runs.run": "Run load",
     "runs.training": "resume train",
@@ -94,7 +105,10 @@ _HOME = {
     "training.history": "History read_history",
     "training.phase": "Moment Phase adam",
     "training.schedules": "constant cosine linear",
+    "zoo.bits": "bits expanded",
+    "zoo.sigmoid": "sigmoid_belief_network",
     "zoo.vae": "vae",
+    "zoo.vector_quantised": "vq_vae vq_vae_2",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 
