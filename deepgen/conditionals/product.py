@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
@@ -26,7 +27,6 @@ class Product(Conditional):
         PlanError: when one turns out not to be Gaussian.
 
     Example:
-        >>> import torch
         >>> from pgm import LinearGaussian, Real, Variable
         >>> z, x, y = (Variable(name, Real()) for name in "zxy")
         >>> both = Product(LinearGaussian(z, [x], [1.0], 0.0, 1.0), LinearGaussian(z, [y], [1.0], 0.0, 0.25))
@@ -61,10 +61,10 @@ class Product(Conditional):
 
 
 def _both(one: Normal, other: Normal) -> Normal:
-    """The product of two densities, normalised; no square is taken of a scale that may be tiny."""
-    share = 1 / (1 + (one.scale / other.scale).square())
-    mean = other.loc + share * (one.loc - other.loc)
-    return Normal(mean, one.scale * share.sqrt(), validate_args=False)
+    """The product of two densities, normalised: scales s t / sqrt(s^2 + t^2), of which no square can vanish."""
+    whole = torch.hypot(one.scale, other.scale)
+    share, rest = other.scale / whole, one.scale / whole
+    return Normal(one.loc * share**2 + other.loc * rest**2, one.scale * share, validate_args=False)
 
 
 def _normal(expert: Conditional, *given: Tensor) -> Normal:

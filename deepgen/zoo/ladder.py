@@ -17,6 +17,9 @@ from ..pair import Pair
 from .hierarchical import LINK, stacked
 
 
+HEAD = mlp()
+
+
 def ladder_vae(
     x: Variable,
     latents: Sequence[int | Sequence[int]] = (32, 16, 8, 4, 2),
@@ -25,7 +28,7 @@ def ladder_vae(
     label: Variable | None = None,
     encoder: Network = LINK,
     decoder: Network = LINK,
-    heads: Network = mlp(),
+    heads: Network = HEAD,
     combine: Literal["precision", "network"] = "precision",
     family: Family | None = None,
 ) -> Pair:
