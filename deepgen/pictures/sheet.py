@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH, TILE = 800, 128  # pixels: of a sheet, about; of an image, at most unless it has more
 MARGIN, GUTTER, BETWEEN = 12, 4, 14  # around everything, between images, between bands of rows
-LINE = 15  # pixels of a line of small print
+HEADING, LINE = 26, 15  # pixels of the title and of a line of small print
 LETTER = 6.2  # and of one of its letters, about
 
 
@@ -39,6 +39,24 @@ class Text:
     under: Sequence[str] = ()
     left: Sequence[str] = ()
     above: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything on a sheet lies, in pixels from the upper left corner.
+
+    Args:
+        x, y: the left and upper edges of each image.
+        wide, high: the size of each image.
+        width, height: the size of the sheet.
+    """
+
+    x: Sequence[int]
+    y: Sequence[int]
+    wide: int
+    high: int
+    width: int
+    height: int
 
 
 def sheet(
@@ -61,33 +79,44 @@ def sheet(
         path: where to save the picture as well.
     """
     tiles = coloured(images, shades)
-    n, high, wide, _ = tiles.shape
-    scale = max(1, min(TILE, WIDTH // columns - GUTTER) // wide)
-    across, down = wide * scale + GUTTER, high * scale + GUTTER + LINE * bool(text.under)
-    left = MARGIN + round(LETTER * max((len(each) + 1 for each in text.left), default=0))
-    top = MARGIN + 26 * bool(text.title) + LINE * bool(text.above)
-    place = torch.arange(n)
-    x = left + place % columns * across
-    y = top + place // columns * down + (BETWEEN * (place // columns // band) if band else 0)
-    width = max(int(x.max()) + across, round(1.45 * LETTER * len(text.title or "")) + MARGIN) + MARGIN - GUTTER
-    figure = canvas(width, height := int(y.max()) + down + MARGIN - GUTTER)
-    pixels = _pasted(tiles.repeat(scale, 1).repeat(scale, 2), x, y, (height, width))
+    scale = max(1, min(TILE, WIDTH // columns - GUTTER) // tiles.shape[2])
+    tiles = tiles.repeat(scale, 1).repeat(scale, 2)
+    layout = _layout(tiles, columns, text, band)
+    figure = canvas(layout.width, layout.height)
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow(pixels, interpolation="nearest", extent=(0, width, height, 0), aspect="auto")
+    edges = (0, layout.width, layout.height, 0)
+    axes.imshow(_pasted(tiles, layout), interpolation="nearest", extent=edges, aspect="auto")
     axes.set_axis_off()
-
-    def write(x: float, y: float, what: str, size: float, colour: str, align: str = "center") -> None:
+    for x, y, what, size, colour, align in _written(layout, columns, text):
         axes.text(x, y, what, size=size, color=colour, ha=align, va="center")
-
-    if text.title:
-        write(MARGIN, MARGIN + 7, text.title, TITLE, INK, "left")
-    for column, what in enumerate(text.above):
-        write(left + column * across + wide * scale / 2, top - LINE / 2, what, SMALL, QUIET)
-    for row, what in enumerate(text.left):
-        write(left - 6, int(y[row * columns]) + high * scale / 2, what, SMALL, QUIET, "right")
-    for which, what in enumerate(text.under):
-        write(int(x[which]) + wide * scale / 2, int(y[which]) + high * scale + LINE / 2 + 1, what, SMALL, QUIET)
     return saved(figure, path)
+
+
+def _layout(tiles: np.ndarray, columns: int, text: Text, band: int) -> Layout:
+    n, high, wide, _ = tiles.shape
+    left = MARGIN + round(LETTER * max((len(each) + 1 for each in text.left), default=0))
+    bottom = MARGIN + HEADING * bool(text.title) + LINE * bool(text.above)
+    y: list[int] = []
+    for row, first in enumerate(range(0, n, columns)):
+        bottom += BETWEEN if band and row and row % band == 0 else 0
+        y += [bottom] * min(columns, n - first)
+        bottom += high + GUTTER + LINE * any(text.under[first : first + columns])
+    x = [left + place % columns * (wide + GUTTER) for place in range(n)]
+    heading = round(TITLE / SMALL * LETTER * len(text.title or ""))
+    return Layout(x, y, wide, high, max(max(x) + wide, MARGIN + heading) + MARGIN, bottom - GUTTER + MARGIN)
+
+
+def _written(layout: Layout, columns: int, text: Text) -> Iterator[tuple[float, float, str, float, str, str]]:
+    """Every piece of text: its place, its words, size, colour and alignment."""
+    x, y, wide, high = layout.x, layout.y, layout.wide, layout.high
+    if text.title:
+        yield MARGIN, MARGIN + 7, text.title, TITLE, INK, "left"
+    for column, what in enumerate(text.above):
+        yield x[column] + wide / 2, y[0] - LINE / 2 - 1, what, SMALL, QUIET, "center"
+    for row, what in enumerate(text.left):
+        yield x[0] - 6, y[row * columns] + high / 2, what, SMALL, QUIET, "right"
+    for place, what in enumerate(text.under):
+        yield x[place] + wide / 2, y[place] + high + LINE / 2 + 1, what, SMALL, QUIET, "center"
 
 
 def coloured(images: Tensor, shades: tuple[float, float]) -> np.ndarray:
@@ -109,10 +138,9 @@ def coloured(images: Tensor, shades: tuple[float, float]) -> np.ndarray:
     return bytes_.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
 
 
-def _pasted(tiles: np.ndarray, x: Tensor, y: Tensor, size: tuple[int, int]) -> np.ndarray:
+def _pasted(tiles: np.ndarray, layout: Layout) -> np.ndarray:
     """All tiles on one sheet of paper, `[height, width, 3]`."""
-    paper = np.full((*size, 3), tuple(bytes.fromhex(PAPER[1:])), np.uint8)
-    high, wide = tiles.shape[1:3]
-    for tile, left, top in zip(tiles, x.tolist(), y.tolist(), strict=True):
-        paper[top : top + high, left : left + wide] = tile
+    paper = np.full((layout.height, layout.width, 3), tuple(bytes.fromhex(PAPER[1:])), np.uint8)
+    for tile, left, top in zip(tiles, layout.x, layout.y, strict=True):
+        paper[top : top + layout.high, left : left + layout.wide] = tile
     return paper
