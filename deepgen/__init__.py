@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .conditionals.codebook import Codebook as Codebook
+    from .conditionals.discretised import discretised_gaussian as discretised_gaussian
+    from .conditionals.discretised import discretised_logistic as discretised_logistic
+    from .conditionals.discretised import twice as twice
     from .conditionals.neural import neural as neural
     from .conditionals.standard import Standard as Standard
     from .data.binarise import dynamic as dynamic
@@ -29,8 +32,14 @@ if TYPE_CHECKING:
     from .data.toys import ring as ring
     from .data.toys import swirl as swirl
     from .errors import DivergenceError as DivergenceError
+    from .evaluate.beside import memorised as memorised
+    from .evaluate.beside import sample_figures as sample_figures
     from .evaluate.bounds import bounds as bounds
+    from .evaluate.features import labelled_right as labelled_right
+    from .evaluate.features import train_features as train_features
     from .evaluate.figure import Figure as Figure
+    from .evaluate.frechet import lenet_fid as lenet_fid
+    from .evaluate.frechet import lenet_kid as lenet_kid
     from .networks.convolutional import convolutional as convolutional
     from .networks.mlp import mlp as mlp
     from .networks.pixel import pixel_cnn as pixel_cnn
@@ -77,6 +86,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "conditionals.codebook": "Codebook",
+    "conditionals.discretised": "discretised_gaussian discretised_logistic twice",
     "conditionals.neural": "neural",
     "conditionals.standard": "Standard",
     "data.binarise": "dynamic static thresholded",
@@ -86,8 +96,11 @@ _HOME = {
     "data.named": "named",
     "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
     "errors": "DivergenceError",
+    "evaluate.beside": "memorised sample_figures",
     "evaluate.bounds": "bounds",
+    "evaluate.features": "labelled_right train_features",
     "evaluate.figure": "Figure",
+    "evaluate.frechet": "lenet_fid lenet_kid",
     "networks.convolutional": "convolutional",
     "networks.mlp": "mlp",
     "networks.pixel": "pixel_cnn",
