@@ -74,17 +74,13 @@ class Codebook(nn.Module):
             self._restart(rows)
 
     def _restart(self, rows: Tensor) -> None:
-        """Put the entries that are hardly used on features, as if they had their share of them for long."""
-        even = len(rows) / self.size
-        dead = self.counts < self.restart * even
+        """Put the entries that are hardly used on features, for as long as it takes to be forgotten half."""
+        least = self.restart * len(rows) / self.size
+        dead = self.counts < least
         chosen = rows[torch.randint(len(rows), (self.size,), device=rows.device)]
         self.entries.copy_(torch.where(dead[:, None], chosen, self.entries))
-        self.sums.copy_(torch.where(dead[:, None], even * chosen, self.sums))
-        self.counts.masked_fill_(dead, even)
-
-    def perplexity(self) -> Tensor:
-        """The exponential of the entropy of the running numbers: how many entries are in even use, `[]`."""
-        return torch.special.entr(self.counts / self.counts.sum()).sum().exp()
+        self.sums.copy_(torch.where(dead[:, None], 2 * least * chosen, self.sums))
+        self.counts.masked_fill_(dead, 2 * least)
 
 
 class Nearest(nn.Module):

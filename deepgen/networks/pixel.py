@@ -18,7 +18,7 @@ from .network import Network
 Logits = Callable[[Tensor, Tensor], Tensor]
 
 
-def pixel_cnn(channels: int = 64, layers: int = 5, kernel: int = 5) -> Network:
+def pixel_cnn(channels: int = 64, layers: int = 4, kernel: int = 3) -> Network:
     """Makes gated PixelCNNs, which return distributions of grids of states: a net for `Neural` without a family.
 
     The shape that it is called with is `[states, height, width]`; the child is `Count(height, width)`, or
@@ -98,9 +98,9 @@ class Gated(nn.Module):
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
-        self.half, twice = kernel // 2, 2 * channels
-        self.above = nn.Conv2d(channels, twice, (self.half + 1, kernel))
-        self.left = nn.Conv2d(channels, twice, (1, self.half + 1))
+        self.reach, twice = kernel // 2, 2 * channels
+        self.above = nn.Conv2d(channels, twice, (self.reach + 1, kernel))
+        self.left = nn.Conv2d(channels, twice, (1, self.reach + 1))
         self.link = nn.Conv2d(twice, twice, 1)
         self.context = nn.Conv2d(channels, 2 * twice, 1)
         self.out = nn.Conv2d(channels, channels, 1)
@@ -108,8 +108,8 @@ class Gated(nn.Module):
     def forward(self, above: Tensor, left: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Lines down to this one, and this line up to here, `[rows, channels, height, width]`, to the same."""
         known_above, known_left = self.context(context).chunk(2, 1)
-        lines = self.above(pad(above, (self.half, self.half, self.half, 0)))
-        before = self.left(pad(left, (self.half, 0))) + self.link(pad(lines, (0, 0, 1, 0))[..., :-1, :])
+        lines = self.above(pad(above, (self.reach, self.reach, self.reach, 0)))
+        before = self.left(pad(left, (self.reach, 0))) + self.link(pad(lines, (0, 0, 1, 0))[..., :-1, :])
         return _gate(lines + known_above), left + self.out(_gate(before + known_left))
 
 
