@@ -169,25 +169,29 @@ def coverage(samples: Tensor, data: Tensor, k: int = 5) -> Coverage:
     )
 
 
-def nearest(samples: Tensor, data: Tensor, at_once: int = 1024) -> tuple[Tensor, Tensor]:
-    """The nearest row of the data to each sample, and its distance: what was memorised lies at 0.
+def nearest(samples: Tensor, data: Tensor, k: int = 1, at_once: int = 1024) -> tuple[Tensor, Tensor]:
+    """The nearest rows of the data to each sample, nearest first, and how far they are: what was copied lies at 0.
 
     Args:
         samples, data: `[rows, *event]`.
+        k: how many rows for each sample.
         at_once: samples that are compared together.
 
     Returns:
-        Row numbers `[samples]` and Euclidean distances `[samples]`.
+        Row numbers `[samples, k]` and Euclidean distances `[samples, k]`.
 
     Raises:
-        ShapeError: when the two have not the same event shape.
+        ShapeError: when the two have not the same event shape, or the data fewer than k rows.
 
     Example:
         >>> nearest(torch.tensor([[0.2], [5.0]]), torch.tensor([[0.0], [4.0]]))
-        (tensor([0, 1]), tensor([0.2000, 1.0000]))
+        (tensor([[0], [1]]), tensor([[0.2000], [1.0000]]))
     """
     x, y = _flat(samples, data, "nearest", least=1)
-    found = [torch.cdist(some, y).min(1) for some in x.split(at_once)]
+    if len(y) < k:
+        raise ShapeError(f"nearest: there are {len(y)} rows of data, expected {k} or more.")
+    exact = "donot_use_mm_for_euclid_dist"  # products of matrices lose what is small beside the rows themselves
+    found = [torch.cdist(some, y, compute_mode=exact).topk(k, largest=False) for some in x.split(at_once)]
     return torch.cat([each.indices for each in found]), torch.cat([each.values for each in found])
 
 

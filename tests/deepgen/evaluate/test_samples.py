@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.neighbors import NearestNeighbors
 
 from deepgen.data.toys import grid_centres, grid_of_gaussians, ring, ring_centres
 from deepgen.evaluate.samples import coverage, maximum_mean_discrepancy, modes, nearest, sliced_wasserstein
@@ -85,10 +86,18 @@ def test_density_of_one_distribution_is_one() -> None:
 def test_what_is_memorised_lies_at_zero() -> None:
     data = normal(0, 300, 4, 4)
     rows, distance = nearest(data[[7, 3]], data, at_once=1)
-    assert rows.tolist() == [7, 3]
-    assert distance.max() < 1e-2
+    assert rows.tolist() == [[7], [3]]
+    assert distance.max() == 0
     far = nearest(data[:1] + 50, data)[1]
     assert far.item() > 100
+
+
+def test_neighbours_are_those_of_another_library() -> None:
+    samples, data = normal(0, 40, 3), normal(1, 70, 3)
+    distance, rows = NearestNeighbors(n_neighbors=4).fit(data.numpy()).kneighbors(samples.numpy())
+    found = nearest(samples, data, 4, at_once=7)
+    assert found[0].tolist() == rows.tolist()
+    torch.testing.assert_close(found[1].double(), torch.from_numpy(distance).double(), rtol=1e-5, atol=1e-6)
 
 
 def test_shapes_that_do_not_fit_are_named() -> None:
