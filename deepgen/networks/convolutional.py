@@ -92,11 +92,11 @@ class Convolutional(nn.Module):
         splits = [value.dim() - axes for value, axes in zip(values, self.axes, strict=True)]
         batch = torch.broadcast_shapes(*(value.shape[:at] for value, at in zip(values, splits, strict=True)))
         parts = [self._channels(value, at, batch) for value, at in zip(values, splits, strict=True)]
-        return self.net(torch.cat(parts, 1)).reshape(*batch, *self.shape)
+        return self.net(torch.cat(parts, 1)).reshape([*batch, *self.shape])
 
     def _channels(self, value: Tensor, at: int, batch: Size) -> Tensor:
         """One parent's values as channels of the joint size, `[rows, channels, height, width]`."""
-        wide = value.expand(*batch, *value.shape[at:])
+        wide = value.expand([*batch, *value.shape[at:]])
         if value.dim() - at < 2:
             return wide.reshape(batch.numel(), -1, 1, 1).expand(-1, -1, *self.size)
         found = wide.reshape(batch.numel(), -1, *value.shape[-2:])
