@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from .conditionals.discretised import discretised_gaussian as discretised_gaussian
     from .conditionals.discretised import discretised_logistic as discretised_logistic
     from .conditionals.discretised import twice as twice
+    from .conditionals.features import features as features
     from .conditionals.neural import neural as neural
+    from .conditionals.product import Product as Product
     from .conditionals.standard import Standard as Standard
     from .data.binarise import dynamic as dynamic
     from .data.binarise import static as static
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from .evaluate.figure import Figure as Figure
     from .evaluate.frechet import lenet_fid as lenet_fid
     from .evaluate.frechet import lenet_kid as lenet_kid
+    from .evaluate.latents import Levels as Levels
+    from .evaluate.latents import levels as levels
     from .networks.convolutional import convolutional as convolutional
     from .networks.mlp import mlp as mlp
     from .networks.pixel import pixel_cnn as pixel_cnn
@@ -79,6 +83,9 @@ if TYPE_CHECKING:
     from .training.schedules import linear as linear
     from .zoo.bits import bits as bits
     from .zoo.bits import expanded as expanded
+    from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
+    from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
+    from .zoo.ladder import ladder_vae as ladder_vae
     from .zoo.sigmoid import sigmoid_belief_network as sigmoid_belief_network
     from .zoo.vae import vae as vae
     from .zoo.vector_quantised import vq_vae as vq_vae
@@ -87,7 +94,9 @@ if TYPE_CHECKING:
 _HOME = {
     "conditionals.codebook": "Codebook",
     "conditionals.discretised": "discretised_gaussian discretised_logistic twice",
+    "conditionals.features": "features",
     "conditionals.neural": "neural",
+    "conditionals.product": "Product",
     "conditionals.standard": "Standard",
     "data.binarise": "dynamic static thresholded",
     "data.data": "Data arrays",
@@ -101,6 +110,7 @@ _HOME = {
     "evaluate.features": "labelled_right train_features",
     "evaluate.figure": "Figure",
     "evaluate.frechet": "lenet_fid lenet_kid",
+    "evaluate.latents": "Levels levels",
     "networks.convolutional": "convolutional",
     "networks.mlp": "mlp",
     "networks.pixel": "pixel_cnn",
@@ -119,6 +129,8 @@ _HOME = {
     "training.phase": "Moment Phase adam",
     "training.schedules": "constant cosine linear",
     "zoo.bits": "bits expanded",
+    "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
+    "zoo.ladder": "ladder_vae",
     "zoo.sigmoid": "sigmoid_belief_network",
     "zoo.vae": "vae",
     "zoo.vector_quantised": "vq_vae vq_vae_2",
