@@ -120,5 +120,5 @@ def _zuko() -> tuple[Any, Any]:
     try:
         from zuko import flows, lazy
     except ImportError:
-        raise PlanError("flow: it is made by zuko; pip install 'pgm-deepgen[flows]'.") from None
+        raise PlanError("flow: it is made by zuko; pip install 'pgm-deepgen[deepgen]'.") from None
     return lazy, flows
