@@ -1,6 +1,7 @@
 """Pictures of deep models: functions that return matplotlib figures, which belong to no window."""
 
 from .curves import curves as curves
+from .graph import graph as graph
 from .grid import grid as grid
 from .moves import arithmetic as arithmetic
 from .moves import interpolation as interpolation
@@ -10,3 +11,5 @@ from .plane import manifold as manifold
 from .points import modes as modes
 from .points import points as points
 from .reconstructions import reconstructions as reconstructions
+from .watch import samples_over_time as samples_over_time
+from .watch import watch_samples as watch_samples

@@ -85,7 +85,7 @@ def traversals(
     places = torch.linspace(-reach, reach, steps, device=device)
     images = decoded(pair, _moved(base, z, chosen.to(device), places))
     left = [f"{z.name}[{unit}]  {cost}".rstrip() for unit, cost in zip_longest(chosen.tolist(), costs, fillvalue="")]
-    above = [f"{place:.2g}" for place in places.tolist()]
+    above = [f"{round(place, 2) + 0.0:g}".replace("-", "−") for place in places.tolist()]
     return sheet(images, steps, Text(title, left=left, above=above), shades=shades, path=path)
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDE = 480  # pixels of a manifold, about
-MARKS = (-2, -1, 0, 1, 2)  # values of z that are marked
+SIDE = 540  # pixels of a manifold, about
+MARKS = {-2.0: "−2", -1.0: "−1", 0.0: "0", 1.0: "1", 2.0: "2"}  # values of z that are marked
 
 
 @torch.no_grad()
@@ -33,7 +33,7 @@ def manifold(
     *,
     latent: str | None = None,
     label: object = None,
-    side: int = 20,
+    side: int = 15,
     shades: tuple[float, float] = (0.0, 1.0),
     title: str | None = None,
     path: Where | None = None,
@@ -88,25 +88,27 @@ def manifold(
 
 
 def _side_by_side(tiles: np.ndarray, side: int) -> np.ndarray:
-    """Images without gaps, each pixel a square of whole pixels, `[height, width, 3]`."""
-    _, high, wide, _ = tiles.shape
-    scale = max(1, round(SIDE / (side * wide)))
-    whole = tiles.reshape(side, side, high, wide, 3).swapaxes(1, 2).reshape(side * high, side * wide, 3)
-    return whole.repeat(scale, 0).repeat(scale, 1)
+    """Images with thin lines between them, each pixel a square of whole pixels, `[height, width, 3]`."""
+    scale = max(1, round(SIDE / (side * tiles.shape[2])))
+    large = tiles.repeat(scale, 1).repeat(scale, 2)
+    edge = max(1, scale // 2)
+    framed = np.pad(large, ((0, 0), (edge, edge), (edge, edge), (0, 0)), constant_values=255)
+    _, high, wide, _ = framed.shape
+    return framed.reshape(side, side, high, wide, 3).swapaxes(1, 2).reshape(side * high, side * wide, 3)
 
 
 def _squares(count: int, wide: int, high: int) -> tuple[Figure, list[Axes]]:
     """Axes of so many whole pixels from 0 to 1, marked where the quantiles of a standard Gaussian lie."""
-    left, below, above, gap = 46, 42, 34, 56
+    left, below, above, gap = 60, 54, 34, 56
     width, height = left + count * (wide + gap) - gap + 14, below + high + above
     figure = canvas(width, height)
-    marks = Normal(0.0, 1.0).cdf(torch.tensor(MARKS, dtype=torch.float32)).tolist()
+    marks = Normal(0.0, 1.0).cdf(torch.tensor(list(MARKS))).tolist()
     squares = []
     for number in range(count):
         x = left + number * (wide + gap)
         axes = figure.add_axes((x / width, below / height, wide / width, high / height))
         quiet(axes)
-        axes.set(xticks=marks, yticks=marks, xticklabels=MARKS, yticklabels=MARKS)
+        axes.set(xticks=marks, yticks=marks, xticklabels=MARKS.values(), yticklabels=MARKS.values())
         squares.append(axes)
     return figure, squares
 

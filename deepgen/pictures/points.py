@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,8 +17,11 @@ from .style import TEXT, Where, charts, colours, headed, saved
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
 
+NEAR = 0.03  # of the extent: labels amid points are at least so far apart
+SIDE = 440  # pixels
 BEHIND = "#c8d0da"  # points that others are compared with
 
 
@@ -46,27 +49,41 @@ def points(
         >>> from deepgen import moons
         >>> figure = points(moons(100)["x"], title="Moons")
     """
-    figure, (axes,) = charts(1, 1, 460, 460)
+    framed = _plane(x if beneath is None else beneath)
+    figure, axes = _framed(framed, 0.06)
     if beneath is not None:
-        _dots(axes, _plane(beneath), BEHIND, 1.0)
+        _dots(axes, framed, BEHIND, 1.0)
     scatter(axes, x, labels)
-    low, high = _limits(_plane(x if beneath is None else beneath))
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     headed(axes, title or "")
     return saved(figure, path)
 
 
 def scatter(axes: Axes, x: Tensor, labels: Tensor | Sequence[object] | None = None) -> None:
-    """Points `[n, 2]` on axes, coloured by label, with each label amid its points."""
+    """Points `[n, 2]` on axes, coloured by label, with each label amid its points, or above where they would meet."""
     places = _plane(x)
     if labels is None:
         _dots(axes, places, BAR)
         return
-    for (label, some), colour in _coloured(places, labels):
+    listed = labels.tolist() if isinstance(labels, Tensor) else list(labels)
+    kinds = sorted(set(listed), key=lambda label: (isinstance(label, str), label))
+    groups = [places[torch.tensor([label == kind for label in listed])] for kind in kinds]
+    middles = torch.stack([some.median(0).values for some in groups])
+    extent = (places.max(0).values - places.min(0).values).max()
+    apart = len(kinds) < 2 or bool(torch.pdist(middles).min() > NEAR * extent)
+    for place, (kind, some, colour) in enumerate(zip(kinds, groups, colours(len(kinds)), strict=True)):
         _dots(axes, some, colour, size=_size(places))
-        across, up = some.median(0).values.tolist()
-        style: dict[str, Any] = {"color": INK, "size": TEXT + 1, "weight": "bold", "ha": "center", "va": "center"}
-        axes.text(across, up, label, path_effects=_halo(), **style)
+        if apart:
+            _word(axes, middles[place].tolist(), str(kind), INK, axes.transData)
+        else:  # above the right end, in the colour of the points
+            _word(axes, (1 - 0.04 * (len(kinds) - 1 - place), 1.03), str(kind), colour, axes.transAxes)
+
+
+def _word(axes: Axes, place: Sequence[float], word: str, colour: str, to: Transform) -> None:
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.5, foreground=PAPER)]
+    style: dict[str, Any] = {"size": TEXT + 1, "weight": "bold", "ha": "center", "va": "center", "transform": to}
+    axes.text(place[0], place[1], word, color=colour, path_effects=halo, **style)
 
 
 def modes(
@@ -80,7 +97,7 @@ def modes(
 ) -> Figure:
     """Samples over the modes of a mixture of equal Gaussians: which are found, and how many samples are near one.
 
-    Samples of high quality are blue, the others red; rings mark where they count as such.
+    Samples of high quality are blue, the others red; a ring marks each mode that has none.
 
     Args:
         samples: `[n, 2]`.
@@ -106,14 +123,14 @@ def modes(
 
     places, middles = _plane(samples), _plane(centres)
     found = judged.modes(places, middles, deviation, within)
-    figure, (axes,) = charts(1, 1, 460, 460)
+    figure, axes = _framed(middles, 0.2)
     for middle in middles.tolist():
         axes.add_patch(Circle(tuple(middle), within * deviation, facecolor=TRACK, edgecolor="none"))
     good = torch.cdist(places, middles).min(1).values <= within * deviation
     for some, colour in ((places[~good], MARRIED), (places[good], BAR)):
         _dots(axes, some, colour, size=_size(places))
-    low, high = _limits(middles, 0.2)
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+    missed = middles[torch.tensor(found.counts) == 0].T.tolist()
+    axes.scatter(missed[0], missed[1], s=120, facecolors="none", edgecolors=INK, linewidths=1)
     headed(axes, f"{title}: {found}" if title else str(found))
     return saved(figure, path)
 
@@ -124,19 +141,14 @@ def _plane(x: Tensor) -> Tensor:
     return x.detach().cpu().float()
 
 
-def _coloured(x: Tensor, labels: Tensor | Sequence[object]) -> Iterator[tuple[tuple[str, Tensor], str]]:
-    """Each label with its points, and a colour."""
-    listed = labels.tolist() if isinstance(labels, Tensor) else list(labels)
-    kinds = sorted(set(listed), key=lambda label: (isinstance(label, str), label))
-    for kind, colour in zip(kinds, colours(len(kinds)), strict=True):
-        yield (str(kind), x[torch.tensor([label == kind for label in listed])]), colour
-
-
-def _limits(x: Tensor, margin: float = 0.06) -> tuple[list[float], list[float]]:
-    """A frame around points, `margin` of their extent away from them."""
+def _framed(x: Tensor, margin: float) -> tuple[Figure, Axes]:
+    """A figure of the shape of points, with a frame around them, `margin` of their extent away."""
     low, high = x.min(0).values, x.max(0).values
     room = margin * (high - low).max().clamp_min(1e-6)
-    return (low - room).tolist(), (high + room).tolist()
+    (left, bottom), (right, top) = (low - room).tolist(), (high + room).tolist()
+    figure, (axes,) = charts(1, 1, SIDE, max(0.4, min(2.5, (top - bottom) / (right - left))) * SIDE)
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    return figure, axes
 
 
 def _dots(axes: Axes, x: Tensor, colour: str, alpha: float = 0.7, size: float | None = None) -> None:
@@ -147,9 +159,3 @@ def _dots(axes: Axes, x: Tensor, colour: str, alpha: float = 0.7, size: float | 
 def _size(x: Tensor) -> float:
     """The area of a dot, in square points: the more there are, the smaller."""
     return max(1.0, min(14.0, 5000 / len(x)))
-
-
-def _halo() -> list[Any]:
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=2.5, foreground=PAPER)]

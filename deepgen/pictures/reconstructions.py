@@ -57,13 +57,9 @@ def reconstructions(
         bands += [some, blank, same, blank]
         under += ["" for _ in range(len(some) + len(blank))] + [f"{error:.2f}" for error in off] + [""] * len(blank)
     images = torch.cat(bands)
-    heading = title or f"Images above reconstructions, with the error of a pixel; {_mean(errors):.3f} on average"
+    heading = title or f"Images above reconstructions; error of a pixel {sum(errors) / len(errors):.2f} on average"
     return sheet(images, min(columns, len(x)), Text(heading, under), shades=shades, band=2, path=path)
 
 
 def _split(values: list[float], size: int) -> list[list[float]]:
     return [values[start : start + size] for start in range(0, len(values), size)]
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
