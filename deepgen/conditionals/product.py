@@ -10,6 +10,7 @@ from torch.distributions import Distribution, Independent, Normal
 
 from pgm.conditionals import Conditional
 from pgm.errors import GraphError, PlanError
+from pgm.quick import Together
 from pgm.terms import Capabilities
 from pgm.variable import by_name
 
@@ -31,7 +32,7 @@ class Product(Conditional):
         >>> z, x, y = (Variable(name, Real()) for name in "zxy")
         >>> both = Product(LinearGaussian(z, [x], [1.0], 0.0, 1.0), LinearGaussian(z, [y], [1.0], 0.0, 0.25))
         >>> made = both.distribution(torch.tensor(0.0), torch.tensor(5.0))  # precisions 1 and 4
-        >>> made.mean.item(), round(made.variance.item(), 6)
+        >>> round(made.mean.item(), 6), round(made.variance.item(), 6)
         (4.0, 0.2)
 
     Reference: Hinton (2002), Training products of experts; Sonderby et al. (2016), Ladder variational autoencoders.
@@ -57,7 +58,7 @@ class Product(Conditional):
         ]
         whole = reduce(_both, made)
         axes = len(self.child.shape)
-        return Independent(whole, axes, validate_args=False) if axes else whole
+        return Together(whole, axes) if axes else whole
 
 
 def _both(one: Normal, other: Normal) -> Normal:

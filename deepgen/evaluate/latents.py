@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
+from pgm.errors import PlanError
+
 from ..data.data import Data
 from ..objectives import elbo_terms
 from ..pair import Pair
 from .figure import Figure
+from .rows import Rows, at_rest
 
 ACTIVE = 0.01  # variance over the data of a posterior mean, above which a unit is in use (Burda et al., 2016)
 
@@ -105,24 +108,28 @@ def levels(pair: Pair, data: Data, draws: int = 10, batch: int = 500, seed: int 
         batch: rows at a time.
         seed: of the draws, and of what data draw anew.
 
+    Raises:
+        PlanError: with fewer than 2 draws.
+
     Example:
         >>> from pgm import Binary, Variable
         >>> from deepgen import digits, dynamic, vae
-        >>> print(levels(vae(Variable("image", Binary(8, 8)), latents=4), dynamic(digits())))  # doctest: +ELLIPSIS
+        >>> data = dynamic(digits()).rows(torch.arange(50))
+        >>> print(levels(vae(Variable("image", Binary(8, 8)), latents=4), data))  # doctest: +ELLIPSIS
         level         KL (nats)  active units
         z         ... ± ...          ... of 4
 
     Reference: Burda, Grosse and Salakhutdinov (2016), Importance weighted autoencoders, for active units; Sonderby et
     al. (2016), Ladder variational autoencoders, for the divergence by levels.
     """
-    device = next(pair.guide.parameters()).device
+    if draws < 2:
+        raise PlanError(f"levels: draws is {draws}, expected 2 or more, of which half are held against the others.")
     costs: dict[str, list[Tensor]] = {v.name: [] for v in pair.latents}
     means: dict[str, list[Tensor]] = {v.name: [] for v in pair.latents}
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
-        for rows in torch.arange(len(data)).split(batch):
-            seen = {name: value.to(device) for name, value in pair.seen(data.batch(rows, generator)).items()}
+    with at_rest(pair.model, pair.guide, seed=seed) as device:
+        rows = Rows(data, batch, seed, device)
+        for number in range(len(rows)):
+            seen = pair.seen(rows[number])
             divergence = elbo_terms(pair.model, pair.guide, seen, draws).divergence
             for name, halves in _means(pair, seen, draws).items():
                 costs[name].append(divergence[name])

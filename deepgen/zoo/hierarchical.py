@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from torch import nn
-
 from pgm.conditionals import Conditional
 from pgm.domains import Real
 from pgm.model import Model
@@ -17,7 +15,7 @@ from ..conditionals import Standard, neural
 from ..networks import Network, mlp
 from ..pair import Pair
 
-LINK = mlp(200, activation=nn.Tanh)
+LINK = mlp(200)
 Link = Callable[[Variable, Sequence[Variable]], Conditional]
 """Makes the conditional of a variable given the one next to it in a chain, and the label where there is one."""
 

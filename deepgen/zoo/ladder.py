@@ -16,7 +16,6 @@ from ..networks import Network, mlp
 from ..pair import Pair
 from .hierarchical import LINK, stacked
 
-
 HEAD = mlp()
 
 
