@@ -24,7 +24,7 @@ Label = Annotated[
     list[str] | None, typer.Option(metavar="STATE", help="What samples are of; repeatable; by default all by turns.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, metavar="SEED", help="For draws that can be repeated.")]
-What = Literal["graph", "samples", "curves"]
+What = Literal["graph", "samples", "curves", "reconstructions", "traversals", "interpolation", "manifold", "latents"]
 Split = Literal["test", "train"]
 
 
@@ -93,14 +93,17 @@ def evaluate(
         str, typer.Option(metavar="K,K,...", help="Draws a row, one bound on log p(x) each; by default the family's.")
     ] = "",
     samples: Annotated[int, typer.Option(min=0, metavar="N", help="Compare so many samples with the data too.")] = 0,
+    features: Annotated[
+        bool, typer.Option("--features", help="With --samples: also in features of a network trained on the labels.")
+    ] = False,
     split: Annotated[Split, typer.Option(help="Which rows of the data.")] = "test",
     device: Where = "cpu",
     json: Json = False,
 ) -> None:
-    """Measure a run on data that were kept from it."""
+    """Measure a run: bounds on log p(x), and its samples beside the data."""
     from .look import evaluate
 
-    evaluate(folder, particles, samples, split, device, json)
+    evaluate(folder, particles, samples, features, split, device, json)
 
 
 def draw(

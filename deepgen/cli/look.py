@@ -30,10 +30,9 @@ def sample(
     _say(output, {"output": str(output), "n": n}, json, count(n, "sample"))
 
 
-def evaluate(folder: Path, particles: str, samples: int, split: Split, device: str, json: bool) -> None:
+def evaluate(folder: Path, particles: str, samples: int, features: bool, split: Split, device: str, json: bool) -> None:
     """Print figures, each with what it bounds and how sure it is."""
-    run = load(folder, device)
-    found = run.evaluate(_whole(particles), run.recipe.load(split))
+    found = load(folder, device).evaluate(_whole(particles), samples, features, split)
     if json:
         print_json({"run": str(folder), "figures": [figure.json() for figure in found]})
         return

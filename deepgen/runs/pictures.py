@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pgm
+from pgm.errors import PlanError
 
 from ..evaluate.bounds import bounds
-from ..pictures import curves, grid
+from ..pair import Pair
+from ..pictures import curves, grid, interpolation, latents, manifold, reconstructions, traversals
 from ..training.loop import Watch
 from ..training.phase import Moment
 from .run import Run
 
-SHOWN, HELD = 64, 500  # samples in a picture, and held-out rows that are looked at while training
+SHOWN, HELD, WAYS = 64, 500, 6  # samples in a picture, held-out rows looked at while training, interpolations
 
 
 def watching(run: Run) -> Watch:
@@ -25,7 +27,7 @@ def watching(run: Run) -> Watch:
             draw_samples(run, run.folder / f"samples-{moment.turn:09d}.png")
         if run.setup.pair is None:
             return {}
-        (found,) = bounds(run.setup.pair, held.to(run.device), (1,))
+        (found,) = bounds(run.setup.pair, held, (1,), progress=False)
         return {"held-out.elbo": found.value}
 
     return watch
@@ -49,8 +51,46 @@ def draw_curves(run: Run, path: Path) -> None:
     curves(run.history, path=path)
 
 
+def draw_reconstructions(run: Run, path: Path) -> None:
+    """Held-out rows beside what the model makes of them."""
+    reconstructions(_pair(run, "reconstructions"), run.recipe.load("test"), path=path)
+
+
+def draw_traversals(run: Run, path: Path) -> None:
+    """What each latent variable does."""
+    traversals(_pair(run, "traversals"), run.recipe.load("test"), path=path)
+
+
+def draw_interpolation(run: Run, path: Path) -> None:
+    """From held-out rows to others."""
+    held = run.recipe.load("test")
+    one, other = held.rows(slice(0, WAYS)), held.rows(slice(WAYS, 2 * WAYS))
+    interpolation(_pair(run, "interpolation"), one, other, path=path)
+
+
+def draw_manifold(run: Run, path: Path) -> None:
+    """All that two latent variables can make."""
+    manifold(_pair(run, "manifold"), run.recipe.load("test"), path=path)
+
+
+def draw_latents(run: Run, path: Path) -> None:
+    """Where held-out rows lie among the latent variables."""
+    latents(_pair(run, "latents"), run.recipe.load("test"), path=path)
+
+
 PICTURES: Mapping[str, Callable[[Run, Path], None]] = {
     "graph": draw_graphs,
     "samples": draw_samples,
     "curves": draw_curves,
+    "reconstructions": draw_reconstructions,
+    "traversals": draw_traversals,
+    "interpolation": draw_interpolation,
+    "manifold": draw_manifold,
+    "latents": draw_latents,
 }
+
+
+def _pair(run: Run, what: str) -> Pair:
+    if run.setup.pair is None:
+        raise PlanError(f"draw: {what} need a guide, which {run} does not have; draw its graph, samples or curves.")
+    return run.setup.pair

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from pgm.domains import Binary
 from pgm.errors import FileError, PlanError
 from pgm.variable import Variable
 
 from ..data.data import Data
+from ..data.images import Split
+from ..evaluate.beside import sample_figures
 from ..evaluate.bounds import bounds
+from ..evaluate.features import train_features
 from ..evaluate.figure import Figure
 from ..recipes import Recipe, Setup
 from ..training import checkpoint
@@ -90,22 +94,39 @@ class Run:
         numbers = torch.tensor([variable.number(each) for each in asked], device=self.device)
         return numbers[torch.arange(rows, device=self.device) % len(numbers)]
 
-    def evaluate(self, particles: Sequence[int] = (), data: Data | None = None) -> tuple[Figure, ...]:
-        """Figures on data: those of the family, or bounds on log p(x) by so many draws a row.
+    def evaluate(
+        self, particles: Sequence[int] = (), samples: int = 0, features: bool = False, split: Split = "test"
+    ) -> tuple[Figure, ...]:
+        """Figures on data, each with what it bounds and how sure it is.
 
         Args:
-            particles: how many draws a row, one bound each; those of the family when there are none.
-            data: by default what the recipe keeps for testing.
+            particles: draws a row, one bound on log p(x) each; by default the family's own figures.
+            samples: how many to compare with the data too; none when 0.
+            features: whether to compare them also in the features of a network trained to tell the labels apart,
+                which is kept in the folder.
+            split: of which rows the bounds are.
 
         Raises:
             PlanError: when bounds are asked for, and the family has no guide.
         """
-        held = self.recipe.load("test") if data is None else data
+        held = self.recipe.load(split)
         if not particles:
-            return tuple(self.setup.figures(held.to(self.device)))
-        if self.setup.pair is None:
+            found = tuple(self.setup.figures(held.to(self.device)))
+        elif self.setup.pair is None:
             raise PlanError(f"evaluate: particles are {tuple(particles)}, but {self} has no guide to draw them from.")
-        return bounds(self.setup.pair, held.to(self.device), particles)
+        else:
+            found = bounds(self.setup.pair, held, particles)
+        return found + (self._beside(samples, features) if samples else ())
+
+    def _beside(self, rows: int, features: bool) -> tuple[Figure, ...]:
+        """Figures of samples beside the data; means of pixels beside shades, where the data have shades."""
+        grey = replace(self.recipe, binarise="no")
+        data, test, drawn = grey.load(), grey.load("test"), self.sample(rows, seed=0).cpu()
+        if isinstance(self.recipe.x(data).domain, Binary):
+            drawn = torch.bernoulli(drawn, generator=torch.Generator().manual_seed(0))
+        labels, kept = self.labels(rows), None if self.folder is None else self.folder / "features.safetensors"
+        network = train_features(data, test, out=kept, device=self.device) if features else None
+        return sample_figures(drawn, data, test=test, labels=None if labels is None else labels.cpu(), features=network)
 
     def __repr__(self) -> str:
         made = self.history.last.get("epoch", 0.0)
