@@ -104,20 +104,26 @@ class Discretised(Distribution):
         centre, scale: of the density, `[*batch]`.
         levels: how many shades.
         base: the density with centre 0 and scale 1.
+        low: what black is, when shades go from there to 1.
     """
 
     arg_constraints = {"centre": constraints.real, "scale": constraints.positive}
-    support = constraints.unit_interval
 
-    def __init__(self, centre: Tensor, scale: Tensor, levels: int, base: Base) -> None:
-        self.centre, self.scale = torch.broadcast_tensors(centre, scale)
+    def __init__(self, centre: Tensor, scale: Tensor, levels: int, base: Base, low: float = 0.0) -> None:
+        self.span, self.low = 1 - low, low
+        self.centre, self.scale = torch.broadcast_tensors((centre - low) / self.span, scale / self.span)
         self.levels, self.base = levels, base
         super().__init__(self.centre.shape, validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """From black to white."""
+        return constraints.interval(self.low, 1.0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Of the shade nearest to each value, `[*sample, *batch]`."""
         last = self.levels - 1
-        shade, width = (value * last).round(), 1 / (last * self.scale)
+        shade, width = ((value - self.low) / self.span * last).round(), 1 / (last * self.scale)
         z = (shade / last - self.centre) / self.scale
         within = self.base.log_within(-z.abs(), width)
         lowest, highest = self.base.log_below(z + width / 2), self.base.log_below(width / 2 - z)
@@ -128,7 +134,8 @@ class Discretised(Distribution):
         """Shades, `[*sample, *batch]`."""
         uniform = torch.rand(Size([*sample_shape, *self.batch_shape]), dtype=self.scale.dtype, device=self.scale.device)
         drawn = self.centre + self.scale * self.base.draw(uniform)
-        return (drawn * (self.levels - 1)).round().clamp(0, self.levels - 1) / (self.levels - 1)
+        shade = (drawn * (self.levels - 1)).round().clamp(0, self.levels - 1)
+        return self.low + self.span * shade / (self.levels - 1)
 
     @property
     def mean(self) -> Tensor:
@@ -136,11 +143,12 @@ class Discretised(Distribution):
         last, total = self.levels - 1, torch.zeros_like(self.centre)
         for shade in range(1, self.levels):  # all at once they would not fit into memory
             total = total + self.base.log_below((self.centre - (shade - 0.5) / last) / self.scale).exp()
-        return total / last
+        return self.low + self.span * total / last
 
     def expand(self, batch_shape: Size | list[int] | tuple[int, ...], _instance: Any = None) -> Discretised:
         """The same with more axes in front."""
-        return Discretised(self.centre.expand(batch_shape), self.scale.expand(batch_shape), self.levels, self.base)
+        centre, scale = self.low + self.span * self.centre, self.span * self.scale
+        return Discretised(centre.expand(batch_shape), scale.expand(batch_shape), self.levels, self.base, self.low)
 
 
 def _family(levels: int, base: Base) -> Family:

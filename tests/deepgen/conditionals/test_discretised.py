@@ -11,7 +11,7 @@ from scipy.special import log_ndtr
 from scipy.stats import logistic
 
 from deepgen.conditionals import neural
-from deepgen.conditionals.discretised import discretised_gaussian, discretised_logistic, twice
+from deepgen.conditionals.discretised import GAUSSIAN, Discretised, discretised_gaussian, discretised_logistic, twice
 from deepgen.networks import mlp
 from deepgen.objectives import elbo
 from deepgen.testing import pyro_bound
@@ -129,3 +129,17 @@ def test_a_conditional_of_shades_without_parents() -> None:
     x = Variable("x", Real(3))
     law = neural(x, [], twice(mlp()), discretised_gaussian(2))
     assert law.log_prob(torch.zeros(3)).item() == pytest.approx(3 * log_ndtr(0.5), abs=1e-5)  # mean 0, edge at 1/2
+
+
+def test_shades_from_another_black_are_the_same_shades():
+    """From -1 to 1 everything is twice as wide and one lower."""
+    centre, scale = torch.randn(2, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    shades = torch.arange(17, dtype=torch.float64)[:, None] / 16
+    one = Discretised(centre, scale.exp(), 17, GAUSSIAN)
+    other = Discretised(2 * centre - 1, 2 * scale.exp(), 17, GAUSSIAN, low=-1.0)
+    torch.testing.assert_close(other.log_prob(2 * shades - 1), one.log_prob(shades))
+    torch.testing.assert_close(other.mean, 2 * one.mean - 1)
+    torch.manual_seed(0)
+    drawn = one.sample((9,))
+    torch.manual_seed(0)
+    torch.testing.assert_close(other.expand((3, 50)).sample((3,)).reshape(9, 50), 2 * drawn - 1)

@@ -1,0 +1,122 @@
+"""The way back from noise to data: one network for all steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from pgm.errors import PlanError
+
+from .noise import Noise
+from .prediction import Prediction, line, to_data
+from .process import at, posterior_mean
+
+Variance = Literal["posterior", "added", "learned"]
+VARIANCES: tuple[Variance, ...] = ("posterior", "added", "learned")
+
+
+@dataclass(frozen=True, eq=False)
+class Backward:
+    """p(x_{t-1} | x_t), a Gaussian, for rows that are each at a step of their own.
+
+    Args:
+        start: the x_0 that the network has in mind, `[*batch, *event]`.
+        mean: `[*batch, *event]`.
+        log_variance: `[*batch, *event]`, or with axes of length 1.
+    """
+
+    start: Tensor
+    mean: Tensor
+    log_variance: Tensor
+
+
+class Denoiser(nn.Module):
+    """p(x_{t-1} | x_t) = N(mean, variance) at every step t, computed by one network.
+
+    Args:
+        net: takes x_t `[*batch, *event]`, the time t / T `[*batch, 1]` and what else is given, and returns what it
+            predicts, `[*batch, *event]`; with a learned variance twice as many numbers along the last axis, of which
+            the second half is where the log variance lies between its bounds, from -1 to 1.
+        noise: the process to be undone.
+        predicts: what the network says: 'noise', 'data' (x_0), 'mean' (of x_{t-1}) or 'v'.
+        variance: 'posterior' (that of q(x_{t-1} | x_t, x_0), at step 1 that of 'added'), 'added' (by the step) or
+            'learned' between these two.
+
+    Raises:
+        PlanError: when there is no such prediction or variance, or noise is predicted where no signal is left.
+
+    Reference: Ho, Jain and Abbeel (2020); Nichol and Dhariwal (2021) for the learned variance.
+    """
+
+    log_variances: Tensor
+
+    def __init__(
+        self,
+        net: Callable[..., Any],
+        noise: Noise,
+        predicts: Prediction = "noise",
+        variance: Variance = "posterior",
+    ) -> None:
+        super().__init__()
+        line(noise, predicts)
+        if variance not in VARIANCES:
+            raise PlanError(f"diffusion: variance is {variance!r}, expected one of {', '.join(map(repr, VARIANCES))}.")
+        if predicts == "noise" and noise.kept[-1] == 0:
+            raise PlanError("diffusion: no signal is left at the last step, where noise says nothing; predict 'v'.")
+        self.net, self.predicts, self.variance = net, predicts, variance
+        self.register_buffer("log_variances", _log_variances(noise, variance))
+        self._noise = noise
+
+    @property
+    def noise(self) -> Noise:
+        """The process, where the module is."""
+        if self._noise.kept.device != self.log_variances.device:
+            self._noise = self._noise.to(self.log_variances.device)
+        return self._noise
+
+    def start(self, now: Tensor, steps: Tensor, *given: Tensor) -> Tensor:
+        """The mean of x_0 as the network sees it, `[*batch, *event]`.
+
+        Args:
+            now: x_t, `[*batch, *event]`.
+            steps: t from 1 on, `[*batch]`.
+            given: what else the network is told.
+        """
+        said, _ = self.said(now, steps, *given)
+        return to_data(self.noise, self.predicts, said, now, steps)
+
+    def said(self, now: Tensor, steps: Tensor, *given: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the network predicts, and where the log variance lies between its bounds, if it is learned."""
+        time = (steps / self._noise.steps).to(now.dtype).unsqueeze(-1)
+        said = self.net(now, time, *given)
+        if self.variance != "learned":
+            return said, None
+        first, second = said.chunk(2, -1)
+        return first, second
+
+    def forward(self, now: Tensor, steps: Tensor, *given: Tensor) -> Backward:
+        """p(x_{t-1} | x_t); arguments as for `start`."""
+        noise = self.noise
+        said, between = self.said(now, steps, *given)
+        start = to_data(noise, self.predicts, said, now, steps)
+        mean = said if self.predicts == "mean" else posterior_mean(noise, start, now, steps)
+        return Backward(start, mean, self._log_variance(noise, between, steps, now))
+
+    def _log_variance(self, noise: Noise, between: Tensor | None, steps: Tensor, now: Tensor) -> Tensor:
+        low = at(self.log_variances, steps, now)
+        if between is None:
+            return low
+        high, share = at(noise.beta.log(), steps, now), (between + 1) / 2
+        return share * high + (1 - share) * low
+
+
+def _log_variances(noise: Noise, variance: Variance) -> Tensor:
+    """By step, `[T + 1]`; step 0 does not count."""
+    if variance == "added":
+        return noise.beta.log()
+    found = noise.posterior_variance.clone()
+    found[1] = noise.posterior_variance[2] if variance == "learned" and noise.steps > 1 else noise.beta[1]
+    return found.log()
