@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .data.toys import ring as ring
     from .data.toys import swirl as swirl
     from .errors import DivergenceError as DivergenceError
+    from .evaluate.annealed import annealed as annealed
     from .evaluate.beside import memorised as memorised
     from .evaluate.beside import sample_figures as sample_figures
     from .evaluate.bounds import bounds as bounds
@@ -105,6 +106,7 @@ _HOME = {
     "data.named": "named",
     "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
     "errors": "DivergenceError",
+    "evaluate.annealed": "annealed",
     "evaluate.beside": "memorised sample_figures",
     "evaluate.bounds": "bounds",
     "evaluate.features": "labelled_right train_features",
