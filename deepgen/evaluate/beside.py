@@ -91,7 +91,7 @@ def memorised(samples: Tensor, data: Data, test: Data) -> tuple[Figure, Figure]:
         ShapeError: when samples are not shaped like the data, or there is one training row.
 
     Example:
-        >>> train, test = Data({"x": torch.arange(100.0)[:, None]}), Data({"x": torch.arange(100.0)[:, None] + 0.5})
+        >>> train, test = Data({"x": torch.arange(100.0)[:, None]}), Data({"x": torch.arange(99.0)[:, None] + 0.5})
         >>> for figure in memorised(train["x"][:50], train, test):
         ...     print(figure)
         nearer to training rows than test rows are ~ 1 ± 0.05 (50 samples, 100 rows of data; 0.5 when nothing is ...)

@@ -88,7 +88,7 @@ def bound(pair: Pair, seen: Mapping[str, Tensor], particles: int) -> Tensor:
 def _figure(particles: int, values: Tensor, data: Data) -> Figure:
     method = "ELBO" if particles == 1 else f"IWAE, k = {particles:,}"
     return Figure(
-        "log p(x)", values.mean().item(), "lower bound", f"{method}, {counted(values, data)}", _error(values), "nats"
+        "log p(x)", values.mean().item(), "lower bound", f"{method}, {counted(values, data)}", error(values), "nats"
     )
 
 
@@ -98,5 +98,6 @@ def counted(values: Tensor, data: Data) -> str:
     return f"{len(values):,} rows of {data.name}{part}"
 
 
-def _error(values: Tensor) -> float | None:
+def error(values: Tensor) -> float | None:
+    """The standard error of a mean over rows, where there are two or more."""
     return values.std().item() / sqrt(len(values)) if len(values) > 1 else None
