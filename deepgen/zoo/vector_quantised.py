@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgm.conditionals import Conditional, Deterministic
-from pgm.domains import Count, Real
+from pgm.domains import Binary, Count, Real
+from pgm.errors import ShapeError
 from pgm.model import Model
 from pgm.neural import Family, Neural
 from pgm.variable import Variable
 
-from ..conditionals import neural
+from ..conditionals import Isotropic, neural
 from ..conditionals.codebook import Codebook, Nearest, Straight
 from ..networks import Network, convolutional
 from ..networks.pixel import pixel_cnn
@@ -23,7 +24,7 @@ PRIOR = pixel_cnn()
 
 def vq_vae(
     x: Variable,
-    codes: tuple[int, int] = (7, 7),
+    codes: Sequence[int] = (7, 7),
     size: int = 64,
     *,
     width: int = 16,
@@ -32,7 +33,7 @@ def vq_vae(
     decoder: Network = HIDDEN,
     prior: Network = PRIOR,
     family: Family | None = None,
-    decay: float | None = 0.99,
+    decay: float | None = 0.95,
 ) -> Pair:
     """A vector-quantised autoencoder: p(code) autoregressive, p(x | entries of the code), and one code for each x.
 
@@ -47,8 +48,11 @@ def vq_vae(
         label: a variable that the codes depend on, and x through them.
         encoder, decoder: make the networks.
         prior: makes the network of the codes.
-        family: of p(x | code), when it is not the one that x suggests.
+        family: of p(x | code): by default Bernoulli for pixels and `Isotropic` for numbers, which is squared error.
         decay: of the running means that entries are; None for entries that learn by gradient.
+
+    Raises:
+        ShapeError: when the grid is not two numbers.
 
     Example:
         >>> from pgm import Binary
@@ -59,15 +63,15 @@ def vq_vae(
     """
     also = [label] if label is not None else []
     code = _level("code", "", codes, width, Codebook(size, width, decay=decay))
-    explained = neural(x, [code.embedding], decoder, family)
+    explained = neural(x, [code.embedding], decoder, family or _family(x))
     model = Model(code.prior(also, prior), code.looked_up, explained, name="VQ-VAE")
     return Pair(model, Model(*code.quantised([x], encoder), name="guide of the VQ-VAE"))
 
 
 def vq_vae_2(
     x: Variable,
-    top: tuple[int, int] = (4, 4),
-    bottom: tuple[int, int] = (7, 7),
+    top: Sequence[int] = (4, 4),
+    bottom: Sequence[int] = (7, 7),
     size: int = 64,
     *,
     width: int = 16,
@@ -76,7 +80,7 @@ def vq_vae_2(
     decoder: Network = HIDDEN,
     prior: Network = PRIOR,
     family: Family | None = None,
-    decay: float | None = 0.99,
+    decay: float | None = 0.95,
 ) -> Pair:
     """A vector-quantised autoencoder of two levels: p(top) p(bottom | top) p(x | top, bottom).
 
@@ -87,6 +91,9 @@ def vq_vae_2(
         top, bottom: the coarse and the fine grid of codes, height and width.
         size: how many entries each of the two codebooks has.
         width, label, encoder, decoder, prior, family, decay: as for `vq_vae`, of both levels.
+
+    Raises:
+        ShapeError: when a grid is not two numbers.
 
     Example:
         >>> from pgm import Binary
@@ -100,7 +107,7 @@ def vq_vae_2(
     low = _level("bottom", "bottom ", bottom, width, Codebook(size, width, decay=decay))
     hidden = Variable("hidden", Real(2 * width, *bottom))
     priors = high.prior(also, prior), low.prior([high.embedding, *also], prior)
-    explained = neural(x, [high.embedding, low.embedding], decoder, family)
+    explained = neural(x, [high.embedding, low.embedding], decoder, family or _family(x))
     model = Model(priors[0], high.looked_up, priors[1], low.looked_up, explained, name="VQ-VAE-2")
     shared = Deterministic(hidden, [x], encoder([x], hidden.shape))
     guide = [shared, *high.quantised([hidden], encoder), *low.quantised([hidden, high.embedding], encoder)]
@@ -138,7 +145,13 @@ class _Level:
         ]
 
 
-def _level(name: str, prefix: str, grid: tuple[int, int], width: int, codebook: Codebook) -> _Level:
+def _level(name: str, prefix: str, grid: Sequence[int], width: int, codebook: Codebook) -> _Level:
+    if len(grid) != 2:
+        raise ShapeError(f"{name}: the grid of codes is {tuple(grid)}, expected two numbers, (height, width).")
     numbers = Real(width, *grid)
     features, embedding = Variable(f"{prefix}features", numbers), Variable(f"{prefix}embedding", numbers)
     return _Level(features, Variable(name, Count(*grid)), embedding, codebook)
+
+
+def _family(x: Variable) -> Family | None:
+    return None if isinstance(x.domain, Binary) else Isotropic()
