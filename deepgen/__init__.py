@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .conditionals.discretised import discretised_logistic as discretised_logistic
     from .conditionals.discretised import twice as twice
     from .conditionals.features import features as features
+    from .conditionals.flow import flow as flow
     from .conditionals.neural import neural as neural
+    from .conditionals.point import Isotropic as Isotropic
+    from .conditionals.point import point as point
     from .conditionals.product import Product as Product
     from .conditionals.standard import Standard as Standard
     from .data.binarise import dynamic as dynamic
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from .evaluate.beside import memorised as memorised
     from .evaluate.beside import sample_figures as sample_figures
     from .evaluate.bounds import bounds as bounds
+    from .evaluate.clusters import purity as purity
     from .evaluate.features import labelled_right as labelled_right
     from .evaluate.features import train_features as train_features
     from .evaluate.figure import Figure as Figure
@@ -46,11 +50,15 @@ if TYPE_CHECKING:
     from .evaluate.latents import Levels as Levels
     from .evaluate.latents import levels as levels
     from .networks.convolutional import convolutional as convolutional
+    from .networks.dictionary import dictionary as dictionary
     from .networks.mlp import mlp as mlp
     from .networks.pixel import pixel_cnn as pixel_cnn
     from .objectives.bound import Terms as Terms
     from .objectives.bound import elbo as elbo
     from .objectives.bound import elbo_terms as elbo_terms
+    from .objectives.denoising import denoising as denoising
+    from .objectives.denoising import masked as masked
+    from .objectives.denoising import noisy as noisy
     from .objectives.sampled import reinforce as reinforce
     from .objectives.sampled import vimco as vimco
     from .objectives.wake_sleep import reweighted_wake as reweighted_wake
@@ -82,11 +90,16 @@ if TYPE_CHECKING:
     from .training.schedules import constant as constant
     from .training.schedules import cosine as cosine
     from .training.schedules import linear as linear
+    from .zoo.autoencoder import autoencoder as autoencoder
+    from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
     from .zoo.bits import expanded as expanded
     from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
     from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
     from .zoo.ladder import ladder_vae as ladder_vae
+    from .zoo.mixture import clustered as clustered
+    from .zoo.mixture import memberships as memberships
+    from .zoo.mixture import mixture_vae as mixture_vae
     from .zoo.sigmoid import sigmoid_belief_network as sigmoid_belief_network
     from .zoo.vae import vae as vae
     from .zoo.vector_quantised import vq_vae as vq_vae
@@ -96,7 +109,9 @@ _HOME = {
     "conditionals.codebook": "Codebook",
     "conditionals.discretised": "discretised_gaussian discretised_logistic twice",
     "conditionals.features": "features",
+    "conditionals.flow": "flow",
     "conditionals.neural": "neural",
+    "conditionals.point": "Isotropic point",
     "conditionals.product": "Product",
     "conditionals.standard": "Standard",
     "data.binarise": "dynamic static thresholded",
@@ -109,14 +124,17 @@ _HOME = {
     "evaluate.annealed": "annealed",
     "evaluate.beside": "memorised sample_figures",
     "evaluate.bounds": "bounds",
+    "evaluate.clusters": "purity",
     "evaluate.features": "labelled_right train_features",
     "evaluate.figure": "Figure",
     "evaluate.frechet": "lenet_fid lenet_kid",
     "evaluate.latents": "Levels levels",
     "networks.convolutional": "convolutional",
+    "networks.dictionary": "dictionary",
     "networks.mlp": "mlp",
     "networks.pixel": "pixel_cnn",
     "objectives.bound": "Terms elbo elbo_terms",
+    "objectives.denoising": "denoising masked noisy",
     "objectives.sampled": "reinforce vimco",
     "objectives.wake_sleep": "reweighted_wake sleep wake",
     "objectives.weighted": "dreg iwae log_weights",
@@ -130,9 +148,11 @@ _HOME = {
     "training.history": "History read_history",
     "training.phase": "Moment Phase adam",
     "training.schedules": "constant cosine linear",
+    "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
+    "zoo.mixture": "clustered memberships mixture_vae",
     "zoo.sigmoid": "sigmoid_belief_network",
     "zoo.vae": "vae",
     "zoo.vector_quantised": "vq_vae vq_vae_2",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from torch import nn
 
+from ..conditionals import flow, neural
 from ..data.data import Data
 from ..evaluate.bounds import bounds
 from ..networks import mlp
@@ -31,6 +32,8 @@ class VAE(Recipe):
         beta: weight of the divergence, with 'elbo'.
         annealing: steps on which that weight rises from 0.
         free: nats of divergence that cost nothing, with 'elbo'.
+        posterior: 'gaussian', or 'flow' for an inverse autoregressive flow.
+        activation: of both networks: 'tanh', 'relu' or 'silu'.
     """
 
     latents: int = 16
@@ -40,10 +43,14 @@ class VAE(Recipe):
     beta: float = 1.0
     annealing: int = 0
     free: float = 0.0
+    posterior: Literal["gaussian", "flow"] = "gaussian"
+    activation: Literal["tanh", "relu", "silu"] = "relu"
 
     def setup(self, data: Data) -> Setup:
-        network = mlp(*self.hidden, activation=nn.Tanh)
-        pair = vae(self.x(data), self.latents, label=self.label(data), encoder=network, decoder=network)
+        network = mlp(*self.hidden, activation={"tanh": nn.Tanh, "relu": nn.ReLU, "silu": nn.SiLU}[self.activation])
+        posterior = flow() if self.posterior == "flow" else neural
+        label = self.label(data)
+        pair = vae(self.x(data), self.latents, label=label, encoder=network, decoder=network, posterior=posterior)
         if self.objective == "elbo":
             beta = linear(0.0, self.beta, self.annealing) if self.annealing else self.beta
             phase = variational(pair, beta=beta, free=self.free, particles=self.particles, **self.options(data))

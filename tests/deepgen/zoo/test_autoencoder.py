@@ -143,7 +143,9 @@ def path():
         pair = autoencoder(X, 4, sparsity=sparsity, encoder=mlp(16), decoder=dictionary, family=width)
         pyro_trained(pair, {"x": x}, steps=120, rate=2e-2)
         z = pair.infer({"x": x})
-        found.append((z["z"].abs().sum(-1).mean().item(), pair.model.conditionals["x"].log_prob(z["z"], x).sum().item()))
+        found.append(
+            (z["z"].abs().sum(-1).mean().item(), pair.model.conditionals["x"].log_prob(z["z"], x).sum().item())
+        )
     return found
 
 
