@@ -110,13 +110,14 @@ def draw(
     folder: Folder,
     output: Picture,
     what: Annotated[What, typer.Option(help="Which picture.")] = "graph",
+    label: Annotated[str | None, typer.Option(metavar="STATE", help="What samples or a manifold are of.")] = None,
     device: Where = "cpu",
     json: Json = False,
 ) -> None:
     """Draw a run: its graph, its curves, or what its latents do."""
     from .look import draw
 
-    draw(folder, output, what, device, json)
+    draw(folder, output, what, label, device, json)
 
 
 def program(training: typer.Typer | None = None) -> typer.Typer:

@@ -40,10 +40,10 @@ def evaluate(folder: Path, particles: str, samples: int, features: bool, split: 
         print(figure)
 
 
-def draw(folder: Path, output: Path, what: What, device: str, json: bool) -> None:
+def draw(folder: Path, output: Path, what: What, label: str | None, device: str, json: bool) -> None:
     """Draw a picture of a run."""
     _require(output, IMAGES)
-    PICTURES[what](load(folder, device), output)
+    PICTURES[what](load(folder, device), output, label)
     _say(output, {"output": str(output), "what": what}, json, what)
 
 

@@ -108,7 +108,8 @@ def words(kind: Any) -> str:
         *others, last = map(repr, get_args(kind))
         return f"{', '.join(others)} or {last}" if others else last
     if get_origin(kind) is tuple:
-        return f"{words(get_args(kind)[0]).split(' ', 1)[-1]}s with commas between them"
+        many = "" if ... in get_args(kind) else f"{len(get_args(kind))} "
+        return f"{many}{words(get_args(kind)[0]).split(' ', 1)[-1]}s with commas between them"
     return {bool: "yes or no", int: "a whole number", float: "a number"}.get(kind, "text")
 
 
@@ -116,15 +117,15 @@ def mark(kind: Any) -> str:
     """What stands for a value in a line of help.
 
     Example:
-        >>> mark(int), mark(tuple[int, ...]), mark(Literal["elbo", "iwae"]), mark(float | None)
-        ('N', 'N,N,...', 'elbo|iwae', 'X|none')
+        >>> mark(tuple[int, int]), mark(tuple[int, ...]), mark(Literal["elbo", "iwae"]), mark(float | None)
+        ('N,N', 'N,N,...', 'elbo|iwae', 'X|none')
     """
     if _optional(kind):
         return f"{mark(_one(kind))}|none"
     if get_origin(kind) is Literal:
         return "|".join(map(str, get_args(kind)))
     if get_origin(kind) is tuple:
-        return ",".join([mark(get_args(kind)[0])] * 2 + ["..."])
+        return ",".join("..." if each is ... else mark(each) for each in _repeated(kind))
     return {bool: "yes|no", int: "N", float: "X"}.get(kind, "TEXT")
 
 
@@ -146,7 +147,8 @@ def _read(value: Any, kind: Any) -> Any:
         return {str(each): each for each in get_args(kind)}[_in(str(value), map(str, get_args(kind)))]
     if get_origin(kind) is tuple:
         parts = [each for each in value.split(",") if each.strip()] if isinstance(value, str) else list(value)
-        return tuple(_read(part, get_args(kind)[0]) for part in parts)
+        kinds = get_args(kind) if ... not in get_args(kind) else get_args(kind)[:1] * len(parts)
+        return tuple(_read(part, each) for part, each in zip(parts, kinds, strict=True))
     if kind is bool:
         return value if isinstance(value, bool) else _WORDS[_in(value, _WORDS)]
     if isinstance(value, bool) or value is None:
@@ -161,6 +163,12 @@ def _number(value: Any, kind: type) -> Any:
     if not isfinite(found) or (kind is int and not found.is_integer()):
         raise ValueError
     return kind(found)
+
+
+def _repeated(kind: Any) -> tuple[Any, ...]:
+    """The kinds in a tuple; one that may be there any number of times is there twice."""
+    kinds = get_args(kind)
+    return (kinds[0], *kinds) if ... in kinds else kinds
 
 
 def _in(value: Any, allowed: Any) -> Any:

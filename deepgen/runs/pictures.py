@@ -1,36 +1,27 @@
-"""What a run's folder shows: its graphs, samples at each checkpoint, and curves."""
+"""What a run's folder shows, and what can be drawn of a run: its graphs, curves and samples, and what latents do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pgm
 from pgm.errors import PlanError
 
-from ..evaluate.bounds import bounds
+from ..data.data import Data
 from ..pair import Pair
-from ..pictures import curves, grid, interpolation, latents, manifold, reconstructions, traversals
+from ..pictures import curves, graph, grid, interpolation, latents, manifold, reconstructions, traversals, watch_samples
 from ..training.loop import Watch
-from ..training.phase import Moment
 from .run import Run
 
-SHOWN, HELD, WAYS = 64, 500, 6  # samples in a picture, held-out rows looked at while training, interpolations
+SHOWN, WAYS = 64, 6  # samples in a picture, interpolations
+Draw = Callable[[Run, Path, object], object]
 
 
-def watching(run: Run) -> Watch:
-    """What is done at each checkpoint: a picture of samples, always of the same noise, and a bound on held-out rows."""
-    held = run.recipe.load("test").rows(slice(HELD))
-
-    def watch(moment: Moment) -> Mapping[str, float]:
-        if run.folder is not None:
-            draw_samples(run, run.folder / f"samples-{moment.turn:09d}.png")
-        if run.setup.pair is None:
-            return {}
-        (found,) = bounds(run.setup.pair, held, (1,), progress=False)
-        return {"held-out.elbo": found.value}
-
-    return watch
+def watching(run: Run) -> Watch | None:
+    """What is done at each checkpoint of a run with a folder: a picture of samples, and a look at held-out rows."""
+    if run.folder is None:
+        return None
+    return watch_samples(run.setup, run.folder, held=run.recipe.load("test"), rows=SHOWN, labels=run.labels(SHOWN))
 
 
 def draw_samples(run: Run, path: Path, rows: int = SHOWN, label: object = None, seed: int | None = 0) -> None:
@@ -40,54 +31,27 @@ def draw_samples(run: Run, path: Path, rows: int = SHOWN, label: object = None, 
     grid(run.sample(rows, label, seed).cpu(), labels=under, path=path)
 
 
-def draw_graphs(run: Run, path: Path) -> None:
-    """Pictures of all models of a run."""
-    for name, model in run.setup.models.items():
-        pgm.plot(model, path=path.with_stem(f"{path.stem}-{name}"))
-
-
-def draw_curves(run: Run, path: Path) -> None:
-    """What was measured while the run learned."""
-    curves(run.history, path=path)
-
-
-def draw_reconstructions(run: Run, path: Path) -> None:
-    """Held-out rows beside what the model makes of them."""
-    reconstructions(_pair(run, "reconstructions"), run.recipe.load("test"), path=path)
-
-
-def draw_traversals(run: Run, path: Path) -> None:
-    """What each latent variable does."""
-    traversals(_pair(run, "traversals"), run.recipe.load("test"), path=path)
-
-
-def draw_interpolation(run: Run, path: Path) -> None:
-    """From held-out rows to others."""
-    held = run.recipe.load("test")
+def _interpolated(run: Run, path: Path) -> None:
+    """From some held-out rows to others."""
+    held = _held(run)
     one, other = held.rows(slice(0, WAYS)), held.rows(slice(WAYS, 2 * WAYS))
     interpolation(_pair(run, "interpolation"), one, other, path=path)
 
 
-def draw_manifold(run: Run, path: Path) -> None:
-    """All that two latent variables can make."""
-    manifold(_pair(run, "manifold"), run.recipe.load("test"), path=path)
-
-
-def draw_latents(run: Run, path: Path) -> None:
-    """Where held-out rows lie among the latent variables."""
-    latents(_pair(run, "latents"), run.recipe.load("test"), path=path)
-
-
-PICTURES: Mapping[str, Callable[[Run, Path], None]] = {
-    "graph": draw_graphs,
-    "samples": draw_samples,
-    "curves": draw_curves,
-    "reconstructions": draw_reconstructions,
-    "traversals": draw_traversals,
-    "interpolation": draw_interpolation,
-    "manifold": draw_manifold,
-    "latents": draw_latents,
+PICTURES: Mapping[str, Draw] = {
+    "graph": lambda run, path, label: graph(run.setup.pair or run.setup.models, path=path),
+    "samples": lambda run, path, label: draw_samples(run, path, label=label),
+    "curves": lambda run, path, label: curves(run.history, path=path),
+    "reconstructions": lambda run, path, label: reconstructions(_pair(run, "reconstructions"), _held(run), path=path),
+    "traversals": lambda run, path, label: traversals(_pair(run, "traversals"), _held(run), path=path),
+    "interpolation": lambda run, path, label: _interpolated(run, path),
+    "manifold": lambda run, path, label: manifold(_pair(run, "a manifold"), _held(run), label=label, path=path),
+    "latents": lambda run, path, label: latents(_pair(run, "latents"), _held(run), path=path),
 }
+
+
+def _held(run: Run) -> Data:
+    return run.recipe.load("test")
 
 
 def _pair(run: Run, what: str) -> Pair:

@@ -17,7 +17,7 @@ from ..training import checkpoint
 from ..training.fit import fit
 from ..training.history import History, read_history
 from .note import name_of, note_of, read_note, write_note
-from .pictures import draw_curves, draw_graphs, watching
+from .pictures import PICTURES, watching
 from .run import Run, data_of, fresh
 
 CHECKPOINTS, RECORDS = 10, 100  # of a whole run
@@ -60,7 +60,7 @@ def train(
     if run.folder is not None and main_process():
         _claim(run.folder, recipe)
         write_note(run.folder, note_of(recipe, data))
-        draw_graphs(run, run.folder / "graph.png")
+        PICTURES["graph"](run, run.folder / "graph.png", None)
     return _learned(run, every, resume=False, device=device, precision=precision, progress=progress)
 
 
@@ -124,7 +124,7 @@ def _learned(run: Run, every: int | None, **options: Any) -> Run:
     )
     learned = replace(run, history=history)
     if run.folder is not None and main_process() and len(history):
-        draw_curves(learned, run.folder / "curves.png")
+        PICTURES["curves"](learned, run.folder / "curves.png", None)
     return learned
 
 

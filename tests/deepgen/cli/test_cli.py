@@ -11,16 +11,19 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 import deepgen
+from deepgen.cli.app import What
 from deepgen.cli.run import run
+from deepgen.pictures import watch
 from deepgen.recipes import RECIPES, VAE
 from deepgen.recipes.settings import settings
-from deepgen.runs import pictures
+from deepgen.runs.pictures import PICTURES
 from deepgen.training import checkpoint
 
 ROOT = Path(__file__).parents[3]
@@ -65,7 +68,7 @@ def test_a_run_leaves_its_settings_history_and_pictures(folder: Path) -> None:
     assert (about["recipe"], about["columns"]) == ("vae", {"image": [8, 8], "label": []})
     assert about["settings"]["hidden"] == [8, 9]
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    assert {"turn", "elbo.loss", "held-out.elbo"} <= {name for row in rows for name in row}
+    assert {"turn", "elbo.loss", "held-out elbo.loss"} <= {name for row in rows for name in row}
     assert (folder / "history.csv").read_text().startswith("turn,epoch,seconds,elbo.loss,")
     drawn = ["curves.png", "graph.png", "samples-000000006.png"]
     assert [(folder / name).read_bytes()[:8] for name in drawn] == [PNG] * 3
@@ -129,11 +132,15 @@ def test_figures_say_on_which_side_they_are(folder: Path) -> None:
     assert call("evaluate", folder, "--particles", "1,5").out.splitlines() == [str(figure) for figure in expected]
 
 
-@pytest.mark.parametrize("what", pictures.PICTURES)
+@pytest.mark.parametrize("what", PICTURES)
 def test_pictures_are_drawn(what: str, folder: Path, tmp_path: Path) -> None:
     picture = tmp_path / f"{what}.png"
-    assert told("draw", folder, "--what", what, "-o", picture) == {"output": str(picture), "what": what}
+    assert told("draw", folder, "--what", what, "--label", 3, "-o", picture) == {"output": str(picture), "what": what}
     assert picture.read_bytes()[:8] == PNG
+
+
+def test_all_pictures_are_offered() -> None:
+    assert get_args(What) == tuple(PICTURES)
 
 
 def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path) -> None:
@@ -149,8 +156,11 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path) -> None:
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pressed: list[None] = []
-    press = lambda *_: pressed or pressed.append(os.kill(os.getpid(), signal.SIGINT))  # noqa: E731
-    monkeypatch.setattr(pictures, "draw_samples", press)
+
+    def press(*_: object, **__: object) -> None:
+        pressed or pressed.append(os.kill(os.getpid(), signal.SIGINT))
+
+    monkeypatch.setattr(watch, "grid", press)
     said = call("train", *TINY[:-1], 2, "--epochs", 4, "--out", tmp_path)
     assert said.code == 130
     assert said.err == f"interrupted after 3 turns; go on with: deepgen resume {tmp_path}\n"

@@ -28,6 +28,7 @@ class Everything(Recipe):
     switch: bool = True
     units: tuple[int, ...] = (8, 8)
     shares: tuple[float, ...] = (0.5,)
+    size: tuple[int, int] = (7, 7)
     more: int | None = 3
     level: float | None = None
     how: Literal["this", "that"] = "this"
@@ -44,6 +45,7 @@ DRAWN = st.fixed_dictionaries(
         "switch": st.booleans(),
         "units": st.lists(st.integers(0, 2**62), max_size=4).map(tuple),
         "shares": st.lists(FLOATS, max_size=3).map(tuple),
+        "size": st.tuples(st.integers(1, 99), st.integers(1, 99)),
         "more": st.none() | st.integers(),
         "level": st.none() | FLOATS,
         "how": st.sampled_from(["this", "that"]),
@@ -87,8 +89,8 @@ def test_help_is_what_docstrings_say() -> None:
     assert found["rate"].help == "learning rate."
     assert list(found)[:2] == ["switch", "units"]
     assert [found[name].text() for name in ("switch", "units", "more", "level")] == ["yes", "8,8", "3", "none"]
-    assert [mark(found[name].kind) for name in ("units", "level", "how", "name")] == [
-        "N,N,...", "X|none", "this|that", "TEXT",
+    assert [mark(found[name].kind) for name in ("units", "size", "level", "how", "name")] == [
+        "N,N,...", "N,N", "X|none", "this|that", "TEXT",
     ]  # fmt: skip
     assert words(tuple[float, ...]) == "numbers with commas between them"
 
@@ -98,6 +100,7 @@ def test_help_is_what_docstrings_say() -> None:
     [
         ({"unit": 3}, "there is no setting 'unit', expected 'switch', .*Did you mean 'units'?"),
         ({"units": "8,x"}, "units is '8,x', expected whole numbers with commas between them."),
+        ({"size": "8"}, "size is '8', expected 2 whole numbers with commas between them."),
         ({"units": 8}, "units is 8, expected whole numbers with commas between them."),
         ({"more": 1.5}, "more is 1.5, expected a whole number or none."),
         ({"level": "nan"}, "level is 'nan', expected a number or none."),

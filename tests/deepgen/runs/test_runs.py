@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import deepgen
+from deepgen.pictures import watch
 from deepgen.recipes import VAE
-from deepgen.runs import pictures
 from deepgen.runs.note import read_note
 from deepgen.training import checkpoint
 from pgm import EvidenceError, FileError, PlanError
@@ -59,21 +59,21 @@ def test_labels_are_asked_for_by_state(run: deepgen.Run) -> None:
 
 def test_training_is_the_same_with_and_without_a_folder(run: deepgen.Run) -> None:
     """Pictures and bounds on the way leave the randomness of training as it was."""
-    alone = deepgen.train(TINY, **(OPTIONS | {"every": 1}))
+    alone = deepgen.train(TINY, **OPTIONS)
     assert torch.equal(alone.sample(4, label=3, seed=0), run.sample(4, label=3, seed=0))
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     falling = VAE(epochs=4, batch=500, latents=2, hidden=(8,), decay=True)
     whole = deepgen.train(falling, tmp_path / "whole", **OPTIONS)
-    draw, pressed = pictures.draw_samples, []
+    draw, pressed = watch.grid, []
 
-    def interrupting(*arguments: object) -> None:
+    def interrupting(*arguments: object, **options: object) -> None:
         if not pressed:
             pressed.append(os.kill(os.getpid(), signal.SIGINT))
-        draw(*arguments)
+        draw(*arguments, **options)
 
-    monkeypatch.setattr(pictures, "draw_samples", interrupting)
+    monkeypatch.setattr(watch, "grid", interrupting)
     part = deepgen.train(falling, tmp_path / "part", **(OPTIONS | {"every": 5}))
     assert part.history.interrupted
     assert part.history["turn"][-1] < whole.history["turn"][-1] == 12
