@@ -2,13 +2,14 @@
 
     python -m benchmarks.training [--json] [--smoke] [--threads 1] [--device cpu] [--compile]
 
-A step takes a batch from data that stay on the device, goes forward and backward, and moves by fused Adam. Ours is `fit`
-as anyone calls it, with its history; the peer is the shortest loop that does the same sums with the same networks. The
-two take turns in one process, a round of steps each, and medians are compared, so that other load on the machine falls
-on both alike: `ratio` is our time over the peer's, 1 is even, and `overhead_us` what ours takes beyond it.
+A step takes a batch from data that stay on the device, goes forward and backward, and moves by fused Adam. Ours is
+`fit` as anyone calls it, with its history; the peer is the shortest loop that does the same sums with the same
+networks. The two take turns, ten steps each, in one process, and medians are compared, so that other load on the
+machine falls on both alike: `ratio` is our time over the peer's, 1 is even, and `overhead_us` what ours takes beyond
+it.
 
-With `--device cuda` each row also says how many rows a second are trained on and sampled, for what share of the time the
-GPU was computing, and what share of its highest rate of matrix products (measured there and then) the step reached.
+With `--device cuda` each row also says how many rows a second are trained on and sampled, for what share of the time
+the GPU was computing, and what share of its highest rate of matrix products (measured there and then) the step reached.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from math import log, pi
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,11 +37,11 @@ from deepgen.objectives import iwae, vimco
 from deepgen.pair import Pair
 from deepgen.phases import maximised, variational
 from deepgen.training.fit import fit
-from deepgen.training.phase import Batch, Moment, Phase
+from deepgen.training.phase import Batch, Moment, Phase, Terms
 from deepgen.zoo.vae import vae
 from pgm import Binary, Model, Neural, Real, Variable
 
-ROUNDS, STEPS, WARM = 8, 40, 5  # of each: so many rounds of so many steps, of which the first few do not count
+STEPS, ROUND = 200, 10  # steps that count, and those made in a row; the first round warms up
 RATE = 1e-3
 Nets = dict[str, nn.Module]
 Loss = Callable[[Nets, Tensor], Tensor]
@@ -198,44 +200,47 @@ def loop(nets: Nets, loss: Loss, rows: Tensor, batch: int) -> Iterator[None]:
             yield
 
 
-def stamped(phase: Phase, stamps: list[float], device: torch.device) -> Phase:
-    """The same phase; notes when each step begins."""
+def now(device: torch.device) -> float:
+    """Seconds: on a CPU those that this process had of it, elsewhere of the clock once the device has done its work."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
 
-    def objective(batch: Batch, moment: Moment) -> Tensor | Mapping[str, Tensor]:
-        stamps.append(now(device))
+
+def interleaved(case: Case, steps: int, device: torch.device, **options: Any) -> tuple[list[float], list[float]]:
+    """Seconds of our steps and of those by hand: before every tenth step of `fit` ten are made by hand."""
+    data = arrays("bits", x=(torch.rand(20 * case.batch, case.pixels) < 0.3).float()).to(device)
+    phase = case.phase(case.pair)
+    nets = {name: deepcopy(net).to(device) for name, net in nets_of(case.pair).items()}
+    peer, edges, by_hand = loop(nets, case.by_hand, data["x"], case.batch), list[tuple[float, float]](), list[float]()
+
+    def objective(batch: Batch, moment: Moment) -> Terms:
+        begin = now(device)
+        marks = (
+            [begin, *(now(device) for _ in zip(range(ROUND), peer, strict=False))]
+            if moment.step % ROUND == 0
+            else [begin]
+        )
+        by_hand.extend(after - before for before, after in pairwise(marks))
+        edges.append((begin, marks[-1]))
         return phase.objective(batch, moment)
 
-    return replace(phase, objective=objective)
+    timed = replace(phase, objective=objective)
+    fit(timed, data, turns=ROUND + steps + 1, batch=case.batch, device=device, progress=False, **options)
+    return [after[0] - before[1] for before, after in pairwise(edges[ROUND:])], by_hand[ROUND:]
 
 
-def now(device: torch.device) -> float:
-    """Seconds: on a CPU those that this process had of it, elsewhere of the clock, once the device has done its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.process_time() if device.type == "cpu" else time.perf_counter()
-
-
-def measure(case: Case, rounds: int, steps: int, device: torch.device, compiled: bool = False) -> dict[str, object]:
-    """Medians of both, which take turns."""
-    rows = (torch.rand(20 * case.batch, case.pixels) < 0.3).float()
-    data = arrays("bits", x=rows).to(device)
-    nets = {name: net.to(device) for name, net in deepcopy(nets_of(case.pair)).items()}
-    peer = loop(nets, case.by_hand, data["x"], case.batch)
-    ours, theirs = list[float](), list[float]()
-    for _ in range(rounds):
-        stamps: list[float] = []
-        phase = stamped(case.phase(case.pair), stamps, device)
-        fit(phase, data, turns=steps, batch=case.batch, device=device, progress=False)
-        ours += gaps(stamps)
-        ours_at = [now(device) for _ in zip(range(steps), peer, strict=False)]
-        theirs += gaps(ours_at)
-    one, other = 1e3 * median(ours), 1e3 * median(theirs)
-    return {"case": case.name, "ours_ms": one, "by_hand_ms": other, "ratio": one / other, "overhead_us": 1e3 * (one - other)}
-
-
-def gaps(stamps: list[float]) -> list[float]:
-    """How long each step took, the first ones left out."""
-    return [after - before for before, after in pairwise(stamps[WARM:])]
+def measure(case: Case, steps: int, device: torch.device, **options: Any) -> dict[str, object]:
+    """Medians of both."""
+    ours, by_hand = (1e3 * median(each) for each in interleaved(case, steps, device, **options))
+    return {
+        "case": case.name,
+        "ours_ms": ours,
+        "by_hand_ms": by_hand,
+        "ratio": ours / by_hand,
+        "overhead_us": 1e3 * (ours - by_hand),
+    }
 
 
 def main() -> None:
@@ -248,9 +253,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    rounds, steps = (1, WARM + 3) if options.smoke else (ROUNDS, STEPS)
     for number, case in enumerate(cases(options.smoke)):
-        row = measure(case, rounds, steps, torch.device(options.device))
+        row = measure(case, 3 if options.smoke else STEPS, torch.device(options.device))
         if number == 0 and not options.json:
             print("  ".join(f"{field:>24}" for field in row))
         cells = (f"{v:>24.4g}" if isinstance(v, float) else f"{v!s:>24}" for v in row.values())

@@ -53,6 +53,8 @@ def vector(value: Tensor, event: int) -> Tensor:
         >>> vector(torch.zeros(5, 2, 3), 2).shape, vector(torch.zeros(5), 0).shape
         (torch.Size([5, 6]), torch.Size([5, 1]))
     """
+    if event == 1:
+        return value
     return value.flatten(-event) if event else value.unsqueeze(-1)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from .columns import vector
 from .conditionals import Conditional
 from .errors import PlanError, ShapeError
-from .log_scale import LogScaleNormal
+from .quick import LogOdds, LogScaleNormal, Together
 from .terms import Capabilities
 from .values import placed
 from .variable import Variable
@@ -68,7 +68,7 @@ class Neural(Conditional):
     def distribution(self, *given: Tensor) -> Distribution:
         made = self._made(self.net(*_inputs(self, self.net, given)))
         spare = len(self.child.shape) - len(made.event_shape)
-        return Independent(made, spare, validate_args=False) if spare > 0 else made
+        return Together(made, spare) if spare > 0 else made
 
     def _made(self, output: Any) -> Distribution:
         if self.family is None:
@@ -171,7 +171,7 @@ class Joined(nn.Module):
 
 def bernoulli(logits: Tensor) -> Distribution:
     """Independent zeros and ones with these log odds: a family for `Neural`."""
-    return torch.distributions.Bernoulli(logits=logits, validate_args=False)
+    return LogOdds(logits)
 
 
 def categorical(logits: Tensor) -> Distribution:

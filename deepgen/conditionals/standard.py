@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from pgm.conditionals import Conditional
 from pgm.domains import Real
 from pgm.errors import GraphError
+from pgm.quick import LogScaleNormal, Together
 from pgm.terms import Capabilities
 from pgm.variable import Variable
 
@@ -28,19 +29,19 @@ class Standard(Conditional):
     """
 
     mean: Tensor
-    deviation: Tensor
+    log_scale: Tensor
 
     def __init__(self, child: Variable) -> None:
         super().__init__(child, [])
         if not isinstance(child.domain, Real):
             raise GraphError(f"{self.subject}: {child.name!r} is {child.domain!r}, expected Real.")
         self.register_buffer("mean", torch.zeros(child.shape), persistent=False)
-        self.register_buffer("deviation", torch.ones(child.shape), persistent=False)
+        self.register_buffer("log_scale", torch.zeros(child.shape), persistent=False)
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(enumerable=False, reparameterised=True, has_log_prob=True)
 
     def distribution(self, *given: Tensor) -> Distribution:
-        made = Normal(self.mean, self.deviation, validate_args=False)
-        return Independent(made, len(self.child.shape), validate_args=False) if self.child.shape else made
+        made = LogScaleNormal(self.mean, self.log_scale)
+        return Together(made, len(self.child.shape)) if self.child.shape else made

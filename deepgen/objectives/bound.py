@@ -80,7 +80,7 @@ class Terms:
         total = self.reconstruction
         for each in self.divergence.values():
             cost = each if free == 0.0 else each + (free - each.mean()).clamp_min(0.0)
-            total = total - beta * cost
+            total = total.sub(cost, alpha=beta)
         return total
 
 
@@ -180,8 +180,8 @@ class Draws:
         closed = minus_kl(q, p) if p is not None and first else None
         if closed is not None:
             return closed
-        found = -self.log_weights[name] if name in self.log_weights else -q.log_prob(self.values[name])
-        return found if p is None else found + p.log_prob(self.values[name])
+        log_q = self.log_weights[name] if name in self.log_weights else q.log_prob(self.values[name])
+        return -log_q if p is None else p.log_prob(self.values[name]) - log_q
 
     def mean(self, total: Tensor) -> Tensor:
         """The mean over states, as the guide weighs them, and over particles, `[*batch]`."""
@@ -190,7 +190,8 @@ class Draws:
             shape = joined(total.shape, weights.shape, self.rows)
             safe = total.expand(shape).masked_fill(weights == 0, 0.0)
             total = (weights * safe).sum(tuple(range(len(self.log_weights))))
-        total = total.expand(joined(total.shape, self.rows))
+        if total.shape != self.rows:
+            total = total.expand(joined(total.shape, self.rows))
         return total.mean(0) if self.particles > 1 else total
 
 

@@ -27,7 +27,8 @@ class Loss(nn.Module):
         """The mean of each term over the batch; the first one is what is made small."""
         terms = self.objective(batch, moment)
         named = terms if isinstance(terms, Mapping) else {"loss": terms}
-        return {name: term.float().mean() for name, term in named.items()}
+        first = next(iter(named))
+        return {name: (term if name == first else term.detach()).float().mean() for name, term in named.items()}
 
 
 class Player:

@@ -32,7 +32,8 @@ class Line:
 
     def advance(self, turn: int) -> None:
         """So many turns are over."""
-        self._bar.update(self._task, completed=turn)
+        if not self._bar.disable:
+            self._bar.update(self._task, completed=turn)
 
     def say(self, figures: dict[str, float], rate: float) -> None:
         """Show the newest figures, and rows a second."""

@@ -74,7 +74,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path, average: fl
 KILLED = """
 import os, signal, sys, torch
 sys.path.insert(0, sys.argv[2])
-from tests.deepgen.training.test_fit import line_data, net, noisy
+from test_fit import line_data, net, noisy
 from deepgen.training.fit import fit
 import deepgen.training.checkpoint as c
 written, limit = [0], int(sys.argv[3])
@@ -93,8 +93,8 @@ fit(noisy(net()), line_data(), turns=40, batch=32, every=10, record=5, device="c
 
 @pytest.mark.parametrize("files", [3, 4])
 def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(tmp_path: Path, files: int) -> None:
-    root = str(Path(__file__).parents[3])
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), root, str(files)], check=False)
+    here = str(Path(__file__).parent)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), here, str(files)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert checkpoint.read(tmp_path / "run").turn == 10 * (files // 2)
     whole, again = net(), net(1)
@@ -262,7 +262,7 @@ def test_short_floats_train_as_well() -> None:
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from tests.deepgen.training.test_fit import shared
+from test_fit import shared
 shared(sys.argv[1])
 """
 
@@ -275,12 +275,12 @@ def shared(out: str | Path) -> None:
 
 
 def test_two_processes_get_the_result_of_one(tmp_path: Path) -> None:
-    script, root = tmp_path / "script.py", Path(__file__).parents[3]
+    script, here = tmp_path / "script.py", Path(__file__).parent
     script.write_text(SCRIPT)
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     settings = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    command = [*launch, *settings, str(script), str(tmp_path / "two"), str(root)]
+    command = [*launch, *settings, str(script), str(tmp_path / "two"), str(here)]
     subprocess.run(command, check=True, env=environment, capture_output=True)
     shared(tmp_path / "one")
     one, two = (checkpoint.read(tmp_path / name) for name in ("one", "two"))
