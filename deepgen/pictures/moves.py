@@ -178,7 +178,7 @@ def interpolation(
         raise ShapeError(f"interpolation: there are {len(first)} and {len(last)} rows, expected as many in both.")
     t = torch.linspace(0, 1, steps, device=first.device)
     between = {v.name: ends[0][v.name].repeat_interleave(steps, 0) for v in (*pair.latents, *pair.given)}
-    path_of = _along_circle if spherical else _along_line
+    path_of = along_circle if spherical else along_line
     for name in (v.name for v in pair.latents if not v.finite):
         between[name] = path_of(ends[0][name], ends[1][name], t).flatten(0, 1)
     inner = decoded(pair, between).unflatten(0, (len(first), steps))
@@ -187,13 +187,13 @@ def interpolation(
     return sheet(images, steps + 2, Text(title, above=above), shades=shades, path=path)
 
 
-def _along_line(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+def along_line(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Points between two, `[rows, steps, *event]`."""
     t = t.reshape(-1, *[1] * (a.dim() - 1))
     return (1 - t) * a[:, None] + t * b[:, None]
 
 
-def _along_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+def along_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Points on the arc between two, `[rows, steps, *event]`; on the line where the two are parallel."""
     x, y, t = a.flatten(1)[:, None], b.flatten(1)[:, None], t[:, None]
     angle = cosine_similarity(x, y, -1).clamp(-1, 1).acos()[..., None]

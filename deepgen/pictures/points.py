@@ -158,4 +158,4 @@ def _dots(axes: Axes, x: Tensor, colour: str, alpha: float = 0.7, size: float | 
 
 def _size(x: Tensor) -> float:
     """The area of a dot, in square points: the more there are, the smaller."""
-    return max(1.0, min(14.0, 5000 / len(x)))
+    return max(1.0, min(14.0, 8000 / len(x)))

@@ -125,9 +125,7 @@ def samples_over_time(folder: Where, *, most: int = 5, title: str | None = None,
     """
     files = sorted(Path(folder).glob(FILES))
     if not files:
-        raise FileError(
-            f"{os.fspath(folder)}: there are no pictures {FILES} in it; pass watch=watch_samples(...) to fit."
-        )
+        raise FileError(f"{os.fspath(folder)}: there are no pictures {FILES} in it; fit with watch=watch_samples(...).")
     chosen = [files[round(place)] for place in np.linspace(0, len(files) - 1, min(most, len(files)))]
     pixels = [_pixels(file) for file in chosen]
     if len({each.shape for each in pixels}) > 1:
