@@ -100,6 +100,10 @@ if TYPE_CHECKING:
     from .zoo.mixture import clustered as clustered
     from .zoo.mixture import memberships as memberships
     from .zoo.mixture import mixture_vae as mixture_vae
+    from .zoo.predictability import Coder as Coder
+    from .zoo.predictability import bit_information as bit_information
+    from .zoo.predictability import predictability_game as predictability_game
+    from .zoo.predictability import predictability_minimisation as predictability_minimisation
     from .zoo.sigmoid import sigmoid_belief_network as sigmoid_belief_network
     from .zoo.vae import vae as vae
     from .zoo.vector_quantised import vq_vae as vq_vae
@@ -153,6 +157,7 @@ _HOME = {
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
     "zoo.mixture": "clustered memberships mixture_vae",
+    "zoo.predictability": "Coder bit_information predictability_game predictability_minimisation",
     "zoo.sigmoid": "sigmoid_belief_network",
     "zoo.vae": "vae",
     "zoo.vector_quantised": "vq_vae vq_vae_2",
