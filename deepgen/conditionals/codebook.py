@@ -62,7 +62,9 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def update(self, features: Tensor, codes: Tensor) -> None:
-        """Take in a batch: running numbers, running means where there is a decay, and restarts."""
+        """Take in a batch: running numbers, running means where there is a decay, and restarts; only while training."""
+        if not self.training:  # rows that are only looked at leave no trace
+            return
         rows = features.movedim(-3, -1).flatten(0, -2).to(self.sums.dtype)
         places, decay = codes.flatten().long(), 0.99 if self.decay is None else self.decay
         numbers = torch.bincount(places, minlength=self.size).to(self.counts.dtype)

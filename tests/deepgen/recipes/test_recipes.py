@@ -1,0 +1,33 @@
+"""Every recipe learns from digits for a turn, draws itself, and comes back from its folder as it was."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import deepgen
+from deepgen.cli.train import OPTIONS
+from deepgen.recipes import RECIPES
+from deepgen.recipes.settings import settings
+from deepgen.runs.pictures import watching
+from deepgen.training.phase import Moment, named_modules
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_trains_draws_itself_and_comes_back(name: str, tmp_path: Path) -> None:
+    run = deepgen.train(RECIPES[name](epochs=1e-9, batch=8), tmp_path, device="cpu", progress=False)
+    assert run.history["turn"][-1] == 1
+    drawn = run.sample(3, seed=0)
+    assert drawn.shape == (3, 8, 8)
+    assert torch.equal(deepgen.load(tmp_path).sample(3, seed=0), drawn)
+    assert {"graph.png", "curves.png", "samples-000000001.png"} <= {path.name for path in tmp_path.iterdir()}
+    modules = named_modules(run.setup.phases)
+    before = {f"{key}.{at}": each.clone() for key, module in modules.items() for at, each in module.state_dict().items()}
+    watching(run)(Moment(1, 1, 1.0))
+    after = {f"{key}.{at}": each for key, module in modules.items() for at, each in module.state_dict().items()}
+    assert all(torch.equal(before[key], after[key]) for key in before), "a look at held-out rows changed the model"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_setting_is_called_as_an_option_of_every_run(name: str) -> None:
+    assert not set(settings(RECIPES[name])) & set(OPTIONS)
