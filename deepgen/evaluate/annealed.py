@@ -68,13 +68,15 @@ def annealed(
         PlanError: when a latent variable is not of real numbers, or a number is below 1.
 
     Example:
-        >>> from pgm import Gaussian, LinearGaussian, Real, Variable
-        >>> z, x = Variable("z", Real(1)), Variable("x", Real(1))
-        >>> model = Model(Gaussian(z, [0.0], [[1.0]]), LinearGaussian(x, [z], [[1.0]], [0.0], [[0.1]]))
-        >>> guide = Model(LinearGaussian(z, [x], [[0.5]], [0.0], [[0.5]]))  # a bad one
-        >>> found, dreams = annealed(Pair(model, guide), Data({"x": torch.tensor([[0.0], [2.0]])}, "two numbers"))
-        >>> print(found)  # exactly -1.876
-        log p(x) >= -1.8... ± 0.9... nats (AIS from the guide, 10 chains of 100 temperatures, 5 leapfrog steps, ...
+        >>> from pgm import Binary, Variable
+        >>> from deepgen.networks import mlp
+        >>> from deepgen.zoo.vae import vae
+        >>> pair = vae(Variable("x", Binary(3)), 2, encoder=mlp(4), decoder=mlp(4))
+        >>> found, dreams = annealed(pair, Data({"x": torch.ones(20, 3)}, "ones"), temperatures=20)
+        >>> print(found)
+        log p(x) >= ... nats (AIS from the guide, 10 chains of 20 temperatures, 5 leapfrog steps, ... 20 rows of ones)
+        >>> print(dreams)
+        log p(x) ~ ... in [...] nats (AIS from the guide, ..., there and back, 100 rows drawn from the model)
 
     Reference: Wu, Burda, Salakhutdinov and Grosse (2017), On the quantitative analysis of decoder-based generative
     models; Grosse, Ghahramani and Adams (2015), Sandwiching the marginal likelihood using bidirectional Monte Carlo.

@@ -15,7 +15,7 @@ from .features import Features, image_column
 from .figure import Figure
 from .halves import halves
 
-SUBSETS, SUBSET = 50, 1000  # of the kernel distance: how many, and rows each at most
+SUBSETS, SUBSET = 10, 1000  # of the kernel distance: how many, and rows each at most
 
 
 def lenet_fid(samples: Tensor, data: Data, features: Features, seed: int = 0) -> Figure:

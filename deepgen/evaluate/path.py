@@ -150,13 +150,14 @@ def moved(path: Path, point: Point, beta: float, size: Tensor, leapfrog: int) ->
     Args:
         path, point: what the chains move on, and where they are.
         beta: from 0 to 1.
-        size: of a step in each direction, `[rows, numbers]`.
+        size: of a step in each direction at most, `[rows, numbers]`; each move draws one from half of that on.
         leapfrog: steps.
 
     Reference: Duane, Kennedy, Pendleton and Roweth (1987), Hybrid Monte Carlo; Neal (2011), MCMC using Hamiltonian
     dynamics.
     """
     there, momentum = point, torch.randn_like(point.z)
+    size = size * (1 - torch.rand_like(point.z[..., :1]) / 2)  # of one length all paths might end where they began
     before = point.log(beta) - momentum.double().square().sum(-1) / 2
     for _ in range(leapfrog):
         momentum = momentum + size / 2 * there.slope(beta)
