@@ -222,6 +222,10 @@ def _normal(made: Distribution) -> Normal | None:
 
 def batch_of(model: Model, observed: Mapping[str, Tensor], subject: str = "elbo") -> Size:
     """The shape of the rows."""
+    if not observed:
+        raise PlanError(
+            f"{subject}: nothing is observed; expected values of one or more of {', '.join(model.graph.names)}."
+        )
     shapes = []
     for name in model.graph.require(observed, subject):
         value, event = observed[name], model[name].shape
@@ -243,6 +247,11 @@ def joined(*shapes: Size) -> Size:
 def conditional_of(model: Model, guide: Model, name: str, subject: str = "elbo") -> Conditional:
     """What the guide draws a variable from, or computes one of its own by."""
     found = guide.conditionals.get(name)
+    if found is None and not guide.potentials:
+        raise PlanError(
+            f"{subject}: the guide looks at {name!r}, which is neither observed nor drawn. Give its values, or give "
+            "the guide a conditional of it."
+        )
     own = name not in model.graph.by_name and not (found is not None and computed(found))
     if found is None or guide.potentials or own:
         raise PlanError(

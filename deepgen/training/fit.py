@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch import nn
 
 from pgm.errors import PlanError
 
 from ..data.data import Data
 from . import checkpoint
 from .average import Average
+from .compiled import compiled
+from .events import Events
+from .fitting import missing_columns_named, require_fitting
 from .history import History, read_history
 from .loop import Loop, Watch
 from .order import Order, mixed
@@ -39,6 +43,7 @@ def fit(
     resume: bool = False,
     device: str | torch.device | None = None,
     precision: Literal["no", "bf16"] = "no",
+    compile: bool | str = False,
     accumulate: int = 1,
     average: float | None = None,
     record: int = 50,
@@ -64,6 +69,7 @@ def fit(
         resume: whether to go on from the newest checkpoint in `out`.
         device: where to compute; by default a GPU where there is one.
         precision: 'no' for float32 throughout, 'bf16' for matrix products in short floats.
+        compile: whether networks are compiled, or by which of torch's backends; the first steps then take long.
         accumulate: batches whose gradients make one step.
         average: the decay of moving averages of all parameters, which `watch` sees and which the modules have in the
             end; None for none.
@@ -74,7 +80,9 @@ def fit(
         progress: whether to show a line on a terminal.
 
     Raises:
-        PlanError: when an option is not one of these, or `out` holds a run and is not to be resumed.
+        PlanError: when an option is not one of these, a column is missing, `out` holds a run that is not to be resumed,
+            or parameters are spread over processes (FSDP).
+        ShapeError: when a column does not fit the variable of its name.
         DivergenceError: when the objective or a parameter is no longer finite; the modules have what was good last.
         FileError: when there is nothing to resume.
 
@@ -97,13 +105,17 @@ def fit(
     for name, value in (("accumulate", accumulate), ("record", record), ("every", every)):
         if value < 1:
             raise PlanError(f"fit: {name} is {value!r}, expected 1 or more.")
+    modules, backend = named_modules(players), "inductor" if compile is True else compile or None
+    require_fitting(data, modules)
     accelerator = _accelerator(device, precision, accumulate)
     with torch.random.fork_rng():
         torch.manual_seed(mixed(seed, accelerator.process_index))
-        state = _state(players, accelerator, average, {"seed": seed, "batch": batch, "rows": len(data)})
+        state = _state(players, modules, accelerator, average, {"seed": seed, "batch": batch, "rows": len(data)})
         history = _begun(state, None if out is None else Path(out), resume)
-        loop = Loop(state, history, _resident(data, accelerator.device), order, record, every, watch)
-        loop.run(total, progress)
+        events = Events(history.folder, state.turn)
+        loop = Loop(state, history, events, _resident(data, accelerator.device), order, record, every, watch)
+        with missing_columns_named(data, modules), compiled(modules.values(), backend):
+            loop.run(total, progress)
     return history
 
 
@@ -129,13 +141,27 @@ def _accelerator(device: str | torch.device | None, precision: str, accumulate: 
         raise PlanError(f"fit: precision is {precision!r}, expected 'no' or 'bf16'.")
     AcceleratorState._reset_state()  # an earlier call may have had another precision
     cpu = device is not None and torch.device(device).type == "cpu"
-    return Accelerator(mixed_precision=precision, gradient_accumulation_steps=accumulate, cpu=cpu)
+    made = Accelerator(mixed_precision=precision, gradient_accumulation_steps=accumulate, cpu=cpu)
+    require_whole(made.distributed_type)
+    return made
+
+
+def require_whole(kind: str) -> None:
+    """Raise a `PlanError` where processes hold parts of parameters: checkpoints and averages would have parts too."""
+    if kind not in ("NO", "MULTI_CPU", "MULTI_GPU"):
+        raise PlanError(
+            f"fit: accelerate is set up for {kind}, expected one process or several that each hold all parameters "
+            "(MULTI_CPU, MULTI_GPU). Launch with --multi_gpu instead of --use_fsdp or the like."
+        )
 
 
 def _state(
-    phases: Sequence[Phase], accelerator: Accelerator, average: float | None, settings: Mapping[str, object]
+    phases: Sequence[Phase],
+    modules: Mapping[str, nn.Module],
+    accelerator: Accelerator,
+    average: float | None,
+    settings: Mapping[str, object],
 ) -> State:
-    modules = named_modules(phases)
     for module in modules.values():
         module.to(accelerator.device)
     made = [Player(phase, accelerator) for phase in phases]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..data.data import Data
 from ..errors import DivergenceError
 from . import checkpoint
+from .events import Events
 from .history import History, Row
 from .order import Order
 from .phase import Batch, Moment
@@ -31,6 +32,7 @@ class Loop:
     Args:
         state: what is trained, and how far it is.
         history: what was measured so far.
+        events: the same for TensorBoard.
         data, order: what the batches are.
         record: turns between rows of the history.
         every: turns between checkpoints.
@@ -39,6 +41,7 @@ class Loop:
 
     state: State
     history: History
+    events: Events
     data: Data
     order: Order
     record: int
@@ -67,6 +70,7 @@ class Loop:
         if state.average is not None:
             state.average.put(state.average.values)
         self.history.write()
+        self.events.close()
 
     def _turn(self, batches: Iterator[Batch], parameters: list[nn.Parameter]) -> None:
         """The steps of every phase."""
@@ -96,13 +100,17 @@ class Loop:
         state, figures = self.state, dict[str, float]()
         for player in state.players:
             figures |= player.means()
-        wrong = next((name for name, value in figures.items() if not isfinite(value)), None)
-        if wrong is not None:
-            self._diverged(f"{wrong} became {figures[wrong]}", good)
+        wrong = [name for name, value in figures.items() if not isfinite(value)]
+        if wrong:
+            self._diverged(f"{' and '.join(wrong)} became {figures[wrong[0]]}", good)
         state.seconds += clock.seconds()
         row = {"turn": state.turn, "epoch": state.batches / self.order.an_epoch, "seconds": state.seconds, **figures}
-        self.history.append(row)
+        self._note(row)
         return row
+
+    def _note(self, row: Row) -> None:
+        self.history.append(row)
+        self.events.append(row)
 
     def _keep(self, good: dict[str, Tensor]) -> dict[str, Tensor]:
         """A checkpoint of a state that is known to be good, and a look at it; what is good now."""
@@ -125,7 +133,7 @@ class Loop:
             figures = watch(Moment(state.players[0].steps, state.turn, state.batches / self.order.an_epoch))
         self._mode(training=True)
         if figures:
-            self.history.append({"turn": state.turn, **figures})
+            self._note({"turn": state.turn, **figures})
 
     def _copy(self) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self.state.values().items()}

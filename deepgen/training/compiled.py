@@ -1,0 +1,54 @@
+"""Networks compiled while they train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+from pgm.model import Model
+from pgm.neural import Implicit, Neural
+
+
+@contextmanager
+def compiled(modules: Iterable[nn.Module], backend: str | None) -> Iterator[None]:
+    """The networks of all nodes of models, and modules that are no models, compiled in place for as long as this lasts.
+
+    Parameters, buffers and their names stay as they are, so that checkpoints fit both ways.
+
+    Args:
+        modules: what trains.
+        backend: of `torch.compile`; None to compile nothing.
+
+    Reference: Ansel et al. (2024), PyTorch 2: faster machine learning through dynamic Python bytecode transformation
+    and graph compilation.
+    """
+    nets = [] if backend is None else list(networks(modules))
+    for net in nets:
+        net.compile(backend=backend, dynamic=False)
+    try:
+        yield
+    finally:
+        for net in nets:
+            net._compiled_call_impl = None  # torch has no opposite of `Module.compile`
+
+
+def networks(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
+    """The networks in models, and the modules that are none, each once.
+
+    Example:
+        >>> from pgm import Binary, Variable
+        >>> from deepgen.zoo.vae import vae
+        >>> len(list(networks(vae(Variable("x", Binary(8))).modules.values())))
+        2
+    """
+    found: dict[int, nn.Module] = {}
+    for module in modules:
+        if not isinstance(module, Model):
+            found[id(module)] = module
+            continue
+        for node in module.modules():
+            if isinstance(node, (Neural, Implicit)) and isinstance(node.net, nn.Module):
+                found[id(node.net)] = node.net
+    yield from found.values()

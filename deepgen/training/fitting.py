@@ -1,0 +1,69 @@
+"""Whether data fit the models that are to learn from them, said before anything has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+from pgm.errors import PlanError, ShapeError
+from pgm.model import Model
+from pgm.variable import Variable
+
+from ..data.data import Data
+
+
+def require_fitting(data: Data, modules: Mapping[str, nn.Module]) -> None:
+    """Raise an error that names the first column that does not fit the variable of its name.
+
+    Raises:
+        ShapeError: when rows are of another shape, state numbers are none, or no column is a variable.
+    """
+    models = {name: module for name, module in modules.items() if isinstance(module, Model)}
+    known = {v.name: (name, v) for name, model in models.items() for v in model.variables}
+    for column in data.columns.keys() & known.keys():
+        _check(data, column, *known[column])
+    if len(models) == len(modules) and not data.columns.keys() & known.keys():
+        raise ShapeError(
+            f"fit: no column of {data!r} is a variable of {', '.join(models)}; expected one or more of "
+            f"{', '.join(known)}. Name columns as the variables."
+        )
+
+
+def _check(data: Data, column: str, where: str, variable: Variable) -> None:
+    values, subject = data.columns[column], f"fit: column {column!r} of {data.name}"
+    if tuple(values.shape[1:]) != variable.shape:
+        raise ShapeError(
+            f"{subject} has rows of shape {list(values.shape[1:])}, {where} expects {list(variable.shape)}: "
+            f"{variable!r}."
+        )
+    if variable.finite and (values.is_floating_point() or not _numbers(values, variable.size)):
+        raise ShapeError(
+            f"{subject} is {values.dtype} from {values.min().item():g} to {values.max().item():g}, {where} expects the "
+            f"numbers of {variable.size} states, 0 to {variable.size - 1}."
+        )
+
+
+def _numbers(values: Tensor, states: int) -> bool:
+    return bool(((values >= 0) & (values < states)).all())
+
+
+@contextmanager
+def missing_columns_named(data: Data, modules: Mapping[str, nn.Module]) -> Iterator[None]:
+    """A variable whose value is looked for in vain becomes an error that says so.
+
+    Raises:
+        PlanError: in place of a `KeyError` of that name.
+    """
+    try:
+        yield
+    except KeyError as error:
+        name = next(iter(error.args), None)
+        where = [n for n, m in modules.items() if isinstance(m, Model) and name in m.graph.by_name]
+        if not where or name in data.columns:
+            raise
+        raise PlanError(
+            f"fit: {' and '.join(where)} need a value of {name!r}, and {data!r} have no such column. Add it, or make "
+            f"the models without {name!r}."
+        ) from None
