@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 
 from ..data.data import Data
@@ -49,7 +51,7 @@ def codes(pair: Pair, data: Data, batch: int = 100, seed: int = 0, progress: boo
     apart = torch.cat(errors)
     how = counted(apart, data)
     mean = Figure("squared error", apart.mean().item(), "exact", f"of reconstructions, a pixel, {how}", error(apart))
-    return whole, whole.bits(x.domain.length), mean, *(f for name in books for f in _use(name, counts[name], how))
+    return whole, whole.bits(prod(x.shape)), mean, *(f for name in books for f in _use(name, counts[name], how))
 
 
 def _use(name: str, counts: torch.Tensor, how: str) -> tuple[Figure, Figure]:
