@@ -14,7 +14,7 @@ import torch
 from matplotlib import pyplot as plt
 
 from deepgen import bounds, digits, dynamic, fit, levels, linear, markovian_hierarchical_vae, variational
-from pgm.pictures.style import BAR, INK, QUIET, TRACK
+from pgm.pictures.style import BAR, INK, QUIET
 
 smoke = "--smoke" in sys.argv
 folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
@@ -53,7 +53,7 @@ print("   ".join(f"{name} {value:.4f}" for name, value in spread.items()))
 
 figure, (bars, sheet) = plt.subplots(1, 2, figsize=(9.6, 3.9), width_ratios=(1, 1.25), layout="constrained")
 names = list(rows)
-for place, (way, colour) in enumerate(zip(used, (TRACK, BAR), strict=True)):
+for place, (way, colour) in enumerate(zip(used, ("#c8d0da", BAR), strict=True)):
     heights = [level.kl for level in used[way]]
     at = [number + 0.38 * (place - 0.5) for number in range(5)]
     bars.bar(at, heights, 0.36, color=colour, label=way)
