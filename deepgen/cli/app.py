@@ -13,6 +13,7 @@ Out = Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="The folde
 Device = Annotated[str | None, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:1; by default a GPU, if any.")]
 Where = Annotated[str, typer.Option(metavar="DEVICE", help="cpu, cuda or cuda:1.")]
 Precision = Annotated[Literal["no", "bf16"], typer.Option(help="no: float32 throughout; bf16: short floats.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile networks; the first steps then take long.")]
 Every = Annotated[
     int | None, typer.Option(min=1, metavar="TURNS", help="Turns between checkpoints; by default there are ten.")
 ]
@@ -62,12 +63,13 @@ def resume(
     every: Every = None,
     device: Device = None,
     precision: Precision = "no",
+    compile: Compile = False,
     json: Json = False,
 ) -> None:
     """Go on with a run from its newest checkpoint."""
     from .train import resume
 
-    resume(folder, epochs, json, every=every, device=device, precision=precision)
+    resume(folder, epochs, json, every=every, device=device, precision=precision, compile=compile)
 
 
 def sample(

@@ -19,10 +19,16 @@ from .. import runs
 from ..errors import DivergenceError
 from ..recipes import RECIPES, Recipe
 from ..recipes.settings import Setting, mark, settings, summary
-from .app import Device, Every, Json, Out, Precision, training
+from .app import Compile, Device, Every, Json, Out, Precision, training
 
-OPTIONS = {"out": Out, "every": Every, "device": Device, "precision": Precision, "json": Json}
-DEFAULTS = {"out": Parameter.empty, "every": None, "device": None, "precision": "no", "json": False}
+OPTIONS = {
+    "out": (Out, Parameter.empty),
+    "every": (Every, None),
+    "device": (Device, None),
+    "precision": (Precision, "no"),
+    "compile": (Compile, False),
+    "json": (Json, False),
+}  # of every run, with their defaults
 
 
 def commands() -> typer.Typer:
@@ -53,7 +59,7 @@ def _command(recipe: type[Recipe]) -> Callable[..., None]:
         _trained(lambda: runs.train(recipe(**given), out, **options), json)
 
     parts = [_option(setting) for setting in settings(recipe).values()]
-    parts += [_parameter(name, kind, DEFAULTS[name]) for name, kind in OPTIONS.items()]
+    parts += [_parameter(name, kind, default) for name, (kind, default) in OPTIONS.items()]
     command.__signature__ = Signature(parts)  # type: ignore[attr-defined]
     return command
 

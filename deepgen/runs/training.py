@@ -29,6 +29,7 @@ def train(
     *,
     device: str | torch.device | None = None,
     precision: Literal["no", "bf16"] = "no",
+    compile: bool = False,
     every: int | None = None,
     progress: bool = True,
 ) -> Run:
@@ -42,6 +43,7 @@ def train(
         out: the folder of the run; nothing is written when None.
         device: where to compute; by default a GPU where there is one.
         precision: 'no' for float32 throughout, 'bf16' for matrix products in short floats.
+        compile: whether networks are compiled; the first steps then take long.
         every: turns between checkpoints; by default there are ten.
         progress: whether to show a line on a terminal.
 
@@ -61,7 +63,8 @@ def train(
         _claim(run.folder, recipe)
         write_note(run.folder, note_of(recipe, data))
         PICTURES["graph"](run, run.folder / "graph.png", None)
-    return _learned(run, every, resume=False, device=device, precision=precision, progress=progress)
+    options = {"device": device, "precision": precision, "compile": compile, "progress": progress}
+    return _learned(run, every, resume=False, **options)
 
 
 def resume(folder: Path | str, epochs: float | None = None, *, every: int | None = None, **options: Any) -> Run:
@@ -74,7 +77,7 @@ def resume(folder: Path | str, epochs: float | None = None, *, every: int | None
         folder: of the run.
         epochs: passes over the data in all; those of its recipe when None.
         every: as for `train`.
-        options: `device`, `precision` and `progress`, as for `train`.
+        options: `device`, `precision`, `compile` and `progress`, as for `train`.
 
     Raises:
         FileError: when there is no run in it, its files are damaged, or its data are no longer what they were.
