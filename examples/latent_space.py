@@ -1,8 +1,8 @@
 """Inside a variational autoencoder of handwritten digits: a map of its plane, and what sixteen numbers stand for.
 
 With two latent numbers everything the model knows can be laid out as a map. With sixteen one looks along directions
-instead: one unit at a time, from one digit to another, and by arithmetic: how heavy a pen is turns out to be a
-direction that can be taken from the ones and given to the zeros.
+instead: one unit at a time, from one digit to another, and by arithmetic: what heavy zeros have and light zeros have
+not is given to light eights, and their ink is measured.
 The pictures go to examples/pictures/, with --smoke to a temporary folder.
 """
 
@@ -33,13 +33,11 @@ def trained(latents: int) -> Pair:
     return pair
 
 
-def some(label: int, heavy: bool | None = None) -> Data:
-    """The test digits of a label; of these the third with the most ink, or with the least."""
-    rows = (test["label"] == label).nonzero()[:, 0]
-    if heavy is not None:
-        ink = test["image"][rows].sum((1, 2))
-        rows = rows[ink.argsort(descending=heavy)[: len(rows) // 3]]
-    return test.rows(rows)
+def written(label: int, heavy: bool) -> Data:
+    """Of the digits of a label the third with the most ink, or with the least."""
+    rows = (train["label"] == label).nonzero()[:, 0]
+    ink = train["image"][rows].sum((1, 2))
+    return train.rows(rows[ink.argsort(descending=heavy)[: len(rows) // 3]])
 
 
 plane, space = trained(2), trained(16)
@@ -51,13 +49,13 @@ first = [test.rows((test["label"] == k).nonzero()[0]) for k in range(10)]
 ends = [Data({"image": torch.cat([first[k]["image"] for k in which])}) for which in ([0, 1, 4, 3], [6, 7, 9, 8])]
 interpolation(space, *ends, spherical=True, path=folder / "latent-interpolation.png")
 
-# Heavy ones less light ones are the weight of the pen; light zeros with it should be heavy zeros.
-terms = some(1, heavy=True), some(1, heavy=False), some(0, heavy=False)
-names = ("heavy 1", "light 1", "light 0")
+terms = written(0, heavy=True), written(0, heavy=False), written(8, heavy=False)
+names = ("heavy 0", "light 0", "light 8")
 arithmetic(space, *terms, names=names, path=folder / "latent-arithmetic.png")
-heavy_1, light_1, light_0 = (space.infer(dict(term.columns), mean=True)["z"].mean(0) for term in terms)
-drawn = space.means({"z": torch.stack([light_0, heavy_1 - light_1 + light_0])})["image"]
-print("\nInk of an image, in pixels:")
-for name, ink in zip(["light 0", "light 0 with the pen of heavy 1"], drawn.sum((1, 2)).tolist(), strict=True):
-    print(f"  {name:<32} {ink:.1f}")
+a, b, c = (space.infer(dict(term.columns), mean=True)["z"].mean(0) for term in terms)
+images = space.means({"z": torch.stack([c, a - b + c])})["image"]
+inks = [*images.sum((1, 2)).tolist(), written(8, heavy=True)["image"].sum((1, 2)).mean().item()]
+print("\nInk, in pixels:")
+for name, ink in zip(["light 8", "light 8 with a heavy pen", "heavy 8 of the data"], inks, strict=True):
+    print(f"  {name:<24} {ink:.1f}")
 print("\nPictures:", folder)

@@ -126,7 +126,7 @@ def _moved(base: Values, z: Variable, chosen: Tensor, places: Tensor) -> Values:
     """One row for each unit and place, in which the unit is there, by name."""
     rows = len(chosen) * len(places)
     flat = base[z.name].reshape(1, -1).repeat(rows, 1)
-    flat[torch.arange(rows), chosen.repeat_interleave(len(places))] = places.repeat(len(chosen))
+    flat[torch.arange(rows, device=flat.device), chosen.repeat_interleave(len(places))] = places.repeat(len(chosen))
     others = {name: value.expand(rows, *value.shape[1:]) for name, value in base.items()}
     return others | {z.name: flat.reshape(rows, *z.shape)}
 
