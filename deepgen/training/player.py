@@ -14,6 +14,8 @@ from .phase import Batch, Moment, Phase, adam
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+GRADIENT = "gradient."
+
 
 class Loss(nn.Module):
     """A phase's objective as a module, so that wrappers for many processes and for short floats see its parameters."""
@@ -87,9 +89,10 @@ class Player:
         return found
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The optimiser's state as tensors by name, and as facts."""
+        """The optimiser's state as tensors by name, and as facts; and gradients that wait for more batches."""
         whole = self.optimiser.state_dict()
-        tensors, facts = {}, dict[str, Any]()
+        waiting = {f"{GRADIENT}{n}": p.grad for n, p in enumerate(self.phase.parameters()) if p.grad is not None}
+        tensors, facts = {name: self.accelerator.reduce(g, "mean") for name, g in waiting.items()}, dict[str, Any]()
         for number, entries in whole["state"].items():
             for key, value in entries.items():
                 if isinstance(value, Tensor):
@@ -100,6 +103,10 @@ class Player:
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Go on from a state."""
+        for number, parameter in enumerate(self.phase.parameters()):
+            held = tensors.get(f"{GRADIENT}{number}")
+            parameter.grad = None if held is None else held.to(parameter.device)
+        tensors = {place: value for place, value in tensors.items() if not place.startswith(GRADIENT)}
         state: dict[int, dict[str, Any]] = {}
         for place, value in [*tensors.items(), *facts["state"].items()]:
             number, key = place.split(".", 1)

@@ -57,7 +57,7 @@ def test_a_resumed_run_has_every_tensor_of_the_run_that_never_stopped(tmp_path: 
     options = {**OPTIONS, "average": 0.9, "accumulate": accumulate}
     data = arrays("points", x=points())
     fit(Game(0).phases(), data, turns=10, out=tmp_path / "whole", **options)
-    fit(Game(0).phases(), data, turns=6, out=tmp_path / "parts", **options)
+    fit(Game(0).phases(), data, turns=5, out=tmp_path / "parts", **options)
     fit(Game(9).phases(), data, turns=10, out=tmp_path / "parts", resume=True, **options)
     whole, parts = (checkpoint.read(tmp_path / name) for name in ("whole", "parts"))
     assert whole.tensors.keys() == parts.tensors.keys()
