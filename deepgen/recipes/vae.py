@@ -36,6 +36,8 @@ class VAE(Recipe):
         activation: of both networks: 'tanh', 'relu' or 'silu'.
     """
 
+    rate: float = 2e-3
+    decay: bool = True
     latents: int = 16
     hidden: tuple[int, ...] = (200, 200)
     objective: Literal["elbo", "iwae", "dreg"] = "elbo"
@@ -44,7 +46,7 @@ class VAE(Recipe):
     annealing: int = 0
     free: float = 0.0
     posterior: Literal["gaussian", "flow"] = "gaussian"
-    activation: Literal["tanh", "relu", "silu"] = "relu"
+    activation: Literal["tanh", "relu", "silu"] = "silu"
 
     def setup(self, data: Data) -> Setup:
         network = mlp(*self.hidden, activation={"tanh": nn.Tanh, "relu": nn.ReLU, "silu": nn.SiLU}[self.activation])
