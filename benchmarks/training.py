@@ -1,6 +1,6 @@
 """What does a step of training cost beside the same step in a loop written by hand in torch?
 
-    python -m benchmarks.training [--json] [--smoke] [--threads 1] [--device cpu] [--compile]
+    python -m benchmarks.training [--json] [--smoke] [--threads 1] [--device cpu] [--precision no] [--compile]
 
 A step takes a batch from data that stay on the device, goes forward and backward, and moves by fused Adam. Ours is
 `fit` as anyone calls it, with its history; the peer is the shortest loop that does the same sums with the same
@@ -8,8 +8,9 @@ networks. The two take turns, ten steps each, in one process, and medians are co
 machine falls on both alike: `ratio` is our time over the peer's, 1 is even, and `overhead_us` what ours takes beyond
 it.
 
-With `--device cuda` each row also says how many rows a second are trained on and sampled, for what share of the time
-the GPU was computing, and what share of its highest rate of matrix products (measured there and then) the step reached.
+Each row also says how many rows a second are trained on and sampled; with `--device cuda` also for what share of the
+time the GPU was computing (`busy`), and what share of its highest rate of matrix products, measured there and then,
+training reached (`of_peak`).
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from benchmarks.device import busy, peak, products
 from deepgen.conditionals import Standard, neural
-from deepgen.data.data import arrays
+from deepgen.data.data import Data, arrays
 from deepgen.networks import mlp
 from deepgen.objectives import iwae, vimco
 from deepgen.pair import Pair
@@ -210,8 +212,7 @@ def now(device: torch.device) -> float:
 
 def interleaved(case: Case, steps: int, device: torch.device, **options: Any) -> tuple[list[float], list[float]]:
     """Seconds of our steps and of those by hand: before every tenth step of `fit` ten are made by hand."""
-    data = arrays("bits", x=(torch.rand(20 * case.batch, case.pixels) < 0.3).float()).to(device)
-    phase = case.phase(case.pair)
+    data, phase = bits(case, device), case.phase(case.pair)
     nets = {name: deepcopy(net).to(device) for name, net in nets_of(case.pair).items()}
     peer, edges, by_hand = loop(nets, case.by_hand, data["x"], case.batch), list[tuple[float, float]](), list[float]()
 
@@ -231,7 +232,7 @@ def interleaved(case: Case, steps: int, device: torch.device, **options: Any) ->
     return [after[0] - before[1] for before, after in pairwise(edges[ROUND:])], by_hand[ROUND:]
 
 
-def measure(case: Case, steps: int, device: torch.device, **options: Any) -> dict[str, object]:
+def measure(case: Case, steps: int, device: torch.device, **options: Any) -> dict[str, Any]:
     """Medians of both."""
     ours, by_hand = (1e3 * median(each) for each in interleaved(case, steps, device, **options))
     return {
@@ -243,6 +244,42 @@ def measure(case: Case, steps: int, device: torch.device, **options: Any) -> dic
     }
 
 
+def throughput(case: Case, steps: int, device: torch.device, **options: Any) -> dict[str, float]:
+    """Rows a second, trained on and sampled, without waiting for the device in between."""
+    data = bits(case, device)
+    fixed = {"batch": case.batch, "device": device, "progress": False, **options}
+    seconds = fit(case.phase(case.pair), data, turns=2 * steps, record=steps, **fixed)["seconds"]
+    rows = 100 * case.batch
+    case.pair.sample(rows)
+    begin = now(device)
+    case.pair.sample(rows)
+    return {
+        "rows_per_s": steps * case.batch / (seconds[1] - seconds[0]),
+        "sampled_per_s": rows / (now(device) - begin),
+    }
+
+
+def use(case: Case, steps: int, device: torch.device, rate: float, **options: Any) -> dict[str, float]:
+    """For what share of the time a GPU computed, and what share of its highest rate of matrix products that was."""
+    data, phase = bits(case, device), case.phase(case.pair)
+    batch, moment = {"x": data["x"][: case.batch]}, Moment(0, 0, 0.0)
+
+    def step() -> None:
+        terms = phase.objective(batch, moment)
+        first = terms if isinstance(terms, Tensor) else next(iter(terms.values()))
+        first.mean().backward()
+
+    work = products(step) * rate / case.batch  # a second
+    run = partial(fit, phase, data, turns=steps, batch=case.batch, device=device, progress=False, **options)
+    short = options.get("precision") == "bf16"
+    return {"busy": busy(run, device), "of_peak": work / peak(device, torch.bfloat16 if short else torch.float32)}
+
+
+def bits(case: Case, device: torch.device) -> Data:
+    """Random bits on the device."""
+    return arrays("bits", x=(torch.rand(20 * case.batch, case.pixels) < 0.3).float()).to(device)
+
+
 def main() -> None:
     """Measure and print: a table for people, one JSON object a row for programs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -250,11 +287,17 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, a few times: does it run?")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu or cuda")
+    parser.add_argument("--precision", default="no", choices=["no", "bf16"], help="of matrix products")
+    parser.add_argument("--compile", action="store_true", help="compile our networks; those by hand stay as they are")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    steps, device = 3 if options.smoke else STEPS, torch.device(options.device)
+    settings = {"precision": options.precision, "compile": options.compile}
     for number, case in enumerate(cases(options.smoke)):
-        row = measure(case, 3 if options.smoke else STEPS, torch.device(options.device))
+        row = measure(case, steps, device, **settings) | throughput(case, steps, device, **settings)
+        if device.type == "cuda":
+            row |= use(case, steps, device, row["rows_per_s"], **settings)
         if number == 0 and not options.json:
             print("  ".join(f"{field:>24}" for field in row))
         cells = (f"{v:>24.4g}" if isinstance(v, float) else f"{v!s:>24}" for v in row.values())
