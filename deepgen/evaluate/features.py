@@ -108,7 +108,7 @@ def train_features(
     Args:
         data: images with a column `label`; in grey when samples will be.
         test: rows to measure its accuracy on; by default a tenth of the data, which it is then not trained on.
-        steps: batches to train on; 1,500 take some seconds for `digits`, half a minute for `mnist`.
+        steps: batches to train on; 1,500 take some ten seconds for `digits` and a minute for `mnist` on one core.
         batch: rows a batch.
         out: a file, .safetensors: read when it is there, written otherwise.
         seed: of the network and of the order of rows.
