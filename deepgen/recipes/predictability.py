@@ -89,7 +89,7 @@ def measured(coder: Coder, data: Data) -> tuple[Figure, ...]:
     codes = coder.codes(batch)
     error, variance = (codes - coder.guesses(batch, codes)).square().sum(), (codes - codes.mean(0)).square().sum()
     information, how = bit_information(codes), f"{len(data):,} rows of {data.name}"
-    pairs = information[tuple(torch.triu_indices(*information.shape, offset=1))]
+    pairs = information[torch.ones_like(information).triu(1).bool()]
     decoder, values = coder.pair.model.conditionals[x], {**batch, "z": codes}
     likelihood = decoder.log_prob(*(values[v.name] for v in decoder.scope)).double()
     return (
