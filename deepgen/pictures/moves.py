@@ -250,5 +250,5 @@ def arithmetic(
         else:
             one, less, more = (values.mean(0) for values in (one, less, more))
             found[variable.name] = torch.stack([one, less, more, one - less + more])
-    under = [names[0], f"− {names[1]}", f"+ {names[2]}", f"= {names[0]} − {names[1]} + {names[2]}"]
+    under = [names[0], f"− {names[1]}", f"+ {names[2]}", "="]
     return sheet(decoded(pair, found), 4, Text(title, under), shades=shades, path=path)
