@@ -62,6 +62,12 @@ class LogOdds(Bernoulli):
     def expand(self, batch_shape: Sequence[int], _instance: object = None) -> LogOdds:
         return LogOdds(self.logits.expand(Size(batch_shape)))
 
+    @torch.no_grad()
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # on the CPU four times as fast as torch.bernoulli
+        ones = self.logits.sigmoid()
+        shape = self._extended_shape(Size(sample_shape))
+        return (torch.rand(shape, dtype=ones.dtype, device=ones.device) < ones).to(ones.dtype)
+
     def log_prob(self, value: Tensor) -> Tensor:
         logits = self.logits
         if value.shape != logits.shape:
