@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
+from pgm.conditionals import Conditional
 from pgm.model import Model
 from pgm.variable import Variable
 
 from .objectives.wake_sleep import dream
+
+DRAWS = 256  # of a distribution whose mean has no formula
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +95,14 @@ class Pair:
 
         Args:
             batch: what is observed and given.
-            mean: whether to take the guide's means, where it has them, instead of drawing.
+            mean: whether to take the guide's means instead of drawing, and the most probable of states.
         """
         values = dict(batch)
         for name in self.guide.graph.topological:
             if name not in values:
                 conditional = self.guide.conditionals[name]
                 given = [values[v.name] for v in conditional.given]
-                values[name] = conditional.distribution(*given).mean if mean else conditional.draw(*given)
+                values[name] = centre(conditional, *given) if mean else conditional.draw(*given)
         return values
 
     @torch.no_grad()
@@ -118,3 +121,23 @@ class Pair:
     def __repr__(self) -> str:
         names = [", ".join(v.name for v in part) for part in (self.observed, self.latents, self.given)]
         return f"Pair({names[0]} explained by {names[1] or 'nothing'}{names[2] and f', given {names[2]}'})"
+
+
+def centre(conditional: Conditional, *given: Tensor) -> Tensor:
+    """The mean of numbers, the most probable of states, `[*batch, *event]`.
+
+    Where a mean has no formula, as in a flow, it is that of some draws, always the same ones.
+
+    Args:
+        conditional: whose child it is.
+        given: values of the parents.
+    """
+    made = conditional.distribution(*given)
+    if conditional.child.finite:
+        return made.mode
+    try:
+        return made.mean
+    except NotImplementedError:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return made.sample(Size([DRAWS])).mean(0)

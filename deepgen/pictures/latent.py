@@ -7,15 +7,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pgm.conditionals import Conditional
 from pgm.domains import Real
 from pgm.errors import EvidenceError, PlanError
 from pgm.variable import Variable, quoted
 
 from ..data.data import Data
-from ..pair import Pair
+from ..pair import Pair, centre
 
-DRAWS = 256  # of a distribution whose mean has no formula
 Rows = Data | Mapping[str, Tensor]
 Values = dict[str, Tensor]
 
@@ -37,10 +35,7 @@ def encoded(pair: Pair, rows: Rows, subject: str, most: int | None = None) -> Va
     missing = [v.name for v in (*pair.observed, *pair.given) if v.name not in values]
     if missing:
         raise EvidenceError(f"{subject}: {quoted(missing)} is not among {quoted(values)}; the rows have to hold it.")
-    for name in pair.guide.graph.topological:
-        if name not in values:
-            values[name] = _centre(pair.guide.conditionals[name], values)
-    return values
+    return pair.infer(values, mean=True)
 
 
 @torch.no_grad()
@@ -51,7 +46,7 @@ def decoded(pair: Pair, values: Mapping[str, Tensor]) -> Tensor:
     def of(name: str) -> Tensor:
         if name not in found:
             conditional = pair.model.conditionals[name]
-            found[name] = _centre(conditional, {v.name: of(v.name) for v in conditional.given})
+            found[name] = centre(conditional, *(of(v.name) for v in conditional.given))
         return found[name]
 
     (x, *_) = pair.observed
@@ -92,19 +87,6 @@ def shown(pair: Pair, values: Mapping[str, Tensor]) -> Tensor:
 
 def _batch(rows: Rows) -> Mapping[str, Tensor]:
     return rows.batch(torch.arange(len(rows)), torch.Generator().manual_seed(0)) if isinstance(rows, Data) else rows
-
-
-def _centre(conditional: Conditional, values: Mapping[str, Tensor]) -> Tensor:
-    """The mean of numbers, the most probable of states; a flow's mean is that of some draws, always the same ones."""
-    made = conditional.distribution(*(values[v.name] for v in conditional.given))
-    if conditional.child.finite:
-        return made.mode
-    try:
-        return made.mean
-    except NotImplementedError:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            return made.sample(torch.Size([DRAWS])).mean(0)
 
 
 def _device(pair: Pair) -> torch.device:
