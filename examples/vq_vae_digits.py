@@ -51,7 +51,7 @@ for figure in codes(pair, test):
     print(" ", figure)
 
 # New digits: codes by label, then the probability of ink at each pixel.
-labels = torch.arange(10).repeat_interleave(4 if smoke else 50)
+labels = torch.arange(10).repeat_interleave(8 if smoke else 50)
 made = pair.means(pair.sample(len(labels), {"label": labels}, seed=1))["image"]
 judge = SVC(C=10).fit(train_shades["image"].flatten(1).numpy(), train_shades["label"].numpy())
 right = judge.score(shades["image"].flatten(1).numpy(), shades["label"].numpy())
@@ -71,20 +71,21 @@ def paste(images: torch.Tensor, columns: int) -> torch.Tensor:
 one_each = torch.stack([(shades["label"] == digit).nonzero()[0, 0] for digit in range(10)])
 seen = dynamic(shades).batch(one_each, torch.Generator().manual_seed(0))["image"]
 again = pair.means(pair.infer({"image": seen}))["image"]
-drawn = made.reshape(10, -1, 8, 8)[:, :4].transpose(0, 1).flatten(0, 1)
+drawn = made.reshape(10, -1, 8, 8)[:, :8].transpose(0, 1).flatten(0, 1)
 
-figure, (left, middle, bars) = plt.subplots(1, 3, figsize=(10.4, 2.4), width_ratios=(10, 8, 9), layout="constrained")
+figure = plt.figure(figsize=(9.2, 4.4), layout="constrained")
+axes = figure.subplot_mosaic([["kept", "drawn"], ["use", "drawn"]], width_ratios=(1, 1.15), height_ratios=(1, 1.1))
+left, right, bars = axes["kept"], axes["drawn"], axes["use"]
 sheets = {"Digits, and what their codes keep": paste(torch.cat([shades["image"][one_each], seen, again]), 10)}
 sheets["Drawn for each label"] = paste(drawn, 10)
-for axes, (title, sheet) in zip((left, middle), sheets.items(), strict=True):
-    axes.imshow(sheet.numpy(), cmap="gray", vmin=0, vmax=1)
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
+for place, (title, sheet) in zip((left, right), sheets.items(), strict=True):
+    place.imshow(sheet.numpy(), cmap="gray", vmin=0, vmax=1)
+    place.set(xticks=[], yticks=[], anchor="NW")
+    place.spines[:].set_visible(False)
+    place.tick_params(length=0)
+    place.set_title(title, loc="left", fontsize=10, color=INK)
 left.set_yticks([4.5, 14.5, 24.5], ["shades", "seen", "kept"], fontsize=8, color=QUIET)
-middle.set_xticks([4.5 + 10 * digit for digit in range(10)], range(10), fontsize=8, color=QUIET)
-for axes in (left, middle):
-    axes.tick_params(length=0)
+right.set_xticks([4.5 + 10 * digit for digit in range(10)], range(10), fontsize=8, color=QUIET)
 numbers = pair.infer({"image": train["image"].round()})["code"].long().flatten()
 use = torch.bincount(numbers, minlength=64).sort(descending=True).values / len(numbers)
 bars.bar(range(64), use.numpy(), color=BAR)
