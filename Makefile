@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 
 .PHONY: demo test lint bench gpu clean
 
-demo: $(VENV)/compiled
+demo: $(VENV)/installed-demo $(VENV)/compiled
 	$(BIN)/python examples/demo.py
 
 # Linters and types run while the loops are compiled.
@@ -42,6 +42,10 @@ $(VENV)/installed: $(VENV)/created $(METADATA)
 
 $(VENV)/compiled: $(VENV)/installed
 	$(BIN)/python -m pgm.compiled
+	touch $@
+
+$(VENV)/installed-demo: $(VENV)/installed
+	$(INSTALL) -e '.[deepgen]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

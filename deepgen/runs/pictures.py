@@ -13,7 +13,7 @@ from ..pictures import curves, graph, grid, interpolation, latents, manifold, re
 from ..training.loop import Watch
 from .run import Run
 
-SHOWN, WAYS = 64, 6  # samples in a picture, interpolations
+SHOWN, ACROSS, WAYS = 64, 12, 6  # samples in a picture, labels a row of it, interpolations
 Draw = Callable[[Run, Path, object], object]
 
 
@@ -21,14 +21,22 @@ def watching(run: Run) -> Watch | None:
     """What is done at each checkpoint of a run with a folder: a picture of samples, and a look at held-out rows."""
     if run.folder is None:
         return None
-    return watch_samples(run.setup, run.folder, held=run.recipe.load("test"), rows=SHOWN, labels=run.labels(SHOWN))
+    rows = _shown(run)
+    return watch_samples(run.setup, run.folder, held=_held(run), rows=rows, labels=run.labels(rows))
 
 
-def draw_samples(run: Run, path: Path, rows: int = SHOWN, label: object = None, seed: int | None = 0) -> None:
-    """A picture of samples, with their labels where there are any."""
-    labels, variable = run.labels(rows, label), run.label
+def draw_samples(run: Run, path: Path, rows: int | None = None, label: object = None, seed: int | None = 0) -> None:
+    """A picture of samples, with their labels where there are any: all of them by turns, one a column."""
+    count = _shown(run) if rows is None else rows
+    labels, variable = run.labels(count, label), run.label
     under = None if labels is None or variable is None else [variable.states[number] for number in labels.tolist()]
-    grid(run.sample(rows, label, seed).cpu(), labels=under, path=path)
+    columns = variable.size if variable is not None and label is None and count > variable.size <= ACROSS else None
+    grid(run.sample(count, label, seed).cpu(), labels=under, columns=columns, path=path)
+
+
+def _shown(run: Run) -> int:
+    """Samples in a picture: with a few labels as many of each as there are labels, a square with a column for each."""
+    return SHOWN if run.label is None or run.label.size > ACROSS else run.label.size**2
 
 
 def _interpolated(run: Run, path: Path) -> None:

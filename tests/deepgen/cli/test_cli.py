@@ -27,7 +27,22 @@ from deepgen.runs.pictures import PICTURES
 from deepgen.training import checkpoint
 
 ROOT = Path(__file__).parents[3]
-TINY = ["vae", "--batch", 500, "--latents", 2, "--hidden", "8,9", "--device", "cpu", "--every", 100]
+TINY = [
+    "vae",
+    "--batch",
+    500,
+    "--latents",
+    2,
+    "--hidden",
+    "8,9",
+    "--no-decay",
+    "--warm-up",
+    0,
+    "--device",
+    "cpu",
+    "--every",
+    100,
+]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
