@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from .phases import reweighted_wake_sleep as reweighted_wake_sleep
     from .phases import variational as variational
     from .phases import wake_sleep as wake_sleep
-    from .quantised import quantised as quantised
+    from .quantisation import quantised as quantised
     from .recipes import RECIPES as RECIPES
     from .recipes import Recipe as Recipe
     from .runs.run import Run as Run
@@ -144,7 +144,7 @@ _HOME = {
     "objectives.weighted": "dreg iwae log_weights",
     "pair": "Pair",
     "phases": "asleep expectation_maximisation maximised reweighted_wake_sleep variational wake_sleep",
-    "quantised": "quantised",
+    "quantisation": "quantised",
     "recipes": "RECIPES Recipe",
     "runs.run": "Run load",
     "runs.training": "resume train",

@@ -8,7 +8,7 @@ import torch
 
 from ..data.data import Data
 from ..pair import Pair
-from ..quantised import codebooks, perplexity
+from ..quantisation import codebooks, perplexity
 from .bounds import bounds, counted, error
 from .figure import Figure
 from .rows import Rows, at_rest

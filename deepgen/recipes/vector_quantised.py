@@ -15,7 +15,7 @@ from ..networks import convolutional
 from ..networks.convolutional import image
 from ..networks.pixel import pixel_cnn
 from ..pair import Pair
-from ..quantised import quantised
+from ..quantisation import quantised
 from ..zoo.vector_quantised import vq_vae, vq_vae_2
 from .recipe import Recipe
 from .setup import Setup, of_pair

@@ -10,7 +10,7 @@ from deepgen.data.data import arrays
 from deepgen.networks import convolutional
 from deepgen.networks.pixel import pixel_cnn
 from deepgen.objectives import elbo
-from deepgen.quantised import codebooks, perplexity, quantised
+from deepgen.quantisation import codebooks, perplexity, quantised
 from deepgen.training.fit import fit
 from deepgen.training.phase import Moment, adam
 from deepgen.zoo.vector_quantised import vq_vae, vq_vae_2
