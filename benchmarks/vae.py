@@ -96,7 +96,7 @@ def to_order(epochs: int) -> Row:
     phase = variational(pair, optimiser=adam(2e-3), rate=rate)
     fit(phase, pixels, epochs=epochs, batch=100, device="cpu", progress=False)
     seconds, cpu = time.perf_counter() - start, time.process_time() - busy
-    judge = SVC(gamma=2.0).fit(train["image"].flatten(1), train["label"])
+    judge = SVC().fit(train["image"].flatten(1), train["label"])
     labels = torch.arange(10).repeat(200)
     drawn = pair.means(pair.sample(len(labels), {"label": labels}, seed=0))["image"]
     return {

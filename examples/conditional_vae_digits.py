@@ -31,7 +31,7 @@ for bound in bounds(pair, dynamic(test)):
     print(bound)
 
 # The judge has seen shades of real digits; the samples are means of pixels, which are shades too.
-judge = SVC(gamma=2.0).fit(train["image"].flatten(1), train["label"])
+judge = SVC().fit(train["image"].flatten(1), train["label"])
 own = judge.score(test["image"].flatten(1), test["label"])
 labels = torch.arange(10).repeat(200)
 drawn = pair.means(pair.sample(2000, {"label": labels}, seed=0))["image"]

@@ -119,7 +119,7 @@ def test_a_sparse_one_finds_the_codes_of_iterated_shrinkage():
     x = torch.randn(50, 6, generator=generator)
     pair = sparse(atoms)
     adam = torch.optim.Adam(pair.guide.parameters(), 1e-2)
-    for _ in range(300):
+    for _ in range(500):
         adam.zero_grad()
         (-elbo(pair.model, pair.guide, {"x": x}).mean()).backward()
         adam.step()
@@ -141,7 +141,7 @@ def path():
         torch.manual_seed(0)
         width = Isotropic(0.5, learned=False)
         pair = autoencoder(X, 4, sparsity=sparsity, encoder=mlp(16), decoder=dictionary, family=width)
-        pyro_trained(pair, {"x": x}, steps=120, rate=2e-2)
+        pyro_trained(pair, {"x": x}, steps=80, rate=3e-2)
         z = pair.infer({"x": x})
         found.append(
             (z["z"].abs().sum(-1).mean().item(), pair.model.conditionals["x"].log_prob(z["z"], x).sum().item())
