@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 
 import torch
@@ -118,30 +119,19 @@ class UNet(nn.Module):
         _require_image(given[0], len(channels))
         self.axes = [1 if v.finite else len(v.shape) for v in given]
         self.images = [image(v) for v in given]
-        size, self.shape = given[0].shape[-2:], tuple(shape)
+        self.shape = tuple(shape)
         vectors = columns([v for v, wide in zip(given, self.images, strict=True) if not wide]) - 1
         told, pixels = 4 * channels[0], sum(prod(v.shape[:-2]) for v in given if image(v))
         self.waves, self.first = Waves(), nn.Conv2d(pixels, channels[0], 3, padding=1)
         self.tell = nn.Sequential(nn.Linear(WAVES + vectors, told), nn.SiLU(), nn.Linear(told, told), nn.SiLU())
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        kept, before = [channels[0]], channels[0]
-        sides = [max(size) / 2**level for level in range(len(channels))]
-        for level, after in enumerate(channels):
-            for _ in range(blocks):
-                self.down.append(_Stage(before, after, told, dropout, sides[level] <= attention))
-                kept, before = [*kept, after], after
-            if level < len(channels) - 1:
-                self.down.append(nn.Conv2d(after, after, 3, stride=2, padding=1))
-                kept.append(after)
-        self.middle = nn.ModuleList([_Stage(before, before, told, dropout, True), Block(before, before, told, dropout)])
-        for level, after in reversed(list(enumerate(channels))):
-            for number in range(blocks + 1):
-                self.up.append(_Stage(before + kept.pop(), after, told, dropout, sides[level] <= attention))
-                before = after
-                if level and number == blocks:
-                    self.up.append(nn.Conv2d(after, after, 3, padding=1))
-        out = zeroed(nn.Conv2d(before, prod(shape[:-2]) * (shape[-1] // size[1]), 3, padding=1))
-        self.last = nn.Sequential(nn.GroupNorm(_groups(before), before), nn.SiLU(), out)
+        sides = [max(given[0].shape[-2:]) / 2**level for level in range(len(channels))]
+        looks = [side <= attention for side in sides]
+        make = partial(_Stage, told=told, dropout=dropout)
+        self.down, kept = _down(channels, blocks, looks, make)
+        self.middle = nn.ModuleList([make(channels[-1], channels[-1], attention=wide) for wide in (True, False)])
+        self.up = _up(channels, blocks, looks, make, kept)
+        out = zeroed(nn.Conv2d(channels[0], prod(shape[:-2]) * (shape[-1] // given[0].shape[-1]), 3, padding=1))
+        self.last = nn.Sequential(nn.GroupNorm(_groups(channels[0]), channels[0]), nn.SiLU(), out)
 
     def forward(self, x: Tensor, time: Tensor, *others: Tensor) -> Tensor:
         """x `[*batch, *event]`, time `[*batch, 1]` and others to numbers `[*batch, *shape]`."""
@@ -181,7 +171,7 @@ class UNet(nn.Module):
 class _Stage(nn.Module):
     """A block, and perhaps attention."""
 
-    def __init__(self, before: int, after: int, told: int, dropout: float, attention: bool) -> None:
+    def __init__(self, before: int, after: int, *, told: int, dropout: float, attention: bool) -> None:
         super().__init__()
         self.block = Block(before, after, told, dropout)
         self.attention = Attention(after) if attention else nn.Identity()
@@ -189,6 +179,35 @@ class _Stage(nn.Module):
     def forward(self, x: Tensor, told: Tensor) -> Tensor:
         found: Tensor = self.attention(self.block(x, told))
         return found
+
+
+def _down(
+    channels: Sequence[int], blocks: int, looks: Sequence[bool], make: Callable[..., _Stage]
+) -> tuple[nn.ModuleList, list[int]]:
+    """The way down, and how many channels each shortcut has."""
+    stages, kept, before = nn.ModuleList(), [channels[0]], channels[0]
+    for level, after in enumerate(channels):
+        for _ in range(blocks):
+            stages.append(make(before, after, attention=looks[level]))
+            kept, before = [*kept, after], after
+        if level < len(channels) - 1:
+            stages.append(nn.Conv2d(after, after, 3, stride=2, padding=1))
+            kept.append(after)
+    return stages, kept
+
+
+def _up(
+    channels: Sequence[int], blocks: int, looks: Sequence[bool], make: Callable[..., _Stage], kept: list[int]
+) -> nn.ModuleList:
+    """The way up, which takes every shortcut, the last one first."""
+    stages, before = nn.ModuleList(), channels[-1]
+    for level, after in reversed(list(enumerate(channels))):
+        for _ in range(blocks + 1):
+            stages.append(make(before + kept.pop(), after, attention=looks[level]))
+            before = after
+        if level:
+            stages.append(nn.Conv2d(after, after, 3, padding=1))
+    return stages
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
@@ -208,5 +227,6 @@ def _require_image(x: Variable, levels: int) -> None:
         raise ShapeError(f"unet: {x.name!r} is {x.domain!r}, expected an image of two axes or more; use timed_mlp.")
     if min(x.shape[-2:]) < 2 ** (levels - 1):
         raise ShapeError(
-            f"unet: {x.name!r} has sides {x.shape[-2:]}, too short to be halved {levels - 1} times; name fewer channels."
+            f"unet: {x.name!r} has sides {x.shape[-2:]}, too short to be halved {levels - 1} times; name fewer "
+            "channels."
         )
