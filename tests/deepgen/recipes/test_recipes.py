@@ -1,5 +1,6 @@
 """Every recipe learns from digits for a turn, draws itself, and comes back from its folder as it was."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,16 @@ import deepgen
 from deepgen.cli.train import OPTIONS
 from deepgen.recipes import RECIPES
 from deepgen.recipes.settings import settings
-from deepgen.runs.pictures import watching
+from deepgen.runs.pictures import PICTURES, watching
 from deepgen.training.phase import Moment, named_modules
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_curves() -> Iterator[None]:
+    """Curves are drawn in the tests of the command line; elsewhere they would take most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PICTURES, "curves", lambda *_: None)
+        yield
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -21,7 +30,7 @@ def test_every_recipe_trains_draws_itself_and_comes_back(name: str, tmp_path: Pa
     drawn = run.sample(3, seed=0)
     assert drawn.shape == (3, 8, 8)
     assert torch.equal(deepgen.load(tmp_path).sample(3, seed=0), drawn)
-    assert {"graph.png", "curves.png", "samples-000000001.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"graph.png", "samples-000000001.png"} <= {path.name for path in tmp_path.iterdir()}
     before = {name: value.clone() for name, value in _state(run)}
     watching(run)(Moment(1, 1, 1.0))
     assert all(torch.equal(before[name], value) for name, value in _state(run)), "a look at held-out rows left a trace"
