@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from pgm.errors import PlanError
@@ -51,7 +52,7 @@ class Denoiser(nn.Module):
     Reference: Ho, Jain and Abbeel (2020); Nichol and Dhariwal (2021) for the learned variance.
     """
 
-    log_variances: Tensor
+    place: Tensor
 
     def __init__(
         self,
@@ -67,14 +68,14 @@ class Denoiser(nn.Module):
         if predicts == "noise" and noise.kept[-1] == 0:
             raise PlanError("diffusion: no signal is left at the last step, where noise says nothing; predict 'v'.")
         self.net, self.predicts, self.variance = net, predicts, variance
-        self.register_buffer("log_variances", _log_variances(noise, variance))
+        self.register_buffer("place", torch.zeros(()), persistent=False)
         self._noise = noise
 
     @property
     def noise(self) -> Noise:
         """The process, where the module is."""
-        if self._noise.kept.device != self.log_variances.device:
-            self._noise = self._noise.to(self.log_variances.device)
+        if self._noise.kept.device != self.place.device:
+            self._noise = self._noise.to(self.place.device)
         return self._noise
 
     def start(self, now: Tensor, steps: Tensor, *given: Tensor) -> Tensor:
@@ -103,20 +104,23 @@ class Denoiser(nn.Module):
         said, between = self.said(now, steps, *given)
         start = to_data(noise, self.predicts, said, now, steps)
         mean = said if self.predicts == "mean" else posterior_mean(noise, start, now, steps)
-        return Backward(start, mean, self._log_variance(noise, between, steps, now))
+        return Backward(start, mean, self.log_variance_of(noise, between, steps, now))
 
-    def _log_variance(self, noise: Noise, between: Tensor | None, steps: Tensor, now: Tensor) -> Tensor:
-        low = at(self.log_variances, steps, now)
+    def log_variance_of(self, noise: Noise, between: Tensor | None, steps: Tensor, now: Tensor) -> Tensor:
+        """Of p(x_{t-1} | x_t), as `now` `[*batch, *event]` can be added to it.
+
+        Args:
+            noise: the process, or a shorter one through some of its steps.
+            between: where the log variance lies between its bounds, from -1 to 1, if it is learned.
+            steps: steps of that process, `[*batch]`.
+            now: x_t.
+        """
+        added = noise.beta.log()
+        if self.variance == "added":
+            return at(added, steps, now)
+        least = noise.posterior_variance.clone()
+        least[1] = least[2] if between is not None and noise.steps > 1 else noise.beta[1]
         if between is None:
-            return low
-        high, share = at(noise.beta.log(), steps, now), (between + 1) / 2
-        return share * high + (1 - share) * low
-
-
-def _log_variances(noise: Noise, variance: Variance) -> Tensor:
-    """By step, `[T + 1]`; step 0 does not count."""
-    if variance == "added":
-        return noise.beta.log()
-    found = noise.posterior_variance.clone()
-    found[1] = noise.posterior_variance[2] if variance == "learned" and noise.steps > 1 else noise.beta[1]
-    return found.log()
+            return at(least.log(), steps, now)
+        share = (between + 1) / 2
+        return share * at(added, steps, now) + (1 - share) * at(least.log(), steps, now)

@@ -1,0 +1,215 @@
+"""Diffusion models: a Markovian hierarchical VAE whose guide only adds noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pgm.domains import Real
+from pgm.errors import EvidenceError, PlanError, ShapeError
+from pgm.variable import Variable
+
+from ..diffusion.bound import Costs, costs
+from ..diffusion.chain import chain, told
+from ..diffusion.denoiser import Denoiser, Variance
+from ..diffusion.noise import Noise, cosine_noise
+from ..diffusion.prediction import Prediction
+from ..diffusion.process import noised
+from ..diffusion.sampling import Known, Sampler, walk
+from ..networks.network import Network
+from ..networks.timed import timed_mlp
+from ..pair import Pair
+
+DENSE = timed_mlp(256, 256, 256)
+
+
+@dataclass(frozen=True, eq=False)
+class Diffusion:
+    """A diffusion model: how noise is added to x, and one network that takes it away at every step.
+
+    Args:
+        x: what is observed, numbers of about unit variance, or shades from -1 to 1.
+        denoiser: computes p(x_{t-1} | x_t).
+        given: what the denoiser is told besides: labels, or images of another size.
+        levels: how many shades x has; None when it is any number.
+        dropped: share of rows of which the network is told nothing while training, for guidance.
+    """
+
+    x: Variable
+    denoiser: Denoiser
+    given: tuple[Variable, ...] = ()
+    levels: int | None = None
+    dropped: float = 0.0
+
+    @cached_property
+    def pair(self) -> Pair:
+        """The model and its guide as two graphs with a variable for every step."""
+        return chain(self.x, self.denoiser, self.given, self.levels)
+
+    @property
+    def noise(self) -> Noise:
+        """The process."""
+        return self.denoiser.noise
+
+    @property
+    def modules(self) -> dict[str, Denoiser]:
+        """What learns, by name, as phases take it."""
+        return {"denoiser": self.denoiser}
+
+    @property
+    def event(self) -> int:
+        """How many axes x has."""
+        return len(self.x.shape)
+
+    def told(self, batch: Mapping[str, Tensor]) -> list[Tensor]:
+        """What the network sees of what is given."""
+        return told(self.given, [batch[v.name] for v in self.given])
+
+    def costs(self, batch: Mapping[str, Tensor], draws: int = 1) -> Costs:
+        """Minus the evidence lower bound of rows in its three terms, in nats.
+
+        Args:
+            batch: x and what is given, `[*batch, *event]` by name.
+            draws: of x_t for each row and step.
+        """
+        told = self.told(batch)
+        return costs(self.denoiser, batch[self.x.name], *told, event=self.event, levels=self.levels, draws=draws)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        rows: int,
+        given: Mapping[str, Tensor] | None = None,
+        *,
+        steps: int | None = None,
+        guidance: float = 0.0,
+        eta: float | None = None,
+        known: Tensor | None = None,
+        mask: Tensor | None = None,
+        repeats: int = 1,
+        start: Tensor | None = None,
+        strength: float = 0.5,
+        seed: int | None = None,
+        progress: bool = True,
+    ) -> Tensor:
+        """Draws of x, `[rows, *event]`; Ctrl-C returns what the network has in mind by then.
+
+        Args:
+            rows: how many.
+            given: what the model is conditioned on, `[rows, *event]` by name.
+            steps: how many on the way from noise, at most T; all by default.
+            guidance: how much further than the conditioned prediction to go, away from the unconditioned one.
+            eta: 0 for a deterministic way (DDIM), 1 for an ancestral one; None for the variances of the model.
+            known: values of a part of x that is known, `[rows, *event]`: what surrounds a hole, or one channel.
+            mask: 1 where they are known, `[*event]` or `[rows, *event]`.
+            repeats: how often each step is taken, so that the rest fits what is known.
+            start: rows to begin from instead of noise, for editing, `[rows, *event]`.
+            strength: how much noise these get first: 0 leaves them as they are, 1 leaves nothing of them.
+            seed: of the draws; torch's own randomness when None.
+            progress: whether to show a bar on a terminal once it takes long.
+
+        Raises:
+            PlanError: with guidance and nothing given, when the model never learned to do without, or an option is
+                outside its range.
+            ShapeError: when a mask or a start does not fit.
+
+        Reference: Ho, Jain and Abbeel (2020); Song, Meng and Ermon (2021) for eta; Ho and Salimans (2022) for guidance;
+        Lugmayr et al. (2022), RePaint, for what is known; Meng et al. (2022), SDEdit, for a start.
+        """
+        self._check_guided(guidance)
+        clip = None if self.levels is None else (-1.0, 1.0)
+        sampler = Sampler(steps, eta, guidance, clip, repeats, progress)
+        device, told = self.denoiser.place.device, self.told(given or {})
+        with torch.random.fork_rng(enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            now, first = torch.randn(rows, *self.x.shape, device=device), None
+            if start is not None:
+                now, first = self._begun(start, now, steps, strength)
+            part = _known(known, mask, now)
+            return walk(self.denoiser, now, told, sampler=sampler, event=self.event, first=first, known=part)
+
+    def _begun(self, start: Tensor, draw: Tensor, steps: int | None, strength: float) -> tuple[Tensor, int]:
+        """A start with noise, and the step that this makes it."""
+        if start.shape != draw.shape:
+            shapes = f"{tuple(start.shape)}, expected {tuple(draw.shape)}"
+            raise ShapeError(f"sample: start has shape {shapes} = [rows, *event of {self.x.name!r}].")
+        if not 0 <= strength <= 1:
+            raise PlanError(f"sample: strength is {strength}, expected 0 to 1.")
+        noise, _ = self.noise.respaced(steps or self.noise.steps)
+        first = round(strength * noise.steps)
+        return noised(noise, start, torch.full((len(start),), first, device=start.device), draw), first
+
+    def _check_guided(self, guidance: float) -> None:
+        if guidance and not (self.given and self.dropped):
+            why = "never learned to do without labels; make it with dropped=0.1" if self.given else "is given nothing"
+            raise PlanError(f"sample: guidance is {guidance}, but the model {why}.")
+
+    def __repr__(self) -> str:
+        also = f" given {', '.join(v.name for v in self.given)}" if self.given else ""
+        return f"Diffusion({self.x.name}{also}, {self.noise.steps} steps, predicts {self.denoiser.predicts})"
+
+
+def diffusion(
+    x: Variable,
+    network: Network = DENSE,
+    *,
+    label: Variable | None = None,
+    given: Sequence[Variable] = (),
+    noise: Noise | None = None,
+    predicts: Prediction = "noise",
+    variance: Variance = "posterior",
+    levels: int | None = None,
+    dropped: float | None = None,
+) -> Diffusion:
+    """A diffusion model.
+
+    Args:
+        x: what is observed, `Real`: images with shades from -1 to 1, or numbers of about unit variance.
+        network: makes the network of x, the time and what is given: `timed_mlp` or `unet`.
+        label: a variable that the network is told.
+        given: further ones, such as the same image in few pixels.
+        noise: the process; `cosine_noise(1000)` by default.
+        predicts: what the network says: 'noise', 'data', 'mean' or 'v'.
+        variance: of each step back: 'posterior', 'added' or 'learned'.
+        levels: how many shades x has, for a likelihood of shades; None when it is any number.
+        dropped: share of rows that the network is told nothing of while training; 0.1 by default where something is
+            given, so that samples can be guided.
+
+    Raises:
+        PlanError: when x is not `Real`, or as `Denoiser`.
+
+    Example:
+        >>> diffusion(Variable("x", Real(2)), noise=cosine_noise(100))
+        Diffusion(x, 100 steps, predicts noise)
+
+    Reference: Sohl-Dickstein et al. (2015), Deep unsupervised learning using nonequilibrium thermodynamics; Ho, Jain
+    and Abbeel (2020), Denoising diffusion probabilistic models.
+    """
+    if not isinstance(x.domain, Real) or not x.shape:
+        raise PlanError(f"diffusion: {x.name!r} is {x.domain!r}, expected Real with a shape, such as Real(2).")
+    told = (*([label] if label is not None else []), *given)
+    shape = (*x.shape[:-1], (2 if variance == "learned" else 1) * x.shape[-1])
+    net = network([x, Variable("time", Real(1)), *told], shape)
+    denoiser = Denoiser(net, noise or cosine_noise(1000), predicts, variance)
+    return Diffusion(x, denoiser, told, levels, (0.1 if told else 0.0) if dropped is None else dropped)
+
+
+def require_range(values: Tensor, name: str) -> None:
+    """Raise an `EvidenceError` unless all shades are from -1 to 1."""
+    low, high = values.min().item(), values.max().item()
+    if low < -1 or high > 1:
+        raise EvidenceError(
+            f"diffusion: {name!r} holds {low:g} to {high:g}, expected shades from -1 to 1; take 2 x - 1 of shades from "
+            "0 to 1."
+        )
+
+
+def _known(known: Tensor | None, mask: Tensor | None, now: Tensor) -> Known | None:
+    if (known is None) != (mask is None):
+        raise ShapeError("sample: known values and their mask belong together; one of them is missing.")
+    return None if known is None or mask is None else Known(known.expand(now.shape), mask.to(now.device))

@@ -1,0 +1,138 @@
+"""One bound by three routes, and by a fourth where data are Gaussian."""
+
+from math import log, pi
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from deepgen.diffusion import Noise, cosine_noise, linear_noise
+from deepgen.diffusion.bound import costs
+from deepgen.diffusion.chain import chain
+from deepgen.diffusion.denoiser import Denoiser
+from deepgen.networks.timed import timed_mlp
+from deepgen.objectives import elbo
+from deepgen.testing import pyro_bound
+from pgm import Real, Variable
+
+X, TIME, LABEL = Variable("x", Real(2)), Variable("time", Real(1)), Variable("label", range(3))
+SEEN = {"x": torch.tensor([[0.5, -1.0], [0.0, 1.0]]), "label": torch.tensor([2, 0])}
+DRAWS = 2000
+
+
+def made(predicts: str, variance: str, label: bool = False, steps: int = 3) -> Denoiser:
+    torch.manual_seed(0)
+    shape = [4 if variance == "learned" else 2]
+    net = timed_mlp(8)([X, TIME, LABEL] if label else [X, TIME], shape)
+    return Denoiser(net, cosine_noise(steps), predicts, variance)
+
+
+@pytest.mark.parametrize(
+    ("predicts", "variance", "levels", "label"),
+    [
+        ("data", "posterior", None, False),
+        ("mean", "added", None, True),
+        ("v", "learned", 5, False),
+        ("noise", "added", 5, True),
+    ],
+)
+def test_closed_forms_the_hierarchy_and_pyro_agree(predicts, variance, levels, label):
+    """Means over independent draws; each route states its error, and they lie within five of both together."""
+    denoiser = made(predicts, variance, label)
+    pair = chain(X, denoiser, [LABEL] if label else [], levels)
+    seen = pair.seen(SEEN)
+    told = [torch.nn.functional.one_hot(SEEN["label"], 3).float()] if label else []
+    torch.manual_seed(1)
+    rows = {name: value.expand(DRAWS, *value.shape) for name, value in seen.items()}
+    ours = -elbo(pair.model, pair.guide, rows).sum(-1)
+    wide = [value.expand(DRAWS, *value.shape) for value in told]
+    closed = costs(denoiser, rows["x"], *wide, event=1, levels=levels).total.sum(-1)
+    theirs, error = pyro_bound(pair, seen, 100)
+    means = [(ours.mean(), ours.std() / DRAWS**0.5), (closed.mean(), closed.std() / DRAWS**0.5), (-theirs, error)]
+    for one, other in [(0, 1), (0, 2), (1, 2)]:
+        assert abs(means[one][0] - means[other][0]) < 5 * (means[one][1] ** 2 + means[other][1] ** 2) ** 0.5
+
+
+class Best(nn.Module):
+    """E(x_0 | x_t) of data N(mean, deviation^2), which is linear in x_t."""
+
+    def __init__(self, noise: Noise, mean: float, deviation: float) -> None:
+        super().__init__()
+        self.noise, self.mean, self.variance = noise, mean, deviation**2
+
+    def forward(self, now: Tensor, time: Tensor) -> Tensor:
+        kept = self.noise.kept[(time * self.noise.steps).round().long()].to(now)
+        gain = kept.sqrt() * self.variance / (kept * self.variance + 1 - kept)
+        return self.mean + gain * (now - kept.sqrt() * self.mean)
+
+
+def exact_costs(noise: Noise, mean: float, deviation: float) -> tuple[float, list[float], float]:
+    """E L_T, E L_{t-1} and E L_0 a number of the data, all in closed form, with the best mean and added variances."""
+    kept, beta, variance = noise.kept, noise.beta, deviation**2
+    prior = 0.5 * (kept[-1] * (variance + mean**2) - kept[-1] - torch.log1p(-kept[-1]))
+    left = variance * (1 - kept) / (kept * variance + 1 - kept)  # E Var(x_0 | x_t)
+    weight = noise.posterior_weights[0].square()
+    ratio = noise.posterior_variance / beta
+    steps = 0.5 * (ratio - 1 - ratio.log() + weight * left / beta)
+    first = 0.5 * (log(2 * pi) + beta[1].log() + left[1] / beta[1])
+    return prior.item(), steps[2:].tolist(), first.item()
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 6), st.floats(-1, 1), st.floats(0.3, 2))
+def test_each_term_on_gaussian_data(steps: int, mean: float, deviation: float):
+    noise = cosine_noise(steps)
+    denoiser = Denoiser(Best(noise, mean, deviation), noise, "data", "added")
+    torch.manual_seed(0)
+    data = (mean + deviation * torch.randn(20_000, 1)).double()
+    found = costs(denoiser, data, event=1)
+    prior, later, first = exact_costs(noise, mean, deviation)
+    for measured, exact in [(found.prior, prior), (found.data, first), *zip(found.steps, later, strict=True)]:
+        assert abs(measured.mean() - exact) < 5 * measured.std() / len(data) ** 0.5 + 1e-9
+
+
+def test_the_bound_on_gaussian_data_is_the_likelihood_and_a_gap_that_shrinks():
+    """With the best mean the bound lies above -E log p(x_0), ever less so with more steps."""
+    exact = 0.5 * log(2 * pi * 0.25) + 0.5
+    gaps = []
+    for steps in (10, 100, 1000, 10_000):
+        prior, later, first = exact_costs(linear_noise(steps), 0.3, 0.5)
+        gaps.append(prior + sum(later) + first - exact)
+    assert gaps == sorted(gaps, reverse=True)
+    assert 0 < gaps[-1] < 0.01
+
+
+def test_costs_say_what_they_are():
+    denoiser = made("noise", "posterior")
+    text = str(costs(denoiser, SEEN["x"], event=1))
+    assert [line.split("  ")[0] for line in text.splitlines()] == [
+        "prior L_T", "steps L_1 to L_{T-1}", "data L_0", "total",
+    ]  # fmt: skip
+
+
+def test_graphs_are_those_of_a_markovian_hierarchical_vae():
+    pair = chain(X, made("noise", "posterior"))
+    assert {name: pair.guide.graph.parents[name] for name in ("x1", "x2", "x3")} == {
+        "x1": ("x",), "x2": ("x1",), "x3": ("x2",),
+    }  # fmt: skip
+    assert [pair.model.graph.parents[name] for name in ("x", "x1", "x2", "x3")] == [("x1",), ("x2",), ("x3",), ()]
+    assert list(pair.guide.parameters()) == []
+
+
+@pytest.mark.parametrize(
+    ("predicts", "variance", "text"),
+    [
+        ("velocity", "added", "what is predicted is 'velocity', expected one of"),
+        ("noise", "fixed", "variance is 'fixed', expected one of 'posterior', 'added', 'learned'"),
+    ],
+)
+def test_refusals(predicts, variance, text):
+    with pytest.raises(ValueError, match=text):
+        made(predicts, variance)
+
+
+def test_noise_says_nothing_where_no_signal_is_left():
+    with pytest.raises(ValueError, match="no signal is left at the last step"):
+        Denoiser(nn.Identity(), Noise(torch.tensor([1.0, 0.0])), "noise")
