@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution
 from torch.distributions.constraints import Constraint, independent, real
@@ -109,7 +110,8 @@ class Remembered(Distribution):
         return found
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self.latest and self.latest[0] is value:
+        known = bool(self.latest) and self.latest[0] is value
+        if known and (self.latest[1].requires_grad or not torch.is_grad_enabled()):  # `sample` cuts the gradient off
             return self.latest[1]
         found: Tensor = self.made.log_prob(value)
         return found

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Independent, Normal
 
 from pgm.conditionals import Conditional
 from pgm.errors import GraphError, PlanError
-from pgm.quick import Together
+from pgm.quick import LogScaleNormal, Together
 from pgm.terms import Capabilities
 from pgm.variable import by_name
 
@@ -65,7 +65,7 @@ def _both(one: Normal, other: Normal) -> Normal:
     """The product of two densities, normalised: scales s t / sqrt(s^2 + t^2), of which no square can vanish."""
     whole = torch.hypot(one.scale, other.scale)
     share, rest = other.scale / whole, one.scale / whole
-    return Normal(one.loc * share**2 + other.loc * rest**2, one.scale * share, validate_args=False)
+    return LogScaleNormal(one.loc * share**2 + other.loc * rest**2, (one.scale * share).log())
 
 
 def _normal(expert: Conditional, *given: Tensor) -> Normal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import log
 from typing import Literal
 
@@ -18,7 +17,7 @@ from ..pair import Pair
 from .bounds import counted, error
 from .figure import Figure
 from .path import Moves, Path, tuned, walked
-from .rows import Rows, at_rest
+from .rows import Rows, at_rest, require, require_density, seen
 
 Start = Literal["guide", "prior"]
 
@@ -54,7 +53,7 @@ def annealed(
         leapfrog: steps a move, each of which takes one slope of the model.
         start: 'guide' or 'prior'; where the guide is good it needs far fewer temperatures, where it is too narrow the
             prior is safer.
-        simulated: rows that the model draws, given what rows of the data are given.
+        simulated: rows that the model draws, given what rows of the data are given; 2 or more.
         batch: rows at a time.
         seed: of all draws.
         progress: whether to show a line on a terminal when it takes long.
@@ -65,7 +64,9 @@ def annealed(
         may be the first alone.
 
     Raises:
-        PlanError: when a latent variable is not of real numbers, or a number is below 1.
+        PlanError: when a latent variable is not of real numbers, the guide is certain of one, or a number is too small.
+        GraphError: when a column is missing.
+        ShapeError: when a column does not fit the variable of its name.
 
     Example:
         >>> from pgm import Binary, Variable
@@ -81,15 +82,17 @@ def annealed(
     Reference: Wu, Burda, Salakhutdinov and Grosse (2017), On the quantitative analysis of decoder-based generative
     models; Grosse, Ghahramani and Adams (2015), Sandwiching the marginal likelihood using bidirectional Monte Carlo.
     """
-    _check(temperatures=temperatures, chains=chains, leapfrog=leapfrog, simulated=simulated, batch=batch)
+    _check(temperatures=temperatures, chains=chains, leapfrog=leapfrog, simulated=simulated)
+    require(pair, data, "annealed")
+    require_density(pair, "annealed")
     origin, below, both = _begun(pair, start), list[Tensor](), list[Tensor]()
     with at_rest(pair.model, pair.guide, seed=seed) as device:
         rows = Rows(data, batch, seed, device)
-        dreams = Rows(_dreamed(pair, rows[0], simulated), batch, seed, device)
+        dreams = Rows(_dreamed(pair, data, simulated, device), batch, seed, device)
         with Watched(len(rows) + len(dreams), "batches", progress) as steps:
             for step in steps:
                 values = rows[step] if step < len(rows) else dreams[step - len(rows)]
-                path = Path(pair.model, origin, _known(pair, values))
+                path = Path(pair.model, origin, seen(pair, values))
                 moves = tuned(path, temperatures, chains, leapfrog)
                 lower, accepted = forward(path, moves, chains)
                 if step < len(rows):
@@ -137,7 +140,7 @@ def sandwiched(both: Tensor, how: str) -> Figure:
     The bounds of a row are drawn independently, so that their difference has the noise of both; the interval ends two
     of its standard errors outside the mean bounds.
     """
-    lower, upper = both.mean(1).tolist()
+    lower, upper = sorted(both.mean(1).tolist())  # of tight bounds noise may change the order
     spare = 2 * (error(both[1] - both[0]) or 0.0)
     of = f"{how}, there and back, {both.shape[1]:,} rows drawn from the model"
     return Figure("log p(x)", (lower + upper) / 2, "estimate", of, None, "nats", (lower - spare, upper + spare))
@@ -155,17 +158,16 @@ def _begun(pair: Pair, start: Start) -> Model:
     return Model(*(pair.model.conditionals[v.name] for v in pair.latents))
 
 
-def _dreamed(pair: Pair, rows: Mapping[str, Tensor], count: int) -> Data:
-    """Rows that the model draws, given what the rows of the data are given, over and over."""
-    given = {v.name: rows[v.name] for v in pair.given}
-    return Data(pair.sample(count, {name: value[torch.arange(count) % len(value)] for name, value in given.items()}))
-
-
-def _known(pair: Pair, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {v.name: values[v.name] for v in (*pair.observed, *pair.given)}
+def _dreamed(pair: Pair, data: Data, count: int, device: torch.device) -> Data:
+    """Rows that the model draws, given what rows from all over the data are given: columns of the data, and latents."""
+    spread = torch.arange(count) * len(data) // count
+    given = {v.name: data[v.name][spread.to(data[v.name].device)].to(device) for v in pair.given}
+    kept = data.columns.keys() | {v.name for v in pair.latents}
+    return Data({name: value for name, value in pair.sample(count, given).items() if name in kept})
 
 
 def _check(**numbers: int) -> None:
     for name, value in numbers.items():
-        if value < 1:
-            raise PlanError(f"annealed: {name} is {value}, expected 1 or more.")
+        least = 2 if name == "simulated" else 1  # intervals need the noise of a row
+        if value < least:
+            raise PlanError(f"annealed: {name} is {value}, expected {least} or more.")

@@ -15,7 +15,7 @@ from ..data.data import Data
 from ..objectives import log_weights
 from ..pair import Pair
 from .figure import Figure
-from .rows import Rows, at_rest
+from .rows import Rows, at_rest, require, require_density, seen
 
 AT_ONCE = 10_000  # draws that are weighed together: rows times particles
 
@@ -44,7 +44,10 @@ def bounds(
         One figure for each number of draws, in nats, with the standard error over rows.
 
     Raises:
-        PlanError: without a particle, or when a variable is neither observed nor drawn nor finite.
+        PlanError: without a particle, when a variable is neither observed nor drawn nor finite, or the guide is certain
+            of numbers.
+        GraphError: when a column is missing.
+        ShapeError: when a column does not fit the variable of its name.
 
     Example:
         >>> from pgm import Gaussian, LinearGaussian, Model, Real, Variable
@@ -58,30 +61,32 @@ def bounds(
 
     Reference: Burda, Grosse and Salakhutdinov (2016), Importance weighted autoencoders.
     """
-    if min(particles, default=0) < 1:
-        raise PlanError(f"bounds: particles are {tuple(particles)}, expected one or more numbers of draws, 1 or more.")
+    if not isinstance(particles, Sequence) or min(particles, default=0) < 1:
+        raise PlanError(f"bounds: particles are {particles!r}, expected one or more numbers of draws, such as (1, 50).")
+    require(pair, data, "bounds")
+    require_density(pair, "bounds")
     found: dict[int, list[Tensor]] = {k: [] for k in particles}
     with at_rest(pair.model, pair.guide, seed=seed) as device:
         rows = Rows(data, batch, seed, device)
         with Watched(len(rows), "batches", progress) as steps:
             for step in steps:
-                seen = pair.seen(rows[step])
-                for k, parts in [(k, bound(pair, seen, k)) for k in found]:
+                values = seen(pair, rows[step])
+                for k, parts in [(k, bound(pair, values, k)) for k in found]:
                     found[k].append(parts)
     return tuple(_figure(k, torch.cat(parts), data) for k, parts in found.items())
 
 
-def bound(pair: Pair, seen: Mapping[str, Tensor], particles: int) -> Tensor:
+def bound(pair: Pair, values: Mapping[str, Tensor], particles: int) -> Tensor:
     """The importance weighted bound of each row, `[rows]`, draws made in portions that fit into memory.
 
     Args:
         pair: a model and its guide.
-        seen: what is observed and given, `[rows, *event]` by name.
+        values: what is observed and given, `[rows, *event]` by name.
         particles: draws a row.
     """
-    portion = max(1, AT_ONCE // len(next(iter(seen.values()))))
+    portion = max(1, AT_ONCE // len(next(iter(values.values()))))
     sizes = [min(portion, particles - done) for done in range(0, particles, portion)]
-    parts = [log_weights(pair.model, pair.guide, seen, size).double().logsumexp(0) for size in sizes]
+    parts = [log_weights(pair.model, pair.guide, values, size).double().logsumexp(0) for size in sizes]
     return torch.stack(parts).logsumexp(0) - log(particles)
 
 

@@ -11,7 +11,7 @@ from ..pair import Pair
 from ..quantisation import codebooks, perplexity
 from .bounds import bounds, counted, error
 from .figure import Figure
-from .rows import Rows, at_rest
+from .rows import Rows, at_rest, seen
 
 
 @torch.no_grad()
@@ -43,9 +43,9 @@ def codes(pair: Pair, data: Data, batch: int = 100, seed: int = 0, progress: boo
     counts = {name: torch.zeros(book.size) for name, (_, book) in books.items()}
     with at_rest(pair.model, pair.guide, seed=seed) as device:
         rows = Rows(data, batch, seed, device)
-        for seen in (pair.seen(rows[number]) for number in range(len(rows))):
-            values = pair.infer(seen)
-            errors.append((pair.means(values)[x.name] - seen[x.name]).square().flatten(1).mean(1).double())
+        for known in (seen(pair, rows[number]) for number in range(len(rows))):
+            values = pair.infer(known)
+            errors.append((pair.means(values)[x.name] - known[x.name]).square().flatten(1).mean(1).double())
             for name, (_, book) in books.items():
                 counts[name] += torch.bincount(values[name].flatten().long(), minlength=book.size).cpu()
     apart = torch.cat(errors)

@@ -137,7 +137,8 @@ def train_features(
         return cross_entropy(network(rows[column]), rows["label"], reduction="none")
 
     phase = Phase("features", {"features": network}, objective)
-    fit(phase, train, turns=steps, batch=batch, seed=seed, device=device, progress=progress)
+    if fit(phase, train, turns=steps, batch=batch, seed=seed, device=device, progress=progress).interrupted:
+        raise KeyboardInterrupt  # half a network would be taken for a whole one, from its file on
     right = looked(network, network, held[column]).argmax(1) == held["label"]
     made = Features(network, data.name, share(right, "accuracy", f"{len(held):,} other rows of {held.name}"))
     if out is not None:
@@ -209,7 +210,9 @@ def _write(path: Path, features: Features, settings: Mapping[str, object]) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = {"trained": settings, "accuracy": features.accuracy.json()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in features.network.state_dict().items()}
-    save_file(tensors, path, {SETTINGS: json.dumps(facts)})
+    aside = path.with_name(f"{path.name}.part")
+    save_file(tensors, aside, {SETTINGS: json.dumps(facts)})
+    aside.replace(path)
 
 
 def _read(path: Path, network: LeNet, settings: Mapping[str, object]) -> Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from math import log
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ class Figure:
     how: str = ""
     error: float | None = None
     unit: str = ""
-    interval: tuple[float, float] | None = field(default=None)
+    interval: tuple[float, float] | None = None
 
     def bits(self, dimensions: int) -> Figure:
         """A log-likelihood in nats as bits per dimension, which are smaller the better.
@@ -59,7 +59,12 @@ class Figure:
         return {name: value for name, value in asdict(self).items() if value not in (None, "")}
 
     def __str__(self) -> str:
-        error = "" if self.error is None else f" ± {self.error:.2g}"
-        within = "" if self.interval is None else " in [{:.4g}, {:.4g}]".format(*self.interval)
-        parts = [f"{self.name} {_SIGNS[self.side]} {self.value:.4g}{error}{within}", self.unit]
+        error = "" if self.error is None else f" ± {_short(self.error, 2)}"
+        within = "" if self.interval is None else f" in [{', '.join(_short(end, 4) for end in self.interval)}]"
+        parts = [f"{self.name} {_SIGNS[self.side]} {_short(self.value, 4)}{error}{within}", self.unit]
         return " ".join(part for part in parts if part) + (f" ({self.how})" if self.how else "")
+
+
+def _short(number: float, digits: int) -> str:
+    """So many digits, or all before the point."""
+    return f"{number:,.0f}" if 10 ** (digits - 1) <= abs(number) < 1e9 else f"{number:.{digits}g}"

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
-from pgm.errors import PlanError
+from pgm.errors import PlanError, ShapeError
 
 from ..data.data import Data
 from ..objectives import elbo_terms
 from ..pair import Pair
 from .figure import Figure
-from .rows import Rows, at_rest
+from .rows import Rows, at_rest, require, require_density, seen
 
 ACTIVE = 0.01  # variance over the data of a posterior mean, above which a unit is in use (Burda et al., 2016)
 
@@ -109,7 +109,9 @@ def levels(pair: Pair, data: Data, draws: int = 10, batch: int = 500, seed: int 
         seed: of the draws, and of what data draw anew.
 
     Raises:
-        PlanError: with fewer than 2 draws.
+        PlanError: with fewer than 2 draws, or when the guide is certain of numbers.
+        GraphError: when a column is missing.
+        ShapeError: when a column does not fit the variable of its name, or there is one row.
 
     Example:
         >>> from pgm import Binary, Variable
@@ -124,23 +126,27 @@ def levels(pair: Pair, data: Data, draws: int = 10, batch: int = 500, seed: int 
     """
     if draws < 2:
         raise PlanError(f"levels: draws is {draws}, expected 2 or more, of which half are held against the others.")
+    if len(data) < 2:
+        raise ShapeError(f"levels: {data.name} has one row, expected two or more: active units vary over rows.")
+    require(pair, data, "levels")
+    require_density(pair, "levels")
     costs: dict[str, list[Tensor]] = {v.name: [] for v in pair.latents}
     means: dict[str, list[Tensor]] = {v.name: [] for v in pair.latents}
     with at_rest(pair.model, pair.guide, seed=seed) as device:
         rows = Rows(data, batch, seed, device)
         for number in range(len(rows)):
-            seen = pair.seen(rows[number])
-            divergence = elbo_terms(pair.model, pair.guide, seen, draws).divergence
-            for name, halves in _means(pair, seen, draws).items():
+            known = seen(pair, rows[number])
+            divergence = elbo_terms(pair.model, pair.guide, known, draws).divergence
+            for name, halves in _means(pair, known, draws).items():
                 costs[name].append(divergence[name])
                 means[name].append(halves)
     found = tuple(_level(name, torch.cat(costs[name]), torch.cat(means[name], 1)) for name in costs)
     return Levels(found, f"{draws} draws, {len(data):,} rows of {data.name}")
 
 
-def _means(pair: Pair, seen: Mapping[str, Tensor], draws: int) -> dict[str, Tensor]:
+def _means(pair: Pair, known: Mapping[str, Tensor], draws: int) -> dict[str, Tensor]:
     """Two estimates of the posterior mean of each latent variable, `[2, batch, units]` by name."""
-    values = {name: value.expand(draws, *value.shape) for name, value in seen.items()}
+    values = {name: value.expand(draws, *value.shape) for name, value in known.items()}
     found = {}
     for name in pair.guide.graph.topological:
         if name not in values:

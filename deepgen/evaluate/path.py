@@ -18,6 +18,7 @@ from ..objectives.bound import computed, log_product
 
 DRAWS = 100  # from which the scale of each number is taken
 TARGET, RATE, FIRST = 0.8, 0.2, 0.5  # of moves that are accepted; how fast step sizes follow; the first of them
+WILD = 1000.0  # standard deviations of momentum: what is beyond is on its way to infinity, and stays where it was
 STEEP = 4.0  # temperatures are even in the logits from -STEEP to STEEP
 
 
@@ -159,12 +160,14 @@ def moved(path: Path, point: Point, beta: float, size: Tensor, leapfrog: int) ->
     there, momentum = point, torch.randn_like(point.z)
     size = size * (1 - torch.rand_like(point.z[..., :1]) / 2)  # of one length all paths might end where they began
     before = point.log(beta) - momentum.double().square().sum(-1) / 2
+    calm = torch.ones_like(size, dtype=torch.bool)
     for _ in range(leapfrog):
         momentum = momentum + size / 2 * there.slope(beta)
-        there = path.at(there.z + size * momentum)
+        calm = calm & (momentum.abs() < WILD).all(-1, keepdim=True)  # the same on the way back
+        there = path.at(torch.where(calm, there.z + size * momentum, there.z))
         momentum = momentum + size / 2 * there.slope(beta)
     after = there.log(beta) - momentum.double().square().sum(-1) / 2
-    chance = (after - before).clamp_max(0).exp().nan_to_num(0.0)  # a step that went to infinity is not taken
+    chance = (after - before).clamp_max(0).exp().nan_to_num(0.0) * calm[..., 0]
     return there.where(torch.rand_like(chance) < chance, point), chance
 
 

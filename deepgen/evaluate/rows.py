@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from math import ceil
@@ -10,7 +10,14 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
+from pgm.domains import Real
+from pgm.errors import PlanError
+from pgm.neural import Neural
+
+from ..conditionals.point import point
 from ..data.data import Data
+from ..pair import Pair
+from ..training.fitting import require_fitting
 
 
 @contextmanager
@@ -27,7 +34,7 @@ def at_rest(*modules: nn.Module, seed: int) -> Iterator[torch.device]:
     device = place(*modules)
     training = [each for module in modules for each in module.modules() if each.training]
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        _seed(device, seed)
         for each in training:
             each.training = False
         try:
@@ -35,6 +42,43 @@ def at_rest(*modules: nn.Module, seed: int) -> Iterator[torch.device]:
         finally:
             for each in training:
                 each.training = True
+
+
+def _seed(device: torch.device, seed: int) -> None:
+    """Seed what is drawn on the CPU and on the device; torch's own function would seed all other devices as well."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+def require(pair: Pair, data: Data, subject: str) -> None:
+    """Raise an error that says why the pair cannot be measured on the data, before anything is drawn.
+
+    Raises:
+        GraphError: when a column is missing.
+        ShapeError: when a column does not fit the variable of its name.
+    """
+    for variable in (*pair.observed, *pair.given):
+        data[variable.name]
+    require_fitting(data, pair.modules, subject)
+
+
+def require_density(pair: Pair, subject: str) -> None:
+    """Raise a `PlanError` where the guide is certain of numbers: its density is infinite, and no bound is left."""
+    for variable in pair.latents:
+        guess = pair.guide.conditionals[variable.name]
+        if isinstance(variable.domain, Real) and isinstance(guess, Neural) and guess.family is point:
+            raise PlanError(
+                f"{subject}: the guide is certain of {variable.name!r}, so that there is no bound on log p(x). Measure "
+                "reconstructions, or learn a guide that has a width, such as that of `vae`."
+            )
+
+
+def seen(pair: Pair, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The columns that are about variables of the model, without those that the guide infers."""
+    inferred = {variable.name for variable in pair.latents}
+    return {name: value for name, value in pair.seen(values).items() if name not in inferred}
 
 
 def place(*modules: nn.Module) -> torch.device:
@@ -52,6 +96,9 @@ class Rows:
         seed: of what the data draw.
         device: where to put them.
 
+    Raises:
+        PlanError: when no row is to be taken at a time.
+
     Example:
         >>> rows = Rows(Data({"x": torch.arange(5.0)}), 2, 0, torch.device("cpu"))
         >>> len(rows), rows[2]
@@ -59,6 +106,8 @@ class Rows:
     """
 
     def __init__(self, data: Data, batch: int, seed: int, device: torch.device) -> None:
+        if batch < 1:
+            raise PlanError(f"rows of {data.name}: batch is {batch}, expected 1 or more at a time.")
         self.data, self.batch, self.seed, self.device = data, batch, seed, device
         self.home = next(iter(data.columns.values())).device
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from pgm.errors import ShapeError
 
+SPARE = 8  # neighbours that are looked at again
+
 
 @dataclass(frozen=True)
 class Modes:
@@ -190,9 +192,16 @@ def nearest(samples: Tensor, data: Tensor, k: int = 1, at_once: int = 1024) -> t
     x, y = _flat(samples, data, "nearest", least=1)
     if len(y) < k:
         raise ShapeError(f"nearest: there are {len(y)} rows of data, expected {k} or more.")
-    exact = "donot_use_mm_for_euclid_dist"  # products of matrices lose what is small beside the rows themselves
-    found = [torch.cdist(some, y, compute_mode=exact).topk(k, largest=False) for some in x.split(at_once)]
-    return torch.cat([each.indices for each in found]), torch.cat([each.values for each in found])
+    found = [_nearest(some, y, k) for some in x.split(at_once)]
+    return torch.cat([rows for rows, _ in found]), torch.cat([distances for _, distances in found])
+
+
+def _nearest(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Some more than k by products of matrices, which lose what is small beside the rows; of these k by differences."""
+    middle = y.mean(0)
+    likely = torch.cdist(x - middle, y - middle).topk(min(k + SPARE, len(y)), largest=False).indices  # [rows, likely]
+    distances, order = torch.stack([(x - y[each]).norm(dim=1) for each in likely.T], 1).topk(k, largest=False)
+    return likely.gather(1, order), distances
 
 
 def _flat(one: Tensor, other: Tensor, subject: str, least: int) -> tuple[Tensor, Tensor]:

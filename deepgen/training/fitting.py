@@ -14,7 +14,7 @@ from pgm.variable import Variable
 from ..data.data import Data
 
 
-def require_fitting(data: Data, modules: Mapping[str, nn.Module]) -> None:
+def require_fitting(data: Data, modules: Mapping[str, nn.Module], subject: str = "fit") -> None:
     """Raise an error that names the first column that does not fit the variable of its name.
 
     Raises:
@@ -23,16 +23,16 @@ def require_fitting(data: Data, modules: Mapping[str, nn.Module]) -> None:
     models = {name: module for name, module in modules.items() if isinstance(module, Model)}
     known = {v.name: (name, v) for name, model in models.items() for v in model.variables}
     for column in data.columns.keys() & known.keys():
-        _check(data, column, *known[column])
+        _check(data, column, *known[column], subject)
     if len(models) == len(modules) and not data.columns.keys() & known.keys():
         raise ShapeError(
-            f"fit: no column of {data!r} is a variable of {', '.join(models)}; expected one or more of "
+            f"{subject}: no column of {data!r} is a variable of {', '.join(models)}; expected one or more of "
             f"{', '.join(known)}. Name columns as the variables."
         )
 
 
-def _check(data: Data, column: str, where: str, variable: Variable) -> None:
-    values, subject = data.columns[column], f"fit: column {column!r} of {data.name}"
+def _check(data: Data, column: str, where: str, variable: Variable, subject: str) -> None:
+    values, subject = data.columns[column], f"{subject}: column {column!r} of {data.name}"
     if tuple(values.shape[1:]) != variable.shape:
         raise ShapeError(
             f"{subject} has rows of shape {list(values.shape[1:])}, {where} expects {list(variable.shape)}: "

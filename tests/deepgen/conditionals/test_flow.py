@@ -10,8 +10,9 @@ from torch.distributions import Normal
 
 import pgm
 from deepgen.conditionals import Standard, flow
+from deepgen.conditionals.flow import Remembered
 from deepgen.networks import mlp
-from deepgen.objectives import dreg, elbo, iwae
+from deepgen.objectives import dreg, elbo, iwae, reinforce, reweighted_wake, vimco
 from deepgen.testing import pyro_bound, pyro_trained
 from deepgen.zoo.vae import vae
 from pgm import Binary, GraphError, Model, Neural, PlanError, Real, Variable
@@ -175,6 +176,20 @@ def test_doubly_reparameterised_gradients_have_the_bounds_value():
         torch.manual_seed(3)
         bounds.append(objective(pair.model, pair.guide, seen, 4))
     torch.testing.assert_close(*bounds, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("objective", [reinforce, vimco, reweighted_wake])
+def test_draws_without_gradients_leave_the_density_its_own(objective, monkeypatch):
+    """The gradients of the guide are those of a flow that remembers nothing."""
+    pair, seen = small()
+    found = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        total = objective(pair.model, pair.guide, seen, 4).sum()
+        found.append(torch.cat([g.flatten() for g in torch.autograd.grad(total, [*pair.guide.parameters()])]))
+        monkeypatch.setattr(Remembered, "log_prob", lambda made, value: made.made.log_prob(value))
+    assert found[0].abs().max() > 0
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-3)
 
 
 def test_it_is_of_numbers_in_a_row():

@@ -1,5 +1,7 @@
 """Products of Gaussian experts beside quadrature, and features beside the net they hold."""
 
+from math import log, pi
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -53,6 +55,7 @@ def test_a_product_has_no_trouble_with_experts_that_are_sure():
     made = Product(Standard(z), sure).distribution(torch.zeros(2, 1))
     torch.testing.assert_close(made.mean, torch.full((2, 1), 3.0))
     torch.testing.assert_close(made.base_dist.scale.log(), torch.full((2, 1), -60.0))
+    torch.testing.assert_close(made.log_prob(made.mean), torch.full((2,), 60 - 0.5 * log(2 * pi)))  # no square of it
 
 
 def test_what_cannot_be_multiplied_is_named():

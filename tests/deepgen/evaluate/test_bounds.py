@@ -11,9 +11,10 @@ from deepgen.data.data import Data
 from deepgen.evaluate.bounds import AT_ONCE, bounds
 from deepgen.evaluate.figure import Figure
 from deepgen.pair import Pair
+from deepgen.zoo.autoencoder import autoencoder
 from deepgen.zoo.vae import vae
 from pgm import Binary, Gaussian, LinearGaussian, Model, Neural, Real, Tabular, Variable
-from pgm.errors import PlanError
+from pgm.errors import GraphError, PlanError, ShapeError
 
 Z, X = Variable("z", Real()), Variable("x", Real())
 XS = torch.linspace(-2, 2, 7, dtype=torch.float64)
@@ -119,11 +120,39 @@ def test_bits_of_a_fair_coin_a_pixel() -> None:
     assert (found.side, found.bits(1).side) == ("upper bound", "lower bound")
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (-98.314, 0.2134, "-98.31 ± 0.21"),
+        (-12345.6, 123.4, "-12,346 ± 123"),
+        (9999.7, 9.97, "10,000 ± 10"),
+        (1.5e-7, None, "1.5e-07"),
+        (float("nan"), float("inf"), "nan ± inf"),
+    ],
+)
+def test_numbers_are_said_without_exponents_where_they_are_of_a_usual_size(value, error, text) -> None:
+    assert str(Figure("f", value, "exact", error=error)) == f"f = {text}"
+
+
 def test_no_draws_are_refused() -> None:
     with pytest.raises(PlanError, match=r"bounds: particles are \(1, 0\), expected one or more numbers"):
         bounds(linear(0.5, 0.5), DATA, (1, 0))
     with pytest.raises(PlanError, match=r"bounds: particles are \(\), expected"):
         bounds(linear(0.5, 0.5), DATA, ())
+    with pytest.raises(PlanError, match=r"bounds: particles are 50, expected .* such as \(1, 50\)"):
+        bounds(linear(0.5, 0.5), DATA, 50)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_measured_is_named() -> None:
+    with pytest.raises(GraphError, match="numbers: there is no column 'x'; there are y"):
+        bounds(linear(0.5, 0.5), Data({"y": XS}, "numbers"))
+    with pytest.raises(ShapeError, match=r"bounds: column 'x' of numbers has rows of shape \[1\], .* expects \[\]"):
+        bounds(linear(0.5, 0.5), Data({"x": XS[:, None]}, "numbers"))
+    with pytest.raises(PlanError, match="batch is 0, expected 1 or more at a time"):
+        bounds(linear(0.5, 0.5), DATA, batch=0)
+    certain = autoencoder(Variable("x", Binary(3)), 2)
+    with pytest.raises(PlanError, match="bounds: the guide is certain of 'z', so that there is no bound on log p"):
+        bounds(certain, Data({"x": torch.ones(5, 3)}))
 
 
 @pytest.mark.gpu
@@ -136,3 +165,10 @@ def test_bounds_are_computed_where_the_model_is() -> None:
     (there,) = bounds(pair, data, (2000,))
     assert here.error is not None
     assert there.value == pytest.approx(here.value, abs=0.1)  # other draws
+
+
+@pytest.mark.gpu
+def test_a_model_on_the_cpu_leaves_the_randomness_of_the_gpu_alone() -> None:
+    before = torch.cuda.get_rng_state()
+    bounds(linear(0.5, 0.5), DATA, progress=False)
+    assert torch.equal(before, torch.cuda.get_rng_state())

@@ -1,6 +1,7 @@
 """Features, distances in them and what is said of samples, beside closed forms and other libraries."""
 
 from dataclasses import replace
+from itertools import permutations
 from math import sqrt
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from deepgen.evaluate.features import Features, LeNet, labelled_right, share, tr
 from deepgen.evaluate.frechet import frechet, kernel, lenet_fid, lenet_kid
 from deepgen.evaluate.halves import halves
 from deepgen.evaluate.samples import coverage, sliced_wasserstein
+from deepgen.training.history import History
 from pgm.errors import FileError, GraphError, ShapeError
 
 SEEDS = st.integers(0, 1000)
@@ -33,7 +35,7 @@ def normal(seed: int, *shape: int) -> Tensor:
 @pytest.fixture(scope="module")
 def features(tmp_path_factory: pytest.TempPathFactory) -> Features:
     out = tmp_path_factory.mktemp("features") / "digits.safetensors"
-    return train_features(digits(), steps=150, device="cpu", out=out, progress=False)
+    return train_features(digits(), steps=120, device="cpu", out=out, progress=False)
 
 
 @settings(max_examples=10)
@@ -46,16 +48,26 @@ def test_frechet_distance_is_the_closed_form(seed: int, axes: int) -> None:
     assert frechet(x, x) == pytest.approx(0, abs=1e-4)
 
 
-def test_kernel_distance_is_the_unbiased_estimate_of_all_rows() -> None:
+def test_kernel_distance_is_the_unbiased_estimate_of_each_portion() -> None:
+    """U-statistics in plain loops."""
     x, y = normal(0, 40, 3).double(), normal(1, 40, 3).double() + 0.5
 
     def k(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / 3 + 1) ** 3
+        return (a @ b / 3 + 1) ** 3
 
-    off = 40 * 39
-    own = [(k(z, z).sum() - k(z, z).diag().sum()) / off for z in (x, y)]
-    expected = own[0] + own[1] - 2 * k(x, y).mean()
-    assert kernel(x, y) == pytest.approx(expected.item(), rel=1e-5)  # every subset has all rows
+    for found, a, b in zip(kernel(x, y), x.split(20), y.split(20), strict=True):
+        own = [sum(k(one, other) for one, other in permutations(z, 2)) / (20 * 19) for z in (a, b)]
+        expected = own[0] + own[1] - 2 * k(a, b.T).mean()
+        assert found.item() == pytest.approx(expected.item(), rel=1e-9)
+    assert len(kernel(normal(0, 2001, 1), normal(1, 2001, 1))) == 3
+
+
+def test_kernel_distance_says_how_sure_it_is() -> None:
+    """Of one distribution it is 0 on average; 40 values are as far from 0 as their errors say."""
+    portions = torch.stack([kernel(*normal(seed, 2, 200, 3)) for seed in range(160)]).reshape(40, 8)
+    ratios = portions.mean(1) / (portions.std(1) / sqrt(8))
+    law = scipy.stats.t(7)  # Student's, where portions are about normal
+    assert abs((ratios.abs() < law.ppf(0.9)).double().mean() - 0.8) < 5 * sqrt(0.8 * 0.2 / 40)
 
 
 def test_samples_farther_from_data_have_larger_distances(features: Features) -> None:
@@ -76,6 +88,13 @@ def test_distance_of_one_half_from_the_other_is_the_floor(features: Features) ->
     direct = frechet(features(parts.one), features(parts.other))
     figure = lenet_fid(data["image"], data, features)
     assert float(figure.how.rsplit(" ", 1)[1]) == pytest.approx(direct, rel=1e-3)
+
+
+def test_half_a_network_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("deepgen.evaluate.features.fit", lambda *args, **options: History(interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        train_features(digits(), steps=5, device="cpu", out=tmp_path / "features.safetensors", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_kept_in_a_file_is_the_same_network(features: Features, tmp_path: Path) -> None:

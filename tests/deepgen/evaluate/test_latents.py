@@ -10,7 +10,7 @@ from deepgen.pair import Pair
 from deepgen.zoo.hierarchical import markovian_hierarchical_vae
 from deepgen.zoo.vae import vae
 from pgm import Binary, Gaussian, LinearGaussian, Model, Real, Tabular, Variable
-from pgm.errors import PlanError
+from pgm.errors import PlanError, ShapeError
 
 ROWS = 2000
 X, Z = Variable("x", Real(2)), Variable("z", Real(2))
@@ -91,3 +91,8 @@ def test_draws_are_from_the_seed_alone() -> None:
 def test_one_draw_is_not_enough() -> None:
     with pytest.raises(PlanError, match="levels: draws is 1, expected 2 or more"):
         levels(vae(Variable("x", Binary(3)), 2), arrays("bits", x=torch.zeros(5, 3)), draws=1)
+
+
+def test_one_row_does_not_vary() -> None:
+    with pytest.raises(ShapeError, match="levels: bits has one row, expected two or more"):
+        levels(vae(Variable("x", Binary(3)), 2), arrays("bits", x=torch.zeros(1, 3)))

@@ -35,15 +35,15 @@ def test_a_mode_needs_a_sample_of_high_quality() -> None:
     assert (found.captured, found.of, found.high_quality, found.counts) == (1, 2, 0.5, (2, 0))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), shift=st.floats(-3, 3), axes=st.integers(1, 4))
 def test_a_shift_is_as_long_along_lines_as_its_mean_square(seed: int, shift: float, axes: int) -> None:
     """E (direction . shift)^2 = |shift|^2 / axes; the mean over lines has a relative error below sqrt(2 / lines)."""
     x = normal(seed, 50, axes)
     moved = x.clone()
     moved[:, 0] += shift
-    lines = 20_000
-    found = sliced_wasserstein(x, moved[torch.randperm(50)], lines)
+    lines = 2000
+    found = sliced_wasserstein(x, moved.flip(0), lines)
     assert found**2 == pytest.approx(shift**2 / axes, rel=5 * sqrt(2 / lines) + 1e-6, abs=1e-10)
 
 
@@ -76,11 +76,11 @@ def test_samples_of_one_half_cover_that_half() -> None:
 
 def test_density_of_one_distribution_is_one() -> None:
     """Naeem et al. (2020): E density = 1, and E coverage is about 1 - 2^-k with as many rows each."""
-    runs = [coverage(normal(2 * k, 400, 3), normal(2 * k + 1, 400, 3)) for k in range(30)]
+    runs = [coverage(normal(2 * k, 400, 3), normal(2 * k + 1, 400, 3)) for k in range(20)]
     density = torch.tensor([run.density for run in runs])
-    assert abs(density.mean() - 1) < 5 * density.std() / sqrt(30)
+    assert abs(density.mean() - 1) < 5 * density.std() / sqrt(20)
     covered = torch.tensor([run.coverage for run in runs])
-    assert abs(covered.mean() - (1 - 2.0**-5)) < 5 * covered.std() / sqrt(30) + 0.002
+    assert abs(covered.mean() - (1 - 2.0**-5)) < 5 * covered.std() / sqrt(20) + 0.002
 
 
 def test_what_is_memorised_lies_at_zero() -> None:
@@ -93,7 +93,7 @@ def test_what_is_memorised_lies_at_zero() -> None:
 
 
 def test_neighbours_are_those_of_another_library() -> None:
-    samples, data = normal(0, 40, 3), normal(1, 70, 3)
+    samples, data = normal(0, 40, 3) + 1000, normal(1, 70, 3) + 1000  # where products of matrices lose everything
     distance, rows = NearestNeighbors(n_neighbors=4).fit(data.numpy()).kneighbors(samples.numpy())
     found = nearest(samples, data, 4, at_once=7)
     assert found[0].tolist() == rows.tolist()
