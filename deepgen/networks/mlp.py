@@ -26,6 +26,8 @@ def mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.ReLU) -> Network:
         >>> net = mlp(200, 200, activation=nn.Tanh)([Variable("z", Real(2))], [28, 28])
         >>> net(torch.zeros(5, 2)).shape
         torch.Size([5, 28, 28])
+        >>> mlp(200)([Variable("z", Real(2))], [])(torch.zeros(5, 2)).shape  # one number a row
+        torch.Size([5])
     """
 
     def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
@@ -37,10 +39,26 @@ def mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.ReLU) -> Network:
             layers += [nn.Linear(before, after), activation()]
         layers.append(nn.Linear(widths[-1], prod(shape)))
         if len(shape) != 1:
-            layers.append(nn.Unflatten(-1, tuple(shape)))
+            layers.append(Shaped(shape))
         return Joined(nn.Sequential(*layers))
 
     return make
+
+
+class Shaped(nn.Module):
+    """Numbers side by side as an array: `[*batch, columns]` to `[*batch, *shape]`, of any shape, the empty one too.
+
+    Args:
+        shape: of as many numbers as there are columns.
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """`[*batch, *shape]`."""
+        return values.reshape(*values.shape[:-1], *self.shape)
 
 
 class Free(nn.Module):

@@ -14,6 +14,7 @@ from pgm.conditionals import Conditional, Deterministic
 from pgm.engines.joint import Joint
 from pgm.errors import PlanError, ShapeError
 from pgm.model import Model
+from pgm.quick import LogScaleNormal
 from pgm.variable import Variable
 
 
@@ -164,9 +165,12 @@ class Draws:
 
     def against(self, model: Model) -> dict[str, Tensor]:
         """log p - log q of each draw, by name; -KL where p depends on nothing drawn later and both are Gaussian."""
-        earlier, found = {*self.values} - {*self.made}, dict[str, Tensor]()
-        for name, q in self.made.items():
-            prior = model.conditionals.get(name)
+        earlier, found = set[str](), dict[str, Tensor]()
+        for name in self.values:  # what was observed, then draws and what was computed from them, in order
+            if name not in self.made:
+                earlier.add(name)
+                continue
+            q, prior = self.made[name], model.conditionals.get(name)
             ready = prior is not None and all(v.name in self.values for v in prior.given)
             p = prior.distribution(*(self.values[v.name] for v in prior.given)) if ready and prior is not None else None
             if p is not None:
@@ -208,8 +212,8 @@ def minus_kl(q: Distribution, p: Distribution) -> Tensor | None:
     one, other = _normal(q), _normal(p)
     if one is None or other is None:
         return None
-    ratio, distance = (one.scale / other.scale).square(), ((one.loc - other.loc) / other.scale).square()
-    found = ratio.log() - ratio - distance
+    log_ratio = 2 * (_log_scale(one) - _log_scale(other))
+    found = log_ratio - log_ratio.exp() - ((one.loc - other.loc) / other.scale).square()
     event = tuple(range(-len(q.event_shape), 0))
     return 0.5 * ((found.sum(event) if event else found) + q.event_shape.numel())
 
@@ -218,6 +222,11 @@ def _normal(made: Distribution) -> Normal | None:
     while isinstance(made, Independent):
         made = made.base_dist
     return made if isinstance(made, Normal) else None
+
+
+def _log_scale(made: Normal) -> Tensor:
+    """As it was computed, where it was: a scale that is 0 in short floats has a finite log."""
+    return made.log_scale if isinstance(made, LogScaleNormal) else made.scale.log()
 
 
 def batch_of(model: Model, observed: Mapping[str, Tensor], subject: str = "elbo") -> Size:

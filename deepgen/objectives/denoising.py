@@ -56,8 +56,9 @@ def denoising(
     for name in guide.graph.topological:
         if name not in observed:
             draws.add(conditional_of(model, guide, name, "denoising"))
-    pieces, values = draws.against(model), {**draws.values, **observed}
-    return draws.mean(sum(pieces.values(), log_product(model, values, draws.rows, "denoising", draws.counted)))
+    draws.values.update(observed)  # the model explains what is not corrupted
+    pieces = draws.against(model)
+    return draws.mean(sum(pieces.values(), log_product(model, draws.values, draws.rows, "denoising", draws.counted)))
 
 
 def noisy(deviation: float) -> Corruption:

@@ -12,7 +12,7 @@ from pgm.errors import PlanError
 from pgm.model import Model
 
 from .bound import log_product
-from .weighted import log_density, weighted
+from .weighted import drawn, log_density, weighted
 
 Observed = Mapping[str, Tensor]
 
@@ -35,8 +35,8 @@ def wake(model: Model, guide: Model, observed: Observed, particles: int = 1) -> 
     Reference: Hinton, Dayan, Frey and Neal (1995), The wake-sleep algorithm for unsupervised neural networks.
     """
     with torch.no_grad():
-        drawn = weighted(model, guide, observed, particles, "wake")
-    return log_product(model, drawn.values, drawn.log_p.shape, "wake").mean(0)
+        values, log_q = drawn(model, guide, observed, particles, "wake")
+    return log_product(model, values, log_q.shape, "wake").expand(log_q.shape).mean(0)
 
 
 def sleep(model: Model, guide: Model, rows: int, given: Observed | None = None) -> Tensor:
@@ -85,9 +85,9 @@ def reweighted_wake(model: Model, guide: Model, observed: Observed, particles: i
 
     Reference: Bornschein and Bengio (2015), Reweighted wake-sleep.
     """
-    drawn = weighted(model, guide, observed, particles, "reweighted_wake", pathwise=False)
-    surrogate = (drawn.shares * (drawn.log_p + drawn.log_q)).sum(0)
-    return surrogate + (drawn.bound - surrogate).detach()
+    found = weighted(model, guide, observed, particles, "reweighted_wake", pathwise=False)
+    surrogate = (found.shares * (found.log_p + found.log_q)).sum(0)
+    return surrogate + (found.bound - surrogate).detach()
 
 
 @torch.no_grad()

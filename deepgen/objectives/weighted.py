@@ -51,11 +51,21 @@ class Weighted:
 def weighted(
     model: Model, guide: Model, observed: Observed, particles: int, subject: str, pathwise: bool = True
 ) -> Weighted:
-    """Draws from a guide, parents first, with both densities.
+    """Draws from a guide with both densities; finite variables that it leaves out are summed exactly.
+
+    Args: as for `drawn`.
+    """
+    values, log_q = drawn(model, guide, observed, particles, subject, pathwise)
+    return Weighted(values, log_product(model, values, log_q.shape, subject).expand(log_q.shape), log_q)
+
+
+def drawn(
+    model: Model, guide: Model, observed: Observed, particles: int, subject: str, pathwise: bool = True
+) -> tuple[dict[str, Tensor], Tensor]:
+    """What is observed and drawn from a guide, parents first, by name; and log q of the draws, `[particles, *batch]`.
 
     Args:
-        model, guide, observed: as for `elbo`; what the guide has a conditional of is drawn, finite variables that are
-            left are summed exactly.
+        model, guide, observed: as for `elbo`; what the guide has a conditional of is drawn.
         particles: draws a row.
         subject: how error messages begin.
         pathwise: whether draws carry a gradient where they can.
@@ -75,7 +85,7 @@ def weighted(
         made = made if made.batch_shape == shape else made.expand(shape)
         values[name] = made.rsample() if pathwise and made.has_rsample else made.sample()
         log_q = log_q + made.log_prob(values[name])
-    return Weighted(values, log_product(model, values, shape, subject).expand(shape), log_q.expand(shape))
+    return values, log_q.expand(shape)
 
 
 def log_weights(model: Model, guide: Model, observed: Observed, particles: int = 1) -> Tensor:
@@ -147,27 +157,27 @@ def dreg(model: Model, guide: Model, observed: Observed, particles: int = 5) -> 
     Reference: Tucker, Lawson, Gu and Maddison (2019), Doubly reparameterized gradient estimators for Monte Carlo
     objectives.
     """
-    drawn = weighted(model, guide, observed, particles, "dreg")
+    found = weighted(model, guide, observed, particles, "dreg")
     shares: list[Tensor] = []  # known once the densities are, needed when the gradient comes back
 
     def shrunk(name: str) -> Tensor:
-        value = drawn.values[name]
+        value = found.values[name]
         if not value.requires_grad:
             return value
         leaf = value.view_as(value)
         leaf.register_hook(lambda gradient: gradient * _over(shares[0], gradient))
         return leaf
 
-    for name in drawn.values:
+    for name in found.values:
         if name not in observed and not guide.conditionals[name].capabilities.reparameterised:
             raise PlanError(f"dreg: node {name!r} is not reparameterised. Use vimco or reweighted_wake.")
-    values = {name: shrunk(name) if name not in observed else value for name, value in drawn.values.items()}
+    values = {name: shrunk(name) if name not in observed else value for name, value in found.values.items()}
     fixed = {name: parameter.detach() for name, parameter in guide.named_parameters(prefix="guide")}
     log_q = functional_call(_Density(guide), fixed, (values, set(observed)))
-    log_w = log_product(model, values, drawn.log_p.shape, "dreg") - log_q
+    log_w = log_product(model, values, found.log_p.shape, "dreg") - log_q
     shares.append(log_w.detach().softmax(0))
     surrogate = (shares[0] * log_w).sum(0)
-    return surrogate + (drawn.bound - surrogate).detach()
+    return surrogate + (found.bound - surrogate).detach()
 
 
 class _Density(nn.Module):

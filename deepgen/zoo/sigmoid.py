@@ -42,7 +42,7 @@ def sigmoid_belief_network(
 
     Raises:
         GraphError: when there are no layers.
-        ShapeError: when there is a mean, and x is not `Binary` or of another shape.
+        ShapeError: when there is a mean, and x is not `Binary` or of another shape, or no linear layer comes last.
 
     Example:
         >>> sigmoid_belief_network(Variable("image", Binary(28, 28)), 200, 200)
@@ -72,5 +72,10 @@ def _start(pixels: Neural, mean: Tensor) -> None:
             f"sigmoid_belief_network: mean has shape {tuple(mean.shape)} and {pixels.child.name!r} is "
             f"{pixels.child.domain!r}, expected Binary and as many shares."
         )
-    last = [module for module in pixels.modules() if isinstance(module, nn.Linear)][-1]
-    last.bias.copy_(mean.flatten().logit(LEAST))
+    layers = [module for module in pixels.modules() if isinstance(module, nn.Linear)]
+    if not layers or layers[-1].out_features != mean.numel():
+        raise ShapeError(
+            f"sigmoid_belief_network: the network of {pixels.child.name!r} does not end with a linear layer, whose "
+            "biases could start at the mean; leave out mean, or use mlp()."
+        )
+    layers[-1].bias.copy_(mean.flatten().logit(LEAST))

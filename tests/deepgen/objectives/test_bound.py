@@ -101,11 +101,25 @@ def test_the_closed_divergence_is_torchs() -> None:
     generator = torch.Generator().manual_seed(0)
     q, p = (Normal(torch.randn(3, generator=generator), torch.rand(3, generator=generator) + 0.1) for _ in "qp")
     torch.testing.assert_close(minus_kl(q, p), -kl_divergence(q, p))
+    narrow = pgm.normal(torch.tensor([0.5, -100.0]))  # a deviation whose square, and itself, are 0 in short floats
+    found = minus_kl(narrow, pgm.normal(torch.zeros(2)))
+    assert found.item() == pytest.approx(0.5 * (1 - 200 - 0.25))  # log s - (s^2 + 0.5^2 - 1) / 2
+
+
+def test_what_is_computed_from_later_draws_rules_out_the_closed_form() -> None:
+    """u is drawn before z, and its prior depends on z by way of e, which the guide computes or the model."""
+    u, z, e, x = (Variable(name, Real()) for name in "uzex")
+    double = Deterministic(e, [z], lambda z: 2 * z)
+    model = Model(Gaussian(z, 0.0, 1.0), double, LinearGaussian(u, [e], [0.5], 0.0, 0.5), Gaussian(x, 0.0, 1.0))
+    drawn = LinearGaussian(u, [x], [0.5], 0.0, 0.5), LinearGaussian(z, [u], [0.9], 0.0, 0.2)
+    rows = {"x": torch.ones(5_000, dtype=torch.float64)}
+    plain, computing = (seeded(lambda g=g: elbo(model, g, rows)) for g in (Model(*drawn), Model(*drawn, double)))
+    torch.testing.assert_close(plain, computing)
 
 
 def test_particles_average_to_the_expectation() -> None:
     model, guide, x = vae(3)
-    few = seeded(lambda: torch.stack([elbo(model, guide, {"x": x}) for _ in range(2000)]).detach())
+    few = seeded(lambda: elbo(model, guide, {"x": x.expand(2000, *x.shape)}).detach())
     error = few.std(0) / math.sqrt(2000) + few.std(0) / math.sqrt(4000)
     many = seeded(lambda: elbo(model, guide, {"x": x}, particles=4000).detach())
     assert bool(((many - few.mean(0)).abs() < 4 * error).all())

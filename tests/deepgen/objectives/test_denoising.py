@@ -8,6 +8,7 @@ import torch
 from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
 
 from deepgen.conditionals import Isotropic
 from deepgen.networks import mlp
@@ -16,7 +17,7 @@ from deepgen.phases import maximised
 from deepgen.zoo.autoencoder import autoencoder
 from deepgen.zoo.mixture import mixture_vae
 from deepgen.zoo.vae import vae
-from pgm import Binary, PlanError, Real, Variable, as_pyro
+from pgm import Binary, Gaussian, LinearGaussian, Model, PlanError, Real, Variable, as_pyro
 
 NOISE, DRAWS = 0.6, 20_000
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([2.0, 1.0, 0.5])
@@ -109,6 +110,21 @@ def test_without_corruption_it_is_the_bound_also_with_states_to_sum():
         torch.manual_seed(1)
         found.append(objective(pair.model, pair.guide, seen, particles=3))
     torch.testing.assert_close(*found)
+
+
+def test_priors_look_at_what_is_not_corrupted():
+    """c -> z -> x and c -> x: at each row -KL(q(z | x~, c~) || p(z | c)) + E_q log p(x | z, c) + log p(c)."""
+    c, z, x = (Variable(name, Real()) for name in "czx")
+    model = Model(
+        Gaussian(c, 0.0, 1.0), LinearGaussian(z, [c], [2.0], 0.0, 1.0), LinearGaussian(x, [z, c], [1.0, 1.0], 0.0, 1.0)
+    )
+    guide = Model(LinearGaussian(z, [x, c], [0.5, 0.5], 0.5, 0.25))
+    rows = torch.tensor([[1.0, 2.0]], dtype=torch.float64).expand(DRAWS, 2)
+    found = denoising(model, guide, {"c": rows[:, 0], "x": rows[:, 1]}, torch.zeros_like).detach()
+    q, p = Normal(0.5, 0.5), Normal(2.0, 1.0)  # all that q sees is 0
+    explained = Normal(1.5, 1.0).log_prob(torch.tensor(2.0)) - 0.25 / 2  # of x, at the mean of q less its variance
+    expected = Normal(0.0, 1.0).log_prob(torch.tensor(1.0)) - kl_divergence(q, p) + explained
+    assert found.mean().item() == pytest.approx(expected.item(), abs=5 * found.std().item() / math.sqrt(DRAWS))
 
 
 def test_each_particle_is_corrupted_anew():

@@ -16,7 +16,7 @@ def test_a_few_steps_raise_the_bound(recipe):
     torch.manual_seed(0)
     data = recipe.load().rows(slice(0, 200))
     setup = recipe.setup(data)
-    (before, _), options = setup.figures(data), {"turns": 50, "batch": 100, "progress": False, "device": "cpu"}
+    (before, _), options = setup.figures(data), {"turns": 30, "batch": 100, "progress": False, "device": "cpu"}
     fit(setup.phases, data, **options)
     after, tighter = setup.figures(data)
     assert after.value > before.value + 3 * (after.error + before.error)
