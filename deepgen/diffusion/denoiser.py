@@ -100,8 +100,12 @@ class Denoiser(nn.Module):
 
     def forward(self, now: Tensor, steps: Tensor, *given: Tensor) -> Backward:
         """p(x_{t-1} | x_t); arguments as for `start`."""
-        noise = self.noise
         said, between = self.said(now, steps, *given)
+        return self.backward_of(said, between, now, steps)
+
+    def backward_of(self, said: Tensor, between: Tensor | None, now: Tensor, steps: Tensor) -> Backward:
+        """p(x_{t-1} | x_t) of what the network said."""
+        noise = self.noise
         start = to_data(noise, self.predicts, said, now, steps)
         mean = said if self.predicts == "mean" else posterior_mean(noise, start, now, steps)
         return Backward(start, mean, self.log_variance_of(noise, between, steps, now))
