@@ -18,7 +18,7 @@ from pgm.neural import Family
 
 from ..networks.network import Network
 
-LEAST = -7.0  # log scales are not below this
+LEAST, MOST = -7.0, 7.0  # of log scales: within these all logs and slopes are finite in single precision
 
 
 def discretised_logistic(levels: int = 256) -> Family:
@@ -26,9 +26,9 @@ def discretised_logistic(levels: int = 256) -> Family:
 
         p(k) = s((x + h - mean) / scale) - s((x - h - mean) / scale), s the logistic function, h = 1 / (2 levels - 2)
 
-    The first and the last bin are open-ended. Parameters are means and log scales, side by side along the last axis:
-    `twice(network)` makes a network of that many. Its log probability in nats gives bits per dimension that may be
-    compared with those published for 8-bit images, with 256 levels.
+    The first and the last bin are open-ended. Parameters are means and log scales, cut off at -7 and 7, side by side
+    along the last axis: `twice(network)` makes a network of that many. Its log probability in nats gives bits per
+    dimension that may be compared with those published for 8-bit images, with 256 levels.
 
     Args:
         levels: how many shades there are from 0 to 1; 256 for 8 bits, 17 for `digits`.
@@ -157,7 +157,7 @@ def _family(levels: int, base: Base) -> Family:
 
     def family(centre_and_log_scale: Tensor) -> Distribution:
         centre, log_scale = centre_and_log_scale.chunk(2, -1)
-        return Discretised(centre, log_scale.clamp_min(LEAST).exp(), levels, base)
+        return Discretised(centre, log_scale.clamp(LEAST, MOST).exp(), levels, base)
 
     return family
 

@@ -73,9 +73,9 @@ def annealed(
         >>> from deepgen.networks import mlp
         >>> from deepgen.zoo.vae import vae
         >>> pair = vae(Variable("x", Binary(3)), 2, encoder=mlp(4), decoder=mlp(4))
-        >>> found, dreams = annealed(pair, Data({"x": torch.ones(20, 3)}, "ones"), temperatures=20)
+        >>> found, dreams = annealed(pair, Data({"x": torch.ones(20, 3)}, "ones"), temperatures=10)
         >>> print(found)
-        log p(x) >= ... nats (AIS from the guide, 10 chains of 20 temperatures, 5 leapfrog steps, ... 20 rows of ones)
+        log p(x) >= ... nats (AIS from the guide, 10 chains of 10 temperatures, 5 leapfrog steps, ... 20 rows of ones)
         >>> print(dreams)
         log p(x) ~ ... in [...] nats (AIS from the guide, ..., there and back, 100 rows drawn from the model)
 

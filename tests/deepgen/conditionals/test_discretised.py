@@ -78,6 +78,20 @@ def test_slopes_far_out_are_those_of_doubles(which: str, mean: float, log_scale:
 
 
 @EACH
+@pytest.mark.parametrize("levels", [2, 256])
+def test_nothing_is_infinite_however_far_parameters_go(which: str, levels: int) -> None:
+    means, log_scales = (
+        torch.tensor([-1e4, -1.0, 0.0, 0.5, 2.0, 1e4]),
+        torch.tensor([-100.0, -7.0, 0.0, 8.0, 20.0, 100.0]),
+    )
+    parameters = torch.cartesian_prod(means, log_scales).requires_grad_()
+    found = FAMILIES[which][0](levels)(parameters).log_prob(shades(levels)[:, None])
+    (slopes,) = torch.autograd.grad(found.sum(), parameters)
+    assert found.isfinite().all()
+    assert slopes.isfinite().all()
+
+
+@EACH
 def test_slopes_are_differences(which: str) -> None:
     parameters = torch.tensor([[0.3, -3.0], [0.3, 1.0], [2.0, -4.0], [-1.0, -2.0]], dtype=torch.float64)
     for shade in (0, 100, 255):
