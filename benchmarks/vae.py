@@ -3,12 +3,12 @@
     python -m benchmarks.vae [--json] [--smoke] [--threads 1]
 
 `plain` is the textbook's: static MNIST, 784-200-200-50 with tanh, batches of 100, Adam at 1e-3, 10 epochs; `averaged`
-is the same with moving averages of the parameters, decay 0.999. `tuned` has the same sizes and takes about as long: smooth rectifiers, batches of 200, 14 epochs, and a learning rate that rises to
-4e-3 and falls along a cosine. `elbo`,
+is the same with moving averages of the parameters, decay 0.999. `tuned` has the same sizes and takes about as long:
+smooth rectifiers, batches of 200, 14 epochs, and a learning rate that rises to 4e-3 and falls along a cosine. `elbo`,
 `iwae_5` and `iwae_50` are lower bounds on the mean log p(x) of the test set in nats, from the same weights, with the
-standard error over rows; each should be above the one before. `labelled` is a conditional one of scikit-learn's digits:
-the share of 2,000 draws whose label a support vector machine finds, which learned on real digits alone, and the share
-of real test digits for which it does (`judge`).
+standard error over rows; each should be above the one before. `labelled` is a conditional one of scikit-learn's
+digits: the share of 2,000 draws whose label a support vector machine finds, which learned on real digits alone, and
+the share of real test digits for which it does (`judge`).
 
 Static MNIST has to lie in the folder that DEEPGEN_DATA names; without it, and with --smoke, digits take its place.
 """
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Way:
-    """How a model is trained: name, nonlinearity, epochs, rows a batch, learning rate, constant or not, and averages."""
+    """How a model is trained: name, nonlinearity, epochs, rows a batch, learning rate, its decay, averages."""
 
     name: str
     activation: type[nn.Module]
