@@ -77,7 +77,8 @@ def predictability_minimisation(
         label: a variable that all of it is conditioned on.
         encoder, decoder: make the networks.
         hidden: units of each predictor.
-        family: of p(x | z): by default Bernoulli for pixels, for numbers a Gaussian whose width is learned.
+        family: of p(x | z): by default Bernoulli for pixels, for numbers a Gaussian of width 1. A width that is learned
+            shrinks, and with it what the game counts beside the reconstruction.
 
     Raises:
         GraphError: when there is a single unit.
@@ -94,7 +95,7 @@ def predictability_minimisation(
     if units < 2:
         raise GraphError(f"predictability_minimisation: units is {units}, expected 2 or more that predict each other.")
     z, guess, also = Variable("z", Real(units)), Variable("guess", Real(units)), [label] if label is not None else []
-    likelihood = family or (None if isinstance(x.domain, Binary) else Isotropic())
+    likelihood = family or (None if isinstance(x.domain, Binary) else Isotropic(learned=False))
     model = Model(neural(x, [z, *also], decoder, likelihood), name="decoder")
     guide = Model(Neural(z, [x, *also], squashed, encoder([x, *also], [units])), name="encoder")
     others = Others(units, columns(also), hidden)
@@ -111,7 +112,7 @@ def predictability_game(
 
     Args:
         coder: who plays.
-        reconstruction: what a nat of log p(x | z) counts.
+        reconstruction: what a nat of log p(x | z) counts; of numbers with width 1, half a squared error.
         steps: batches of the predictors' turn and of the others'.
         options: of both phases.
 
