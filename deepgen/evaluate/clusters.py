@@ -14,10 +14,10 @@ def purity(clusters: Tensor, labels: Tensor) -> float:
         (1 / rows) sum_c max_l (rows in cluster c with label l)
 
     Args:
-        clusters, labels: numbers from 0, `[rows]`.
+        clusters, labels: any numbers, `[rows]`.
 
     Raises:
-        ShapeError: when the two are not of one length.
+        ShapeError: when the two are not of one length, or empty.
 
     Example:
         >>> purity(torch.tensor([0, 0, 0, 1]), torch.tensor([2, 2, 5, 5]))
@@ -25,12 +25,12 @@ def purity(clusters: Tensor, labels: Tensor) -> float:
 
     Reference: Manning, Raghavan and Schutze (2008), Introduction to information retrieval, section 16.3.
     """
-    if clusters.shape != labels.shape or clusters.dim() != 1:
+    if clusters.shape != labels.shape or clusters.dim() != 1 or not len(clusters):
         raise ShapeError(
             f"purity: clusters and labels have shapes {tuple(clusters.shape)} and {tuple(labels.shape)}, expected "
-            "[rows] for both."
+            "[rows] for both, one row or more."
         )
-    pairs = torch.stack([clusters, labels], 1).cpu()
+    pairs = torch.stack([x.unique(return_inverse=True)[1] for x in (clusters, labels)], 1).cpu()
     counts = torch.zeros(*(int(n) + 1 for n in pairs.amax(0)), dtype=torch.long)
     counts.index_put_(tuple(pairs.T), torch.ones(len(pairs), dtype=torch.long), accumulate=True)
     return counts.amax(1).sum().item() / len(pairs)

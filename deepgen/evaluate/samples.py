@@ -99,7 +99,7 @@ def maximum_mean_discrepancy(one: Tensor, other: Tensor, bandwidth: float | None
 
     Args:
         one, other: `[rows, *event]`, two rows or more each.
-        bandwidth: of the kernel; the median distance between rows of both by default.
+        bandwidth: of the kernel; the median distance between rows of both by default, or 1 where that is 0.
 
     Raises:
         ShapeError: when the two have not the same event shape, or fewer than two rows.
@@ -114,7 +114,8 @@ def maximum_mean_discrepancy(one: Tensor, other: Tensor, bandwidth: float | None
     x, y = _flat(one, other, "maximum_mean_discrepancy", least=2)
     distances = torch.cdist(torch.cat([x, y]), torch.cat([x, y]))
     if bandwidth is None:
-        bandwidth = float(distances[distances > 0].median()) if bool((distances > 0).any()) else 1.0
+        others = ~torch.eye(len(distances), dtype=torch.bool, device=distances.device)
+        bandwidth = float(distances[others].median()) or 1.0
     kernel = (-distances.square() / (2 * bandwidth**2)).exp()
     n, m = len(x), len(y)
     own = (kernel[:n, :n].sum() - n) / (n * (n - 1)), (kernel[n:, n:].sum() - m) / (m * (m - 1))
@@ -198,17 +199,16 @@ def nearest(samples: Tensor, data: Tensor, k: int = 1, at_once: int = 1024) -> t
 
 def _nearest(x: Tensor, y: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Some more than k by products of matrices, which lose what is small beside the rows; of these k by differences."""
-    middle = y.mean(0)
-    likely = torch.cdist(x - middle, y - middle).topk(min(k + SPARE, len(y)), largest=False).indices  # [rows, likely]
+    likely = torch.cdist(x, y).topk(min(k + SPARE, len(y)), largest=False).indices  # [rows, likely]
     distances, order = torch.stack([(x - y[each]).norm(dim=1) for each in likely.T], 1).topk(k, largest=False)
-    return likely.gather(1, order), distances
+    return likely.gather(1, order), distances.float()
 
 
 def _flat(one: Tensor, other: Tensor, subject: str, least: int) -> tuple[Tensor, Tensor]:
     _same(one, other, subject)
     if min(len(one), len(other)) < least:
         raise ShapeError(f"{subject}: there are {len(one)} and {len(other)} rows, expected {least} or more each.")
-    return one.flatten(1).float(), other.flatten(1).float()
+    return one.flatten(1).double(), other.flatten(1).double()  # distances by products lose half of all digits
 
 
 def _same(one: Tensor, other: Tensor, subject: str) -> None:

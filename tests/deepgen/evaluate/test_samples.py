@@ -100,6 +100,16 @@ def test_neighbours_are_those_of_another_library() -> None:
     torch.testing.assert_close(found[1].double(), torch.from_numpy(distance).double(), rtol=1e-5, atol=1e-6)
 
 
+@settings(max_examples=5)
+@given(seed=st.integers(0, 1000), shift=st.sampled_from([0.0, -50.0, 1000.0]))
+def test_where_both_are_together_changes_nothing(seed: int, shift: float) -> None:
+    x, y = normal(seed, 60, 5), normal(seed + 1, 80, 5)
+    there = [(0.1 * rows.double() + shift) for rows in (x, y)]
+    assert coverage(*there) == coverage(x, y)
+    moved, still = maximum_mean_discrepancy(*there), maximum_mean_discrepancy(x, y)
+    assert moved == pytest.approx(still, abs=1e-6)
+
+
 def test_shapes_that_do_not_fit_are_named() -> None:
     with pytest.raises(ShapeError, match=r"modes: rows have shapes \(3,\) and \(2,\)"):
         modes(torch.zeros(4, 3), ring_centres(), 0.1)
