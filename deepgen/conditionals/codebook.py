@@ -52,8 +52,8 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def nearest(self, features: Tensor) -> Tensor:
         """Codes `[*batch, height, width]` of features `[*batch, width of entries, height, width]`."""
-        rows = features.movedim(-3, -1)
-        distances = torch.cdist(rows.flatten(0, -2).to(self.entries.dtype), self.entries)
+        rows, middle = features.movedim(-3, -1), self.entries.mean(0)  # far from 0, products would lose distances
+        distances = torch.cdist(rows.flatten(0, -2).to(self.entries.dtype) - middle, self.entries - middle)
         return distances.argmin(1).reshape(rows.shape[:-1]).to(self.entries.dtype)
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Codebook(nn.Module):
         self.counts.lerp_(numbers, 1 - decay)
         self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, places, rows), 1 - decay)
         if self.decay is not None:
-            self.entries.copy_(torch.where(self.counts[:, None] > 0, self.sums / self.counts[:, None], self.entries))
+            self.entries.copy_(torch.where(numbers[:, None] > 0, self.sums / self.counts[:, None], self.entries))
         if self.restart > 0:
             self._restart(rows)
 

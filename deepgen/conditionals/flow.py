@@ -21,8 +21,6 @@ from ..networks.network import Network
 Posterior = Callable[[Variable, Sequence[Variable], Network], Conditional]
 """Makes q(child | given) with a network: `neural`, or `flow(...)`."""
 
-DRAWS = 100  # of which a mean is made
-
 
 def flow(transforms: int = 2, hidden: Sequence[int] = (64,), features: int = 64) -> Posterior:
     """Makes inverse autoregressive flows, child = T(noise; h(given)): posteriors of many shapes.
@@ -94,11 +92,6 @@ class Remembered(Distribution):
     @property
     def support(self) -> Constraint:
         return independent(real, len(self.event_shape))
-
-    @property
-    def mean(self) -> Tensor:
-        """The average of a hundred draws; flows know no better."""
-        return self.sample(Size([DRAWS])).mean(0)
 
     def expand(self, batch_shape: Sequence[int], _instance: object = None) -> Remembered:
         return Remembered(self.made.expand(Size(batch_shape)), self.latest)

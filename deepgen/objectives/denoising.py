@@ -65,12 +65,17 @@ def noisy(deviation: float) -> Corruption:
     """Gaussian noise is added.
 
     Args:
-        deviation: its standard deviation, in the units of x.
+        deviation: its standard deviation, in the units of x, 0 or more.
+
+    Raises:
+        PlanError: when it is negative.
 
     Example:
         >>> round(noisy(0.5)(torch.zeros(100_000)).std().item(), 1)
         0.5
     """
+    if not deviation >= 0:
+        raise PlanError(f"noisy: deviation is {deviation!r}, expected 0 or more, in the units of x.")
     return lambda x: x + deviation * torch.randn_like(x)
 
 
@@ -80,8 +85,13 @@ def masked(share: float) -> Corruption:
     Args:
         share: how many of them, from 0 to 1.
 
+    Raises:
+        PlanError: when it is no share.
+
     Example:
         >>> round(masked(0.3)(torch.ones(100_000)).mean().item(), 1)
         0.7
     """
+    if not 0 <= share <= 1:
+        raise PlanError(f"masked: share is {share!r}, expected 0 to 1.")
     return lambda x: x * (torch.rand_like(x) >= share)

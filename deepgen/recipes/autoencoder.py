@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
 
 import torch
 from torch import Tensor
@@ -15,7 +14,9 @@ from pgm.errors import PlanError
 
 from ..data.data import Data
 from ..data.named import Binarisation
+from ..evaluate.bounds import error
 from ..evaluate.figure import Figure
+from ..evaluate.rows import Rows, place
 from ..networks import dictionary, mlp
 from ..objectives import denoising, elbo, masked, noisy
 from ..pair import Pair
@@ -23,6 +24,8 @@ from ..phases import maximised
 from ..zoo.autoencoder import autoencoder
 from .recipe import Recipe
 from .setup import Setup
+
+ROWS = 10_000  # whose codes a Gaussian is fitted to
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Autoencoder(Recipe):
 @torch.no_grad()
 def _sample(pair: Pair, data: Data, rows: int, labels: Tensor | None) -> Tensor:
     """Decoded draws from a Gaussian fitted to codes of the data, since codes have no distribution of their own."""
-    z = pair.infer(_seen(pair, data.rows(slice(0, 10_000))))["z"]
-    spread = torch.cov(z.mT) + 1e-6 * torch.eye(z.shape[1]).to(z)
+    z = pair.infer(_seen(pair, data.rows(slice(None, None, 1 + len(data) // ROWS))))["z"]
+    spread = torch.cov(z.mT, correction=0) + 1e-6 * torch.eye(z.shape[1]).to(z)
     values = {"z": MultivariateNormal(z.mean(0), spread).sample([rows])}
     values |= {} if labels is None else {variable.name: labels.to(z.device) for variable in pair.given}
     return pair.means(values)[pair.observed[0].name]
@@ -79,11 +82,9 @@ def _figures(pair: Pair, data: Data) -> Sequence[Figure]:
 
 
 def _mean(name: str, values: Tensor, how: str) -> Figure:
-    return Figure(name, values.mean().item(), "estimate", how, values.std().item() / sqrt(len(values)))
+    return Figure(name, values.mean().item(), "estimate", how, error(values))
 
 
 def _seen(pair: Pair, data: Data) -> dict[str, Tensor]:
     """All rows, where the pair is."""
-    device = next(pair.guide.parameters()).device
-    every = data.batch(torch.arange(len(data)), torch.Generator().manual_seed(0))
-    return {name: value.to(device) for name, value in pair.seen(every).items()}
+    return pair.seen(Rows(data, len(data), 0, place(pair.guide))[0])

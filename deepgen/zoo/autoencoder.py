@@ -43,7 +43,7 @@ def autoencoder(
         family: of p(x | z): by default Bernoulli for pixels and `Isotropic` for numbers, which is squared error.
 
     Raises:
-        GraphError: when sparsity is negative.
+        GraphError: when sparsity is negative or no number.
 
     Example:
         >>> from pgm import Real
@@ -53,7 +53,7 @@ def autoencoder(
     Reference: Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural networks; Olshausen and
     Field (1996), Emergence of simple-cell receptive field properties, for sparse codes.
     """
-    if sparsity < 0:
+    if not sparsity >= 0:
         raise GraphError(f"autoencoder: sparsity is {sparsity!r}, expected 0 or more nats.")
     z, also = Variable("z", Real(codes)), [label] if label is not None else []
     likelihood = family or (None if isinstance(x.domain, Binary) else Isotropic())

@@ -77,8 +77,8 @@ def memberships(pair: Pair, values: dict[str, Tensor]) -> Tensor:
     Example:
         >>> from pgm import Binary
         >>> pair = mixture_vae(Variable("image", Binary(8, 8)), clusters=3)
-        >>> memberships(pair, pair.infer({"image": torch.zeros(5, 8, 8)}, mean=True)).sum(-1)
-        tensor([1., 1., 1., 1., 1.])
+        >>> memberships(pair, pair.infer({"image": torch.zeros(5, 8, 8)}, mean=True)).shape
+        torch.Size([5, 3])
     """
     prior, within = (pair.model.conditionals[name] for name in ("cluster", "z"))
     z = values["z"]

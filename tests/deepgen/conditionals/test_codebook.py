@@ -8,6 +8,17 @@ from hypothesis import given, settings
 from deepgen.conditionals.codebook import Codebook, Nearest, Straight
 
 
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_codes_of_short_floats_are_those_of_long_ones_wherever_entries_lie(offset):
+    torch.manual_seed(0)
+    book = Codebook(64, 16)
+    book.entries.normal_().add_(offset)
+    features = torch.randn(50, 16, 2, 2) + offset
+    rows = features.movedim(1, -1).double()
+    distances = (rows[..., None, :] - book.entries.double()).square().sum(-1)
+    assert torch.equal(book.nearest(features).long(), distances.argmin(-1))
+
+
 @settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_codes_are_those_of_the_nearest_entries(size, width, seed):
@@ -40,6 +51,15 @@ def test_entries_are_running_means_in_closed_form(decay, seed):
         torch.testing.assert_close(book.entries[entry], sums / numbers)
         torch.testing.assert_close(book.counts[entry].item(), (1 - decay) * numbers)
     assert torch.equal(book.entries[3], begun[3])  # nothing came to it
+
+
+def test_an_entry_that_nothing_comes_to_stays_however_long():
+    book, features = Codebook(2, 2, decay=0.5, restart=0), torch.tensor([5.0, 5.37]).reshape(1, 2, 1, 1)
+    book.update(features, torch.ones(1, 1, 1))
+    for _ in range(200):  # until the running sums are 0
+        book.update(torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1))
+    assert book.counts[1] == 0
+    assert torch.equal(book.entries[1], features.flatten())
 
 
 def test_straight_through_gradient_is_that_at_the_entries():

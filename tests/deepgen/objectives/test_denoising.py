@@ -146,6 +146,13 @@ def test_masking_sets_numbers_to_nothing():
     assert (found == 0).float().mean().item() == pytest.approx(0.25, abs=5 * math.sqrt(0.25 * 0.75 / 40_000))
 
 
+def test_corruptions_that_are_none_are_refused():
+    with pytest.raises(PlanError, match=r"masked: share is 1\.5, expected 0 to 1\."):
+        masked(1.5)
+    with pytest.raises(PlanError, match=r"noisy: deviation is -0\.3, expected 0 or more, in the units of x\."):
+        noisy(-0.3)
+
+
 def test_it_is_a_phase():
     assert repr(maximised(linear(torch.eye(3)), partial(denoising, corrupt=noisy(0.1)))).startswith("Phase(denoising:")
 

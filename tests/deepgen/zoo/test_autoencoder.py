@@ -1,5 +1,6 @@
 """Autoencoders beside principal components, sparse coding, and Pyro."""
 
+import math
 from functools import partial
 
 import pytest
@@ -183,9 +184,10 @@ def test_nothing_is_drawn_of_what_has_no_distribution():
         autoencoder(X, 2).sample(3)
 
 
-def test_sparsity_is_a_cost():
-    with pytest.raises(GraphError, match=r"autoencoder: sparsity is -1, expected 0 or more nats\."):
-        autoencoder(X, 2, sparsity=-1)
+@pytest.mark.parametrize("sparsity", [-1, math.nan])
+def test_sparsity_is_a_cost(sparsity):
+    with pytest.raises(GraphError, match=rf"autoencoder: sparsity is {sparsity}, expected 0 or more nats\."):
+        autoencoder(X, 2, sparsity=sparsity)
 
 
 def test_columns_of_a_dictionary_have_length_one_and_are_trained():
