@@ -10,7 +10,7 @@ from torch import Tensor
 from .chain import decoded
 from .denoiser import Backward, Denoiser
 from .noise import Noise
-from .process import noised, posterior_mean
+from .process import noised, posterior_mean, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,34 @@ def costs(
         found.append(total / draws)
     later = torch.stack(found[1:]) if len(found) > 1 else start.new_zeros(0, *batch)
     return Costs(prior_cost(noise, start, event), later, found[0])
+
+
+@torch.no_grad()
+def sampled_total(
+    denoiser: Denoiser, start: Tensor, *given: Tensor, event: int, levels: int | None = None, draws: int = 10
+) -> Tensor:
+    """Minus the evidence lower bound with only some of the steps, `[rows]`, the same on average as all of them.
+
+    L_T and L_0 are there; of the others as many as `draws` are, spread evenly over the steps.
+
+    Args:
+        denoiser: whose bound it is.
+        start: x_0, `[rows, *event]`.
+        given: what else the denoiser is told, `[rows, ...]`.
+        event, levels: as for `costs`.
+        draws: of steps for each row.
+    """
+    noise, rows = denoiser.noise, len(start)
+
+    def cost(steps: Tensor) -> Tensor:
+        now = noised(noise, start, steps, torch.randn_like(start))
+        return step_cost(denoiser, start, now, steps, denoiser(now, steps, *given), event, levels)
+
+    total = prior_cost(noise, start, event) + cost(torch.ones(rows, dtype=torch.long, device=start.device))
+    later = noise.steps - 1
+    for _ in range(draws if later else 0):
+        total = total + later / draws * cost(spread(rows, later, start.device) + 1)
+    return total
 
 
 def _sum(values: Tensor, event: int) -> Tensor:

@@ -13,7 +13,7 @@ from pgm.errors import PlanError
 from ..training.phase import Batch, Moment, Phase
 from .bound import prior_cost, step_cost
 from .prediction import from_data
-from .process import noised
+from .process import noised, spread
 
 if TYPE_CHECKING:
     from ..zoo.diffusion import Diffusion
@@ -75,12 +75,6 @@ def _losses(model: Diffusion, goal: Goal, start: Tensor, steps: Tensor, told: Se
         return {"loss": error + SHARE * noise.steps * cost / start[0].numel(), "error": error, "step": cost}
     prior = prior_cost(noise, start, model.event)
     return {"loss": prior + noise.steps * cost, "error": error}
-
-
-def spread(rows: int, most: int, device: torch.device) -> Tensor:
-    """Steps from 1 to the most, each as likely as any other, spread evenly over the rows, `[rows]`."""
-    places = (torch.arange(rows, device=device) + torch.rand(1, device=device)) / rows
-    return (places * most).long().clamp_max(most - 1)[torch.randperm(rows, device=device)] + 1
 
 
 def hidden(told: Sequence[Tensor], share: float) -> list[Tensor]:

@@ -44,3 +44,9 @@ def posterior_mean(noise: Noise, start: Tensor, now: Tensor, steps: Tensor) -> T
     """
     of_start, of_now = noise.posterior_weights
     return at(of_start, steps, now) * start + at(of_now, steps, now) * now
+
+
+def spread(rows: int, most: int, device: torch.device) -> Tensor:
+    """Steps from 1 to the most, each as likely as any other, spread evenly over the rows, `[rows]`."""
+    places = (torch.arange(rows, device=device) + torch.rand(1, device=device)) / rows
+    return (places * most).long().clamp_max(most - 1)[torch.randperm(rows, device=device)] + 1

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from .autoencoder import Autoencoder
+from .diffusion import Diffusion
 from .hierarchical import ConvolutionalLadder, Hierarchical, Ladder
 from .mixture_vae import MixtureVAE
 from .predictability import Predictability
@@ -15,6 +16,7 @@ from .vector_quantised import VQVAE, VQVAE2
 RECIPES: Mapping[str, type[Recipe]] = {
     "autoencoder": Autoencoder,
     "convolutional_ladder": ConvolutionalLadder,
+    "diffusion": Diffusion,
     "helmholtz": Helmholtz,
     "hierarchical": Hierarchical,
     "ladder": Ladder,
