@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.functional import embedding
 
 
@@ -62,27 +62,40 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def update(self, features: Tensor, codes: Tensor) -> None:
-        """Take in a batch: running numbers, running means where there is a decay, and restarts; only while training."""
+        """Take in a batch: running numbers, running means where there is a decay, and restarts; only while training.
+
+        Several processes take in what all of them have, so that their entries are the same.
+        """
         if not self.training:  # rows that are only looked at leave no trace
             return
         rows = features.movedim(-3, -1).flatten(0, -2).to(self.sums.dtype)
         places, decay = codes.flatten().long(), 0.99 if self.decay is None else self.decay
         numbers = torch.bincount(places, minlength=self.size).to(self.counts.dtype)
+        sums = torch.zeros_like(self.sums).index_add_(0, places, rows)
+        if _several():
+            distributed.all_reduce(numbers)
+            distributed.all_reduce(sums)
         self.counts.lerp_(numbers, 1 - decay)
-        self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, places, rows), 1 - decay)
+        self.sums.lerp_(sums, 1 - decay)
         if self.decay is not None:
             self.entries.copy_(torch.where(numbers[:, None] > 0, self.sums / self.counts[:, None], self.entries))
         if self.restart > 0:
-            self._restart(rows)
+            self._restart(rows, self.restart * numbers.sum() / self.size)
 
-    def _restart(self, rows: Tensor) -> None:
+    def _restart(self, rows: Tensor, least: Tensor) -> None:
         """Put the entries that are hardly used on features, for as long as it takes to be forgotten half."""
-        least = self.restart * len(rows) / self.size
         dead = self.counts < least
         chosen = rows[torch.randint(len(rows), (self.size,), device=rows.device)]
+        if _several():
+            distributed.broadcast(chosen, 0)
         self.entries.copy_(torch.where(dead[:, None], chosen, self.entries))
         self.sums.copy_(torch.where(dead[:, None], 2 * least * chosen, self.sums))
-        self.counts.masked_fill_(dead, 2 * least)
+        self.counts.copy_(torch.where(dead, 2 * least, self.counts))
+
+
+def _several() -> bool:
+    """Whether this is one of several processes that learn together."""
+    return distributed.is_available() and distributed.is_initialized()
 
 
 class Nearest(nn.Module):

@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given, settings
+from torch import distributed
 
 from deepgen.conditionals.codebook import Codebook, Nearest, Straight
 
@@ -60,6 +61,26 @@ def test_an_entry_that_nothing_comes_to_stays_however_long():
         book.update(torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1))
     assert book.counts[1] == 0
     assert torch.equal(book.entries[1], features.flatten())
+
+
+def test_processes_take_in_what_all_of_them_have(monkeypatch):
+    """Here the other process has the same rows, so that sums over both are twice those of one."""
+    torch.manual_seed(0)
+    one, both = Codebook(6, 2), Codebook(6, 2)
+    both.load_state_dict(one.state_dict())
+    features = torch.randn(4, 2, 3, 3)
+    codes = one.nearest(features)
+    with monkeypatch.context() as patch:
+        patch.setattr(distributed, "is_initialized", lambda: True)
+        patch.setattr(distributed, "all_reduce", lambda tensor: tensor.mul_(2))
+        patch.setattr(distributed, "broadcast", lambda tensor, source: tensor.zero_().add_(source + 7))
+        one.update(features, codes)
+    restarted = (one.entries == 7).all(-1)  # on what the first process chose
+    both.update(features.repeat(2, 1, 1, 1), codes.repeat(2, 1, 1))
+    assert restarted.any()
+    assert not restarted.all()
+    torch.testing.assert_close(one.entries[~restarted], both.entries[~restarted])
+    torch.testing.assert_close(one.counts, both.counts)
 
 
 def test_straight_through_gradient_is_that_at_the_entries():
