@@ -66,7 +66,8 @@ def test_an_entry_that_nothing_comes_to_stays_however_long():
 def test_processes_take_in_what_all_of_them_have(monkeypatch):
     """Here the other process has the same rows, so that sums over both are twice those of one."""
     torch.manual_seed(0)
-    one, both = Codebook(6, 2), Codebook(6, 2)
+    one, both = Codebook(6, 2, decay=0.5), Codebook(6, 2, decay=0.5)
+    one.entries[5] = 100  # nothing comes to it
     both.load_state_dict(one.state_dict())
     features = torch.randn(4, 2, 3, 3)
     codes = one.nearest(features)
