@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .data.images import mnist as mnist
     from .data.images import static_mnist as static_mnist
     from .data.named import named as named
+    from .data.shades import centred as centred
     from .data.toys import checkerboard as checkerboard
     from .data.toys import grid_of_gaussians as grid_of_gaussians
     from .data.toys import moons as moons
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from .networks.dictionary import dictionary as dictionary
     from .networks.mlp import mlp as mlp
     from .networks.pixel import pixel_cnn as pixel_cnn
+    from .networks.timed import timed_mlp as timed_mlp
+    from .networks.unet import unet as unet
     from .objectives.bound import Terms as Terms
     from .objectives.bound import elbo as elbo
     from .objectives.bound import elbo_terms as elbo_terms
@@ -94,6 +97,12 @@ if TYPE_CHECKING:
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
     from .zoo.bits import expanded as expanded
+    from .zoo.diffusion.learning import denoised as denoised
+    from .zoo.diffusion.model import Diffusion as Diffusion
+    from .zoo.diffusion.model import diffusion as diffusion
+    from .zoo.diffusion.noise import Noise as Noise
+    from .zoo.diffusion.noise import cosine_noise as cosine_noise
+    from .zoo.diffusion.noise import linear_noise as linear_noise
     from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
     from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
     from .zoo.ladder import ladder_vae as ladder_vae
@@ -123,6 +132,7 @@ _HOME = {
     "data.folder": "image_folder",
     "data.images": "digits fashion_mnist mnist static_mnist",
     "data.named": "named",
+    "data.shades": "centred",
     "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
     "errors": "DivergenceError",
     "evaluate.annealed": "annealed",
@@ -137,6 +147,8 @@ _HOME = {
     "networks.dictionary": "dictionary",
     "networks.mlp": "mlp",
     "networks.pixel": "pixel_cnn",
+    "networks.timed": "timed_mlp",
+    "networks.unet": "unet",
     "objectives.bound": "Terms elbo elbo_terms",
     "objectives.denoising": "denoising masked noisy",
     "objectives.sampled": "reinforce vimco",
@@ -154,6 +166,9 @@ _HOME = {
     "training.schedules": "constant cosine linear",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
+    "zoo.diffusion.learning": "denoised",
+    "zoo.diffusion.model": "Diffusion diffusion",
+    "zoo.diffusion.noise": "Noise cosine_noise linear_noise",
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
     "zoo.mixture": "clustered memberships mixture_vae",

@@ -18,17 +18,17 @@ from ..data.data import Data
 from ..data.images import Split
 from ..data.named import Binarisation, named
 from ..data.shades import centred
-from ..diffusion.bound import sampled_total
-from ..diffusion.chain import chain
-from ..diffusion.denoiser import Denoiser
-from ..diffusion.learning import Goal, denoised
-from ..diffusion.noise import cosine_noise, linear_noise
-from ..diffusion.prediction import Prediction
 from ..evaluate.figure import Figure
 from ..networks.timed import timed_mlp
 from ..networks.unet import unet
 from ..zoo.diffusion import Diffusion as Model
 from ..zoo.diffusion import diffusion
+from ..zoo.diffusion.bound import sampled_total
+from ..zoo.diffusion.chain import chain
+from ..zoo.diffusion.denoiser import Denoiser
+from ..zoo.diffusion.learning import Goal, denoised
+from ..zoo.diffusion.noise import cosine_noise, linear_noise
+from ..zoo.diffusion.prediction import Prediction
 from .recipe import Recipe
 from .setup import Setup
 

@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from pgm.domains import Real
-from pgm.errors import EvidenceError, PlanError, ShapeError
+from pgm.errors import PlanError, ShapeError
 from pgm.variable import Variable
 
-from ..diffusion.bound import Costs, costs
-from ..diffusion.chain import chain, told
-from ..diffusion.denoiser import Denoiser, Variance
-from ..diffusion.noise import Noise, cosine_noise
-from ..diffusion.prediction import Prediction
-from ..diffusion.process import noised
-from ..diffusion.sampling import Known, Sampler, walk
-from ..networks.network import Network
-from ..networks.timed import timed_mlp
-from ..pair import Pair
+from ...networks.network import Network
+from ...networks.timed import timed_mlp
+from ...pair import Pair
+from .bound import Costs, costs
+from .chain import chain, told
+from .denoiser import Denoiser, Variance
+from .noise import Noise, cosine_noise
+from .prediction import Prediction
+from .process import noised
+from .sampling import Known, Sampler, walk
 
 DENSE = timed_mlp(256, 256, 256)
 
@@ -197,16 +197,6 @@ def diffusion(
     net = network([x, Variable("time", Real(1)), *told], shape)
     denoiser = Denoiser(net, noise or cosine_noise(1000), predicts, variance)
     return Diffusion(x, denoiser, told, levels, (0.1 if told else 0.0) if dropped is None else dropped)
-
-
-def require_range(values: Tensor, name: str) -> None:
-    """Raise an `EvidenceError` unless all shades are from -1 to 1."""
-    low, high = values.min().item(), values.max().item()
-    if low < -1 or high > 1:
-        raise EvidenceError(
-            f"diffusion: {name!r} holds {low:g} to {high:g}, expected shades from -1 to 1; take 2 x - 1 of shades from "
-            "0 to 1."
-        )
 
 
 def _known(known: Tensor | None, mask: Tensor | None, now: Tensor) -> Known | None:

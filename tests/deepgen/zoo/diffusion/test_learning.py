@@ -5,13 +5,12 @@ import torch
 from scipy.stats import chisquare
 
 from deepgen import adam, arrays, fit
-from deepgen.diffusion import cosine_noise
-from deepgen.diffusion.bound import sampled_total
-from deepgen.diffusion.learning import SHARE, denoised, hidden
-from deepgen.diffusion.process import spread
 from deepgen.networks.timed import timed_mlp
 from deepgen.training.phase import Moment
-from deepgen.zoo.diffusion import Diffusion, diffusion
+from deepgen.zoo.diffusion import Diffusion, cosine_noise, diffusion
+from deepgen.zoo.diffusion.bound import sampled_total
+from deepgen.zoo.diffusion.learning import SHARE, denoised, hidden
+from deepgen.zoo.diffusion.process import spread
 from pgm import Real, Variable
 
 X, LABEL, NOW = Variable("x", Real(2)), Variable("label", range(3)), Moment(0, 0, 0.0)
@@ -91,3 +90,9 @@ def test_points_on_a_line_are_learned():
 def test_refusals(variance, goal, text):
     with pytest.raises(ValueError, match=text):
         denoised(made(variance), goal)
+
+
+def test_shades_from_0_to_255_are_no_shades_here():
+    batch = {"x": torch.tensor([[0.0, 255.0]])}
+    with pytest.raises(ValueError, match="'x' holds 0 to 255, expected shades from -1 to 1; take `centred` data"):
+        denoised(made(levels=256)).objective(batch, NOW)

@@ -24,7 +24,7 @@ def noised(noise: Noise, start: Tensor, steps: Tensor, draw: Tensor) -> Tensor:
         draw: standard Gaussian numbers, `[*batch, *event]`.
 
     Example:
-        >>> from deepgen.diffusion import cosine_noise
+        >>> from deepgen.zoo.diffusion import cosine_noise
         >>> noised(cosine_noise(10), torch.ones(2, 3), torch.tensor([0, 10]), torch.zeros(2, 3)).round(decimals=2)
         tensor([[1., 1., 1.],
                 [0., 0., 0.]])

@@ -13,9 +13,9 @@ from pgm.conditionals import Conditional
 from pgm.terms import Capabilities
 from pgm.variable import Variable
 
-from ..conditionals.discretised import GAUSSIAN, Discretised
-from ..pair import Pair
-from ..zoo.hierarchical import markovian_hierarchy, stacked
+from ...conditionals.discretised import GAUSSIAN, Discretised
+from ...pair import Pair
+from ..hierarchical import markovian_hierarchy, stacked
 from .denoiser import Denoiser
 from .noise import Noise
 

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepgen.diffusion import Noise, cosine_noise
-from deepgen.diffusion.denoiser import Denoiser
 from deepgen.networks.timed import timed_mlp
-from deepgen.zoo.diffusion import Diffusion, diffusion, require_range
+from deepgen.zoo.diffusion import Diffusion, Noise, cosine_noise, diffusion
+from deepgen.zoo.diffusion.denoiser import Denoiser
 from pgm import Real, Variable
 
 X, LABEL = Variable("x", Real(1)), Variable("label", range(3))
@@ -126,8 +125,3 @@ def test_guidance_of_a_model_that_never_learned_to_do_without_labels():
     model = diffusion(Variable("x", Real(2)), timed_mlp(8), label=LABEL, noise=cosine_noise(10), dropped=0.0)
     with pytest.raises(ValueError, match="never learned to do without labels; make it with dropped=0.1"):
         model.sample(2, {"label": torch.zeros(2, dtype=torch.long)}, guidance=1.0)
-
-
-def test_shades_from_0_to_255_are_no_shades_here():
-    with pytest.raises(ValueError, match="'image' holds 0 to 255, expected shades from -1 to 1"):
-        require_range(torch.tensor([0.0, 255.0]), "image")

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from deepgen.diffusion import Noise, cosine_noise, linear_noise
-from deepgen.diffusion.bound import costs
-from deepgen.diffusion.chain import chain
-from deepgen.diffusion.denoiser import Denoiser
 from deepgen.networks.timed import timed_mlp
 from deepgen.objectives import elbo
 from deepgen.testing import pyro_bound
+from deepgen.zoo.diffusion import Noise, cosine_noise, linear_noise
+from deepgen.zoo.diffusion.bound import costs
+from deepgen.zoo.diffusion.chain import chain
+from deepgen.zoo.diffusion.denoiser import Denoiser
 from pgm import Real, Variable
 
 X, TIME, LABEL = Variable("x", Real(2)), Variable("time", Real(1)), Variable("label", range(3))

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepgen.diffusion import Noise, cosine_noise, linear_noise
-from deepgen.diffusion.prediction import PREDICTIONS, from_data, line, to_data
-from deepgen.diffusion.process import noised, posterior_mean
+from deepgen.zoo.diffusion import Noise, cosine_noise, linear_noise
+from deepgen.zoo.diffusion.prediction import PREDICTIONS, from_data, line, to_data
+from deepgen.zoo.diffusion.process import noised, posterior_mean
 from pgm import BayesianNetwork, Gaussian, LinearGaussian, Real, Variable, infer
 
 shares = st.lists(st.floats(0.05, 0.95), min_size=1, max_size=5)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from pgm.errors import PlanError
+from pgm.errors import EvidenceError, PlanError
 
-from ..training.phase import Batch, Moment, Phase
+from ...training.phase import Batch, Moment, Phase
 from .bound import prior_cost, step_cost
+from .model import Diffusion
 from .prediction import from_data
 from .process import noised, spread
-
-if TYPE_CHECKING:
-    from ..zoo.diffusion import Diffusion
 
 Goal = Literal["simple", "bound", "hybrid"]
 SHARE = 1e-3  # of the bound, for each of its T terms, in the hybrid
@@ -54,6 +52,8 @@ def denoised(model: Diffusion, goal: Goal = "simple", **options: Any) -> Phase:
 
     def objective(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         start = batch[model.x.name]
+        if moment.step == 0 and model.levels is not None:
+            _check_shades(start, model.x.name)
         steps = spread(len(start), model.noise.steps, start.device)
         told = hidden(model.told(batch), model.dropped)
         return _losses(model, goal, start, steps, told)
@@ -83,3 +83,12 @@ def hidden(told: Sequence[Tensor], share: float) -> list[Tensor]:
         return list(told)
     kept = torch.rand(len(told[0]), device=told[0].device) >= share
     return [value * kept.reshape(-1, *[1] * (value.dim() - 1)) for value in told]
+
+
+def _check_shades(values: Tensor, name: str) -> None:
+    """Raise an `EvidenceError` unless all shades are from -1 to 1."""
+    low, high = values.min().item(), values.max().item()
+    if low < -1 or high > 1:
+        raise EvidenceError(
+            f"diffusion: {name!r} holds {low:g} to {high:g}, expected shades from -1 to 1; take `centred` data."
+        )
