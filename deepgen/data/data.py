@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ class Data:
         name: what the data are, for titles and histories.
         fresh: what is drawn anew each time rows are looked at, by name: a function of a column's rows and a generator,
             such as `dynamic` binarisation.
+        states: what whole numbers stand for, by name; the numbers themselves by default.
 
     Raises:
         ShapeError: when columns differ in length, there are no rows, or a number is not finite.
@@ -38,10 +39,10 @@ class Data:
 
     columns: Columns
     name: str = "data"
-    fresh: Mapping[str, Fresh] = None  # type: ignore[assignment]
+    fresh: Mapping[str, Fresh] = field(default_factory=dict)
+    states: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fresh", dict(self.fresh or {}))
         lengths = {name: len(column) for name, column in self.columns.items()}
         if not lengths or min(lengths.values()) == 0:
             raise ShapeError(f"{self.name}: there are no rows in {list(lengths) or 'it'}, expected one or more.")
@@ -102,7 +103,7 @@ class Data:
         """
         held = self[name]
         if not held.is_floating_point():
-            return Variable(name, range(int(held.max()) + 1))
+            return Variable(name, self.states.get(name, range(int(held.max()) + 1)))
         looked = (
             self.fresh[name](held[:256], torch.Generator(held.device).manual_seed(0)) if name in self.fresh else held
         )

@@ -18,7 +18,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 def image_folder(folder: Path | str, size: tuple[int, int] | None = None, grey: bool = False) -> Data:
     """The images below a folder: `image` [channels, height, width], shades from 0 to 1; `label` of folders of them.
 
-    When the folder holds folders, each is a class, numbered in the order of their names.
+    When the folder holds folders, each is a class, a state of the label by its name, in their order.
 
     Args:
         folder: where the images are.
@@ -43,7 +43,7 @@ def image_folder(folder: Path | str, size: tuple[int, int] | None = None, grey: 
     classes = sorted({path.relative_to(root).parts[0] for path in paths if len(path.relative_to(root).parts) > 1})
     if classes:
         columns["label"] = torch.tensor([_class(path.relative_to(root), classes, root) for path in paths])
-    return Data(columns, root.name)
+    return Data(columns, root.name, states={"label": classes} if classes else {})
 
 
 def _class(path: Path, classes: list[str], root: Path) -> int:

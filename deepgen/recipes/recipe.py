@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from pgm.errors import PlanError
@@ -54,8 +54,10 @@ class Recipe(ABC):
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "rate", "clip"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < inf:
                 raise PlanError(f"{type(self).__name__}: {name} is {value!r}, expected a number above 0.")
+        if self.warm_up < 0:
+            raise PlanError(f"{type(self).__name__}: warm_up is {self.warm_up!r}, expected 0 or more.")
 
     @abstractmethod
     def setup(self, data: Data) -> Setup:

@@ -21,6 +21,7 @@ from ..evaluate.features import train_features
 from ..evaluate.figure import Figure
 from ..recipes import Recipe, Setup
 from ..training import checkpoint
+from ..training.devices import device_of
 from ..training.history import History, read_history
 from ..training.phase import named_modules
 from .note import Note, note_of, read_note
@@ -107,8 +108,10 @@ class Run:
             split: of which rows the bounds are.
 
         Raises:
-            PlanError: when bounds are asked for, and the family has no guide.
+            PlanError: when bounds are asked for and the family has no guide, or features without samples.
         """
+        if features and not samples:
+            raise PlanError("evaluate: features are those of samples; say how many samples, such as 1000.")
         held = self.recipe.load(split)
         if not particles:
             found = tuple(self.setup.figures(held.to(self.device)))
@@ -142,14 +145,15 @@ def load(folder: Path | str, device: str | torch.device = "cpu") -> Run:
 
     Raises:
         FileError: when there is no run in it, its files are damaged, or its data are no longer what they were.
+        PlanError: when there is no such device.
     """
-    home = Path(folder)
+    home, place = Path(folder), device_of(device, "load")
     note = read_note(home)
     data = data_of(home, note)
     setup = fresh(note.recipe, data)
     put(setup, checkpoint.read(home), home)
     for module in named_modules(setup.phases).values():
-        module.to(device).eval()
+        module.to(place).eval()
     return Run(note.recipe, setup, data, read_history(home), home)
 
 

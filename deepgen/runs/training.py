@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from fcntl import LOCK_EX, LOCK_NB, flock
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +24,7 @@ from .pictures import PICTURES, watching
 from .run import Run, data_of, fresh
 
 CHECKPOINTS, RECORDS = 10, 100  # of a whole run
+LOCK = ".lock"
 
 
 def train(
@@ -48,7 +52,7 @@ def train(
         progress: whether to show a line on a terminal.
 
     Raises:
-        PlanError: when the folder holds a run already, or a setting is out of range.
+        PlanError: when the folder holds a run already or another process trains in it, or a setting is out of range.
         FileError: when there are no such data.
         DivergenceError: when training leaves the finite numbers.
 
@@ -59,12 +63,13 @@ def train(
     """
     data = recipe.load()
     run = Run(recipe, fresh(recipe, data), data, History(), None if out is None else Path(out))
-    if run.folder is not None and main_process():
-        _claim(run.folder, recipe)
-        write_note(run.folder, note_of(recipe, data))
-        PICTURES["graph"](run, run.folder / "graph.png", None)
     options = {"device": device, "precision": precision, "compile": compile, "progress": progress}
-    return _learned(run, every, resume=False, **options)
+    with alone(run.folder):
+        if run.folder is not None and main_process():
+            _claim(run.folder, recipe)
+            write_note(run.folder, note_of(recipe, data))
+            PICTURES["graph"](run, run.folder / "graph.png", None)
+        return _learned(run, every, resume=False, **options)
 
 
 def resume(folder: Path | str, epochs: float | None = None, *, every: int | None = None, **options: Any) -> Run:
@@ -81,22 +86,23 @@ def resume(folder: Path | str, epochs: float | None = None, *, every: int | None
 
     Raises:
         FileError: when there is no run in it, its files are damaged, or its data are no longer what they were.
-        PlanError: when it has made more epochs than it is to have.
+        PlanError: when it has made more epochs than it is to have, or another process trains in it.
     """
     home = Path(folder)
     note = read_note(home)
     recipe = note.recipe if epochs is None else replace(note.recipe, epochs=epochs)
     data = data_of(home, note)
-    run = Run(recipe, fresh(recipe, data), data, read_history(home), home)
-    found = checkpoint.read(home)
-    if found.turn > turns(run):
-        raise PlanError(
-            f"resume: {home} has made {found.turn:,} turns, and {recipe.epochs:g} epochs are {turns(run):,}; ask for "
-            "more epochs."
-        )
-    if main_process():
-        write_note(home, note_of(recipe, data))
-    return _learned(run, every, resume=True, **options)
+    with alone(home):
+        run = Run(recipe, fresh(recipe, data), data, read_history(home), home)
+        found = checkpoint.read(home)
+        if found.turn > turns(run):
+            raise PlanError(
+                f"resume: {home} has made {found.turn:,} turns, and {recipe.epochs:g} epochs are {turns(run):,}; ask "
+                "for more epochs."
+            )
+        if main_process():
+            write_note(home, note_of(recipe, data))
+        return _learned(run, every, resume=True, **options)
 
 
 def turns(run: Run) -> int:
@@ -107,6 +113,27 @@ def turns(run: Run) -> int:
 def main_process() -> bool:
     """Whether this is the one process, or the first of several, which writes the files."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+@contextmanager
+def alone(folder: Path | None) -> Iterator[None]:
+    """The folder of a run, made where it is missing, for this process alone; a process that is killed lets go of it.
+
+    Raises:
+        PlanError: when another process trains in it, or it is a file.
+    """
+    if folder is None or not main_process():
+        yield
+        return
+    if folder.exists() and not folder.is_dir():
+        raise PlanError(f"train: {folder} is a file, expected the name of a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            raise PlanError(f"train: another process trains in {folder}; wait, or name another folder.") from None
+        yield
 
 
 def _learned(run: Run, every: int | None, **options: Any) -> Run:
@@ -121,7 +148,7 @@ def _learned(run: Run, every: int | None, **options: Any) -> Run:
         average=recipe.average,
         out=run.folder,
         record=max(1, min(50, total // RECORDS)),
-        every=max(1, total // CHECKPOINTS) if every is None else every,
+        every=ceil(total / CHECKPOINTS) if every is None else every,
         watch=watching(run),
         **options,
     )
@@ -138,5 +165,3 @@ def _claim(folder: Path, recipe: Recipe) -> None:
         raise PlanError(
             f"train: {folder} holds a run already; `deepgen resume` goes on with it, or name another folder."
         )
-    if folder.exists() and not folder.is_dir():
-        raise PlanError(f"train: {folder} is a file, expected the name of a folder.")

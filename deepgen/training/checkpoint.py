@@ -48,7 +48,7 @@ def write(run: Path, checkpoint: Checkpoint, kept: int = 2) -> Path:
 
     home = run / FOLDER
     home.mkdir(parents=True, exist_ok=True)
-    place, aside = home / f"{checkpoint.turn:09d}", home / f".{checkpoint.turn:09d}.{os.getpid()}"
+    place, aside = home / f"{checkpoint.turn:09d}", home / ".new"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in checkpoint.tensors.items()}

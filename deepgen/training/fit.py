@@ -16,6 +16,7 @@ from ..data.data import Data
 from . import checkpoint
 from .average import Average
 from .compiled import compiled
+from .devices import accelerated
 from .events import Events
 from .fitting import missing_columns_named, require_fitting
 from .history import History, read_history
@@ -75,13 +76,13 @@ def fit(
             end; None for none.
         record: turns between rows of the history.
         every: turns between checkpoints.
-        watch: called after each checkpoint with the modules in evaluation mode; returns figures for the history, and
-            may write pictures.
+        watch: called at each checkpoint with the modules in evaluation mode; returns figures for the history, and may
+            write pictures. Randomness that it uses is not that of training.
         progress: whether to show a line on a terminal.
 
     Raises:
-        PlanError: when an option is not one of these, a column is missing, `out` holds a run that is not to be resumed,
-            or parameters are spread over processes (FSDP).
+        PlanError: when an option is not one of these, there is no such device, a column is missing, `out` holds a run
+            that is not to be resumed, or parameters are spread over processes (FSDP).
         ShapeError: when a column does not fit the variable of its name.
         DivergenceError: when the objective or a parameter is no longer finite; the modules have what was good last.
         FileError: when there is nothing to resume.
@@ -107,7 +108,8 @@ def fit(
             raise PlanError(f"fit: {name} is {value!r}, expected 1 or more.")
     modules, backend = named_modules(players), "inductor" if compile is True else compile or None
     require_fitting(data, modules)
-    accelerator = _accelerator(device, precision, accumulate)
+    accelerator = accelerated(device, precision, accumulate)
+    _require_shares(players, batch, accelerator)
     with torch.random.fork_rng():
         torch.manual_seed(mixed(seed, accelerator.process_index))
         state = _state(players, modules, accelerator, average, {"seed": seed, "batch": batch, "rows": len(data)})
@@ -131,27 +133,17 @@ def _turns(phases: Sequence[Phase], order: Order, epochs: float | None, turns: i
     return found
 
 
-def _accelerator(device: str | torch.device | None, precision: str, accumulate: int) -> Accelerator:
-    try:
-        from accelerate import Accelerator
-        from accelerate.state import AcceleratorState
-    except ImportError:
-        raise PlanError("fit: it runs on accelerate; pip install 'pgm-deepgen[deepgen]'.") from None
-    if precision not in ("no", "bf16"):
-        raise PlanError(f"fit: precision is {precision!r}, expected 'no' or 'bf16'.")
-    AcceleratorState._reset_state()  # an earlier call may have had another precision
-    cpu = device is not None and torch.device(device).type == "cpu"
-    made = Accelerator(mixed_precision=precision, gradient_accumulation_steps=accumulate, cpu=cpu)
-    require_whole(made.distributed_type)
-    return made
-
-
-def require_whole(kind: str) -> None:
-    """Raise a `PlanError` where processes hold parts of parameters: checkpoints and averages would have parts too."""
-    if kind not in ("NO", "MULTI_CPU", "MULTI_GPU"):
+def _require_shares(phases: Sequence[Phase], batch: int, accelerator: Accelerator) -> None:
+    """Raise a `PlanError` where the mean over processes, or over batches, would not be that of one large batch."""
+    processes, parts = accelerator.num_processes, accelerator.gradient_accumulation_steps
+    if batch % processes:
+        raise PlanError(f"fit: batch is {batch}, expected a multiple of {processes}, the number of processes.")
+    moved = [id(parameter) for phase in phases for parameter in phase.parameters()]
+    waiting = next((phase for phase in phases if phase.steps % parts), None)
+    if waiting is not None and len(set(moved)) < len(moved):
         raise PlanError(
-            f"fit: accelerate is set up for {kind}, expected one process or several that each hold all parameters "
-            "(MULTI_CPU, MULTI_GPU). Launch with --multi_gpu instead of --use_fsdp or the like."
+            f"fit: accumulate is {parts}, and phases that move the same parameters take turns before {waiting} has "
+            f"gathered so many batches; let each phase have a multiple of {parts} steps."
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import NoReturn
 
+import torch
 from torch import Tensor, nn
 
 from ..data.data import Data
@@ -36,7 +37,7 @@ class Loop:
         data, order: what the batches are.
         record: turns between rows of the history.
         every: turns between checkpoints.
-        watch: what to do after each checkpoint, if anything.
+        watch: what to do at each checkpoint, if anything.
     """
 
     state: State
@@ -65,6 +66,7 @@ class Loop:
                     line.say(row, clock.rate(state.batches) * self.order.batch)
                 if last or state.turn % self.every == 0:
                     good = self._keep(good)
+                    clock.seconds()  # looking is not training
                 line.advance(state.turn)
         self._mode(training=False)
         if state.average is not None:
@@ -119,17 +121,19 @@ class Loop:
         if wrong is not None:
             self._diverged(f"{wrong} is no longer finite", good)
         found = state.checkpoint()
-        if self.history.folder is not None:
-            checkpoint.write(self.history.folder, found)
-        if self.watch is not None and state.accelerator.is_main_process:
-            self._look(self.watch)
+        try:  # a run that is killed meanwhile looks again; one whose look fails has its checkpoint all the same
+            if self.watch is not None and state.accelerator.is_main_process:
+                self._look(self.watch)
+        finally:
+            if self.history.folder is not None:
+                checkpoint.write(self.history.folder, found)
         return self._copy()
 
     def _look(self, watch: Watch) -> None:
         """Figures of the modules as they are, or of their averages, for the history."""
         state = self.state
         self._mode(training=False)
-        with state.average.used() if state.average is not None else nullcontext():
+        with torch.random.fork_rng(), state.average.used() if state.average is not None else nullcontext():
             figures = watch(Moment(state.players[0].steps, state.turn, state.batches / self.order.an_epoch))
         self._mode(training=True)
         if figures:
@@ -146,6 +150,7 @@ class Loop:
         """Put back what was good, and say what went wrong, and where."""
         parameter = self.state.wrong()
         self.state.put(good)
+        self._mode(training=False)
         where = "" if parameter is None or parameter in what else f"; the first parameter that is not is {parameter}"
         kept = self.history.folder and checkpoint.checkpoints(self.history.folder)
         held = f"the checkpoint {kept[-1]} is the last good one" if kept else "the modules have what was good last"

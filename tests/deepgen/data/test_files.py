@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from deepgen.data.binarise import dynamic
 from deepgen.data.folder import image_folder
 from deepgen.data.idx import read_idx, unpacked
 from deepgen.data.images import digits, mnist, static_mnist
@@ -95,6 +96,8 @@ def test_folders_of_images_are_classes(tmp_path: Path) -> None:
     assert data["image"].shape == (2, 1, 4, 6)
     assert data["image"].mean((1, 2, 3)).tolist() == [0.0, 1.0]
     assert data["label"].tolist() == [0, 1]
+    parts = [data, *data.split(1), dynamic(data), data.to("cpu")]
+    assert {part.variable("label").states for part in parts} == {("cat", "dog")}  # the rare ones too
     assert image_folder(tmp_path, size=(8, 8))["image"].shape == (2, 3, 8, 8)
 
 

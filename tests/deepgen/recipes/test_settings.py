@@ -108,8 +108,15 @@ def test_help_is_what_docstrings_say() -> None:
         ({"switch": "perhaps"}, "switch is 'perhaps', expected yes or no."),
         ({"seed": True}, "seed is True, expected a whole number."),
         ({"epochs": -1}, "Everything: epochs is -1.0, expected a number above 0."),
+        ({"warm_up": -1}, "Everything: warm_up is -1, expected 0 or more."),
     ],
 )
 def test_what_is_no_setting_is_named(wrong: dict, said: str) -> None:
     with pytest.raises(PlanError, match=said):
         made(Everything, wrong)
+
+
+@pytest.mark.parametrize("epochs", [float("nan"), float("inf")])
+def test_numbers_without_end_are_refused(epochs: float) -> None:
+    with pytest.raises(PlanError, match="epochs is (nan|inf), expected a number above 0"):
+        Everything(epochs=epochs)

@@ -14,6 +14,7 @@ from deepgen.pictures import watch
 from deepgen.recipes import VAE
 from deepgen.runs.note import read_note
 from deepgen.runs.pictures import PICTURES
+from deepgen.runs.training import alone
 from deepgen.training import checkpoint
 from pgm import EvidenceError, FileError, PlanError
 
@@ -118,6 +119,26 @@ def test_a_run_that_failed_at_once_can_be_begun_again(tmp_path: Path) -> None:
         deepgen.train(VAE(batch=9999), tmp_path, **OPTIONS)
     deepgen.train(TINY, tmp_path, **OPTIONS)
     assert deepgen.load(tmp_path).recipe == TINY
+
+
+def test_two_processes_do_not_train_in_one_folder(run: deepgen.Run) -> None:
+    with alone(run.folder), pytest.raises(PlanError, match="another process trains in .*; wait, or name another"):
+        deepgen.resume(run.folder, epochs=2, **OPTIONS)
+    assert read_note(run.folder).recipe.epochs == 1
+
+
+def test_devices_that_are_not_there_are_refused(run: deepgen.Run) -> None:
+    with pytest.raises(
+        PlanError, match=r"load: device is 'bogus', which torch cannot use here \(.*\); expected cpu, or"
+    ):
+        deepgen.load(run.folder, "bogus")
+    with pytest.raises(PlanError, match="fit: device is 'cuda:99', which torch cannot use here"):
+        deepgen.train(TINY, device="cuda:99")
+
+
+def test_features_without_samples_are_refused(run: deepgen.Run) -> None:
+    with pytest.raises(PlanError, match="features are those of samples; say how many"):
+        run.evaluate(features=True)
 
 
 def test_folders_that_are_no_runs_are_named(run: deepgen.Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -202,6 +203,43 @@ def test_averages_follow_and_are_what_is_left(tmp_path: Path) -> None:
     torch.testing.assert_close(seen[-1], average)
     assert history["distance"] == [10.0, 20.0]
     assert not torch.equal(raw, average)
+
+
+def test_a_look_leaves_the_randomness_of_training_alone(tmp_path: Path) -> None:
+    quiet, watched = net(), net()
+    options = {"turns": 20, "batch": 32, "every": 5, "device": "cpu"}
+    fit(noisy(quiet), line_data(), **options)
+    fit(noisy(watched), line_data(), watch=lambda moment: {"drawn": torch.rand(()).item()}, **options)
+    assert torch.equal(weights(quiet), weights(watched))
+
+
+def test_what_was_not_looked_at_in_full_is_looked_at_again(tmp_path: Path) -> None:
+    """The look happens before its checkpoint is there, so that a run killed meanwhile does both again."""
+    there: list[list[str]] = []
+
+    def watch(moment: Moment) -> dict[str, float]:
+        there.append([path.name for path in checkpoint.checkpoints(tmp_path)])
+        if moment.turn == 20:
+            raise OSError("the disk is full")
+        return {"looked": 1.0}
+
+    with pytest.raises(OSError, match="the disk is full"):
+        fit(noisy(net()), line_data(), turns=40, batch=32, every=10, out=tmp_path, device="cpu", watch=watch)
+    assert there == [[], ["000000010"]]
+    assert checkpoint.read(tmp_path).turn == 20
+
+
+def test_gradients_that_wait_are_not_mixed_with_those_of_another_phase() -> None:
+    module = net()
+
+    def phases(steps: int) -> list[Phase]:
+        made = [noisy(module), noisy(module)]
+        return [replace(phase, name=name, steps=steps) for phase, name in zip(made, "ab", strict=True)]
+
+    options = {"turns": 1, "batch": 32, "accumulate": 2, "device": "cpu"}
+    with pytest.raises(PlanError, match="accumulate is 2, and phases that move the same parameters .* a multiple of 2"):
+        fit(phases(3), line_data(), **options)
+    fit(phases(2), line_data(), **options)
 
 
 def test_schedules_set_the_rate() -> None:

@@ -8,7 +8,8 @@ from deepgen.networks import mlp
 from deepgen.objectives import elbo
 from deepgen.pair import Pair
 from deepgen.phases import asleep, variational
-from deepgen.training.fit import fit, require_whole
+from deepgen.training.devices import require_whole
+from deepgen.training.fit import fit
 from deepgen.zoo.vae import vae
 from pgm import Binary, Variable
 from pgm.errors import PlanError, ShapeError

@@ -76,3 +76,10 @@ def test_the_use_of_the_device_is_a_share() -> None:
     found = use(case, 20, torch.device("cuda"), rate=1e4)
     assert 0 < found["busy"] <= 1
     assert 0 < found["of_peak"] < 1
+
+
+def test_each_run_is_where_it_is_asked_to_be() -> None:
+    for device, kind in [("cpu", "cpu"), ("cuda:0", "cuda"), ("cpu", "cpu"), (None, "cuda")]:
+        made = pair()
+        fit(variational(made), bits(), turns=1, **(OPTIONS | {"device": device}))
+        assert weights(made).device.type == kind
