@@ -78,8 +78,7 @@ sys.path.insert(0, sys.argv[2])
 from test_fit import line_data, net, noisy
 from deepgen.training.fit import fit
 import deepgen.training.checkpoint as c
-written, limit = [0], int(sys.argv[3])
-flushed = c._flushed
+written, flushed = [0], c._flushed
 def dying(path, raw):
     written[0] += 1
     if written[0] > limit:  # in the middle of a file
@@ -88,22 +87,28 @@ def dying(path, raw):
     flushed(path, raw)
 c._flushed = dying
 torch.set_num_threads(1)
-fit(noisy(net()), line_data(), turns=40, batch=32, every=10, record=5, device="cpu", seed=3, out=sys.argv[1])
+for limit in (3, 4):
+    out, child = sys.argv[1] + f"/{limit}", os.fork()
+    if not child:
+        fit(noisy(net()), line_data(), turns=40, batch=32, every=10, record=5, device="cpu", seed=3, out=out)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-@pytest.mark.parametrize("files", [3, 4])
-def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(tmp_path: Path, files: int) -> None:
-    here = str(Path(__file__).parent)
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), here, str(files)], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert checkpoint.read(tmp_path / "run").turn == 10 * (files // 2)
-    whole, again = net(), net(1)
+def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(tmp_path: Path) -> None:
+    """Killed in the second file of the second checkpoint, and in the first of the third."""
+    words = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [str(-signal.SIGKILL)] * 2
+    whole = net()
     options = {"batch": 32, "every": 10, "record": 5, "device": "cpu", "seed": 3}
     fit(noisy(whole), line_data(), turns=40, **options)
-    history = fit(noisy(again), line_data(), turns=40, out=tmp_path / "run", resume=True, **options)
-    assert torch.equal(weights(whole), weights(again))
-    assert history["turn"] == [5, 10, 15, 20, 25, 30, 35, 40]
+    for files, turn in (("3", 10), ("4", 20)):
+        assert checkpoint.read(tmp_path / files).turn == turn
+        again = net(1)
+        history = fit(noisy(again), line_data(), turns=40, out=tmp_path / files, resume=True, **options)
+        assert torch.equal(weights(whole), weights(again))
+        assert history["turn"] == [5, 10, 15, 20, 25, 30, 35, 40]
 
 
 def test_damaged_and_missing_checkpoints_are_named(tmp_path: Path) -> None:
@@ -298,10 +303,18 @@ def test_short_floats_train_as_well() -> None:
 
 
 SCRIPT = """
-import sys
+import os, socket, sys
 sys.path.insert(0, sys.argv[2])
 from test_fit import shared
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+rank = 1 if os.fork() else 0  # as `accelerate launch` would start them, with torch imported once
+os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
 shared(sys.argv[1])
+if rank:
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 
 
@@ -321,13 +334,9 @@ def shared(out: str | Path) -> None:
 
 
 def test_two_processes_get_the_result_of_one(tmp_path: Path) -> None:
-    script, here = tmp_path / "script.py", Path(__file__).parent
-    script.write_text(SCRIPT)
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    settings = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    command = [*launch, *settings, str(script), str(tmp_path / "two"), str(here)]
-    subprocess.run(command, check=True, env=environment, capture_output=True)
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "two"), str(Path(__file__).parent)]
+    subprocess.run(command, check=True, env=environment, capture_output=True, timeout=120)
     shared(tmp_path / "one")
     one, two = (checkpoint.read(tmp_path / name) for name in ("one", "two"))
     assert {"random.0.cpu", "random.1.cpu"} <= set(two.tensors)
