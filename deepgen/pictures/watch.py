@@ -83,7 +83,9 @@ def watch_samples(
 
 def _drawn(drawn: Tensor, held: Data | None, labels: Tensor | None, shades: tuple[float, float], path: Path) -> None:
     if drawn.dim() > 2:
-        grid(drawn, labels=labels, shades=shades, path=path)
+        states = None if held is None else held.states.get("label")
+        names = labels if labels is None or states is None else [states[number] for number in labels.tolist()]
+        grid(drawn, labels=names, shades=shades, path=path)
     else:
         beneath = None if held is None else next(held[name] for name in held.columns if name != "label")
         points(drawn, beneath=beneath, labels=labels, path=path)

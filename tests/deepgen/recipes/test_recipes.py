@@ -14,6 +14,13 @@ from deepgen.recipes.settings import settings
 from deepgen.runs.pictures import PICTURES, watching
 from deepgen.training.phase import Moment, named_modules
 
+SMALL = {
+    "convolutional_ladder": {"channels": 8},
+    "diffusion": {"channels": (8, 16), "sample_steps": 5},
+    "vq_vae": {"channels": (8, 8), "prior_channels": 8},
+    "vq_vae_2": {"channels": (8, 8), "prior_channels": 8},
+}  # convolutions as wide as by default would take most of the time
+
 
 @pytest.fixture(autouse=True, scope="module")
 def no_curves() -> Iterator[None]:
@@ -25,7 +32,8 @@ def no_curves() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_trains_draws_itself_and_comes_back(name: str, tmp_path: Path) -> None:
-    run = deepgen.train(RECIPES[name](epochs=1e-9, batch=8), tmp_path, device="cpu", progress=False)
+    recipe = RECIPES[name](epochs=1e-9, batch=8, **SMALL.get(name, {}))
+    run = deepgen.train(recipe, tmp_path, device="cpu", progress=False)
     assert run.history["turn"][-1] == 1
     drawn = run.sample(3, seed=0)
     assert drawn.shape == (3, 8, 8)
