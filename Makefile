@@ -14,7 +14,7 @@ demo: $(VENV)/installed-demo $(VENV)/compiled
 # Linters and types run while the loops are compiled.
 test: $(VENV)/installed-test
 	$(MAKE) --no-print-directory -j 2 $(VENV)/compiled lint
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from pgm.errors import PlanError
 from pgm.neural import Joined
 from pgm.variable import Variable
 
@@ -21,6 +22,9 @@ def mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.ReLU) -> Network:
         hidden: units of each hidden layer, from the parents on.
         activation: makes what comes after each of these.
 
+    Raises:
+        PlanError: when a layer has no units.
+
     Example:
         >>> from pgm import Real
         >>> net = mlp(200, 200, activation=nn.Tanh)([Variable("z", Real(2))], [28, 28])
@@ -29,6 +33,9 @@ def mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.ReLU) -> Network:
         >>> mlp(200)([Variable("z", Real(2))], [])(torch.zeros(5, 2)).shape  # one number a row
         torch.Size([5])
     """
+
+    if min(hidden, default=1) < 1:
+        raise PlanError(f"mlp: hidden layers have {', '.join(map(str, hidden))} units, expected 1 or more each.")
 
     def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
         if not given:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from pgm.conditionals import Conditional, Deterministic
 from pgm.engines.joint import Joint
 from pgm.errors import PlanError, ShapeError
 from pgm.model import Model
-from pgm.quick import LogScaleNormal
+from pgm.quick import LogScaleNormal, pathwise
 from pgm.variable import Variable
 
 
@@ -127,6 +127,7 @@ class Draws:
         values: the observed values, and then the draws, by name.
         made: the guide's distribution of each draw, by name.
         log_weights: log q of each state of the finite draws, by name.
+        densities: what computes log q of each other draw, by name.
         counted: the terms of the model that need no further attention, by id.
     """
 
@@ -135,6 +136,7 @@ class Draws:
     values: dict[str, Tensor]
     made: dict[str, Distribution] = field(default_factory=dict)
     log_weights: dict[str, Tensor] = field(default_factory=dict)
+    densities: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
     counted: set[int] = field(default_factory=set)
 
     @property
@@ -151,7 +153,9 @@ class Draws:
         made = self.made[name] = conditional.distribution(*(self.values[v.name] for v in conditional.given))
         if made.has_rsample:
             shape = joined(made.batch_shape, self.rows)
-            self.values[name] = (made if made.batch_shape == shape else made.expand(shape)).rsample()
+            self.values[name], self.densities[name] = pathwise(
+                made if made.batch_shape == shape else made.expand(shape)
+            )
         elif child.finite:
             states = torch.arange(child.size, device=next((v.device for v in self.values.values()), None))
             axes = len(self.log_weights) + len(self.rows)
@@ -184,7 +188,7 @@ class Draws:
         closed = minus_kl(q, p) if p is not None and first else None
         if closed is not None:
             return closed
-        log_q = self.log_weights[name] if name in self.log_weights else q.log_prob(self.values[name])
+        log_q = self.log_weights[name] if name in self.log_weights else self.densities[name]()
         return -log_q if p is None else p.log_prob(self.values[name]) - log_q
 
     def mean(self, total: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def reinforce(
     variational inference and learning in belief networks; Kool, van Hoof and Welling (2019), Buy 4 REINFORCE samples,
     get a baseline for free.
     """
-    drawn = weighted(model, guide, observed, particles, "reinforce", pathwise=False)
+    drawn = weighted(model, guide, observed, particles, "reinforce", moving=False)
     logs = drawn.logs.detach()
     others = (logs.sum(0) - logs) / (particles - 1) if particles > 1 else baseline
     surrogate = (drawn.log_p + (logs - others) * drawn.log_q).mean(0)
@@ -71,7 +71,7 @@ def vimco(model: Model, guide: Model, observed: Observed, particles: int = 5) ->
     """
     if particles < 2:
         raise PlanError(f"vimco: particles is {particles}, expected 2 or more; each draw is judged by the others.")
-    drawn = weighted(model, guide, observed, particles, "vimco", pathwise=False)
+    drawn = weighted(model, guide, observed, particles, "vimco", moving=False)
     logs, bound = drawn.logs.detach(), drawn.bound.detach()
     means = (logs.sum(0) - logs) / (particles - 1)
     swapped = torch.where(_diagonal(logs), means.unsqueeze(1), logs.unsqueeze(0))  # [left out, particles, *batch]

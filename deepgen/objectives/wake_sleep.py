@@ -85,7 +85,7 @@ def reweighted_wake(model: Model, guide: Model, observed: Observed, particles: i
 
     Reference: Bornschein and Bengio (2015), Reweighted wake-sleep.
     """
-    found = weighted(model, guide, observed, particles, "reweighted_wake", pathwise=False)
+    found = weighted(model, guide, observed, particles, "reweighted_wake", moving=False)
     surrogate = (found.shares * (found.log_p + found.log_q)).sum(0)
     return surrogate + (found.bound - surrogate).detach()
 

@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from pgm.errors import PlanError
 from pgm.model import Model
+from pgm.quick import pathwise
 
 from .bound import batch_of, computed, conditional_of, log_product
 
@@ -49,18 +50,18 @@ class Weighted:
 
 
 def weighted(
-    model: Model, guide: Model, observed: Observed, particles: int, subject: str, pathwise: bool = True
+    model: Model, guide: Model, observed: Observed, particles: int, subject: str, moving: bool = True
 ) -> Weighted:
     """Draws from a guide with both densities; finite variables that it leaves out are summed exactly.
 
     Args: as for `drawn`.
     """
-    values, log_q = drawn(model, guide, observed, particles, subject, pathwise)
+    values, log_q = drawn(model, guide, observed, particles, subject, moving)
     return Weighted(values, log_product(model, values, log_q.shape, subject).expand(log_q.shape), log_q)
 
 
 def drawn(
-    model: Model, guide: Model, observed: Observed, particles: int, subject: str, pathwise: bool = True
+    model: Model, guide: Model, observed: Observed, particles: int, subject: str, moving: bool = True
 ) -> tuple[dict[str, Tensor], Tensor]:
     """What is observed and drawn from a guide, parents first, by name; and log q of the draws, `[particles, *batch]`.
 
@@ -68,7 +69,7 @@ def drawn(
         model, guide, observed: as for `elbo`; what the guide has a conditional of is drawn.
         particles: draws a row.
         subject: how error messages begin.
-        pathwise: whether draws carry a gradient where they can.
+        moving: whether draws carry a gradient where they can.
     """
     if particles < 1:
         raise PlanError(f"{subject}: particles is {particles}, expected 1 or more.")
@@ -83,8 +84,12 @@ def drawn(
             continue
         made = conditional.distribution(*(values[v.name] for v in conditional.given))
         made = made if made.batch_shape == shape else made.expand(shape)
-        values[name] = made.rsample() if pathwise and made.has_rsample else made.sample()
-        log_q = log_q + made.log_prob(values[name])
+        if moving and made.has_rsample:
+            values[name], density = pathwise(made)
+            log_q = log_q + density()
+        else:
+            values[name] = made.sample()
+            log_q = log_q + made.log_prob(values[name])
     return values, log_q.expand(shape)
 
 

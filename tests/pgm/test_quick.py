@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Independent, Normal, kl_divergence
 
-from pgm.quick import LogOdds, LogScaleNormal, Together
+from pgm.quick import LogOdds, LogScaleNormal, Together, pathwise
 
 MAKERS: dict[str, tuple[Callable[[Tensor], Distribution], Callable[[Tensor], Distribution]]] = {
     "normal": (lambda x: LogScaleNormal(x, x / 2), lambda x: Normal(x, (x / 2).exp())),
@@ -53,3 +53,21 @@ def test_divergences_are_torchs() -> None:
     one, other = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
     found = kl_divergence(LogScaleNormal(one, other), LogScaleNormal(other, one))
     torch.testing.assert_close(found, kl_divergence(Normal(one, other.exp()), Normal(other, one.exp())))
+
+
+def test_a_draw_knows_its_density_along_its_gradient():
+    """The value is that of `log_prob`, and so are the gradients in the parameters, through the draw."""
+    generator = torch.Generator().manual_seed(0)
+    parameters = [torch.randn(5, 3, generator=generator, dtype=torch.float64).requires_grad_() for _ in range(2)]
+    found = []
+    for route in (lambda made: pathwise(made)[1](), lambda made: made.log_prob(made.rsample())):
+        torch.manual_seed(0)
+        total = route(Together(LogScaleNormal(*parameters), 1))
+        found.append([total, *torch.autograd.grad(total.square().sum(), parameters, materialize_grads=True)])
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_other_draws_ask_their_distribution():
+    made = Independent(torch.distributions.Laplace(torch.zeros(4, 2), torch.ones(4, 2)), 1)
+    value, density = pathwise(made)
+    torch.testing.assert_close(density(), made.log_prob(value))
