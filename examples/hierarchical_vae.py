@@ -32,7 +32,7 @@ for way in ("plain bound", "free bits and warm-up"):
     if way == "plain bound":
         phase = variational(pair)
     else:  # half a nat of each level is free, and all divergences count fully after a tenth of the time only
-        phase = variational(pair, free=0.5, beta=linear(0.0, 1.0, turns // 10))
+        phase = variational(pair, free=0.5, beta=linear(0.0, 1.0, max(1, turns // 10)))
     history = fit(phase, train, turns=turns, batch=100, device="cpu")
     pairs[way], used[way] = pair, levels(pair, test)
     print(f"{way}, {turns} steps:\n{used[way]}")

@@ -69,10 +69,14 @@ class LogOdds(Bernoulli):
         return (torch.rand(shape, dtype=ones.dtype, device=ones.device) < ones).to(ones.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        return -self.surprise(value)
+
+    def surprise(self, value: Tensor) -> Tensor:
+        """-log p(value), `[*batch]`, of zeros and ones."""
         logits = self.logits
         if value.shape != logits.shape:
             logits, value = torch.broadcast_tensors(logits, value)
-        return -binary_cross_entropy_with_logits(logits, value, reduction="none")
+        return binary_cross_entropy_with_logits(logits, value, reduction="none")
 
 
 class Together(Independent):
@@ -101,6 +105,8 @@ class Together(Independent):
         return Together(self.base_dist.expand(Size((*batch_shape, *self.event_shape[:axes]))), axes)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        if isinstance(self.base_dist, LogOdds):  # one change of sign a row, not one a pixel
+            return -self.base_dist.surprise(value).sum(self.axes)
         return self.base_dist.log_prob(value).sum(self.axes)
 
 
