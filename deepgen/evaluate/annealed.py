@@ -105,14 +105,8 @@ def annealed(
         f"AIS from the {start}, {chains} chains of {temperatures:,} temperatures, {leapfrog} leapfrog steps, "
         f"{100 * bounded[1].mean().item():.0f} % accepted"
     )
-    first = Figure(
-        "log p(x)",
-        bounded[0].mean().item(),
-        "lower bound",
-        f"{how}, {counted(bounded[0], data)}",
-        error(bounded[0]),
-        "nats",
-    )
+    said = f"{how}, {counted(bounded[0], data)}"
+    first = Figure("log p(x)", bounded[0].mean().item(), "lower bound", said, error(bounded[0]), "nats")
     return (first, *([sandwiched(torch.cat(both, 1), how)] if both else []))
 
 

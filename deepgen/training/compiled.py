@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from pgm.model import Model
+from pgm.conditionals import Conditional, Deterministic
 from pgm.neural import Implicit, Neural
 
 
@@ -35,7 +35,7 @@ def compiled(modules: Iterable[nn.Module], backend: str | None) -> Iterator[None
 
 
 def networks(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
-    """The networks in models, and the modules that are none, each once.
+    """The networks of all nodes, and the modules that have none, each once.
 
     Example:
         >>> from pgm import Binary, Variable
@@ -45,10 +45,14 @@ def networks(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
     """
     found: dict[int, nn.Module] = {}
     for module in modules:
-        if not isinstance(module, Model):
-            found[id(module)] = module
-            continue
-        for node in module.modules():
-            if isinstance(node, (Neural, Implicit)) and isinstance(node.net, nn.Module):
-                found[id(node.net)] = node.net
+        nodes = [node for node in module.modules() if isinstance(node, Conditional)]
+        nets = [_net(node) for node in nodes] if nodes else [module]
+        found |= {id(net): net for net in nets if net is not None}
     yield from found.values()
+
+
+def _net(node: Conditional) -> nn.Module | None:
+    """The network of a node, where it has one."""
+    if isinstance(node, Deterministic):
+        return node.function if isinstance(node.function, nn.Module) else None
+    return node.net if isinstance(node, (Neural, Implicit)) and isinstance(node.net, nn.Module) else None
