@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 
 from pgm.conditionals import Conditional, Deterministic
 from pgm.neural import Implicit, Neural
+
+LIMIT = 8  # shapes of batches that each network is compiled for; beyond that it runs as it is
 
 
 @contextmanager
@@ -24,11 +27,15 @@ def compiled(modules: Iterable[nn.Module], backend: str | None) -> Iterator[None
     Reference: Ansel et al. (2024), PyTorch 2: faster machine learning through dynamic Python bytecode transformation
     and graph compilation.
     """
-    nets = [] if backend is None else list(networks(modules))
+    if backend is None:
+        yield
+        return
+    nets = list(networks(modules))
     for net in nets:
         net.compile(backend=backend, dynamic=False)
     try:
-        yield
+        with torch._dynamo.config.patch(recompile_limit=LIMIT * len(nets)):  # it counts what is of one class together
+            yield
     finally:
         for net in nets:
             net._compiled_call_impl = None  # torch has no opposite of `Module.compile`

@@ -13,6 +13,7 @@ from deepgen.phases import variational
 from deepgen.training import checkpoint
 from deepgen.training.compiled import networks
 from deepgen.training.fit import fit
+from deepgen.zoo.hierarchical import markovian_hierarchical_vae
 from deepgen.zoo.vae import vae
 from pgm import Binary, Variable
 
@@ -61,3 +62,15 @@ def test_every_network_is_compiled_once_and_given_back() -> None:
 def test_an_unknown_backend_is_refused() -> None:
     with pytest.raises(Exception, match="nonesuch"):
         fit(variational(pair()), bits(), turns=1, compile="nonesuch", **OPTIONS)
+
+
+def test_more_networks_than_torch_expects_of_one_class_are_all_compiled():
+    """Five levels are ten networks, all of one class, of which torch by itself compiles eight."""
+    from torch._dynamo.utils import counters
+
+    deep = markovian_hierarchical_vae(Variable("x", Binary(6)), (5, 4, 3, 2, 1), encoder=mlp(4), decoder=mlp(4))
+    data = arrays("bits", x=torch.rand(8, 6).round())
+    torch._dynamo.reset()
+    counters.clear()
+    fit(variational(deep), data, turns=1, batch=8, device="cpu", compile="eager", progress=False)
+    assert counters["stats"]["unique_graphs"] == 10
