@@ -22,45 +22,10 @@ from .setup import Setup, of_pair
 
 
 @dataclass(frozen=True)
-class VQVAE(Recipe):
-    """A vector-quantised autoencoder with convolutions, and a gated PixelCNN of its codes; labels are of the codes.
+class Quantised(Recipe):
+    """What recipes of vector-quantised autoencoders have in common; abstract.
 
     Args:
-        codes: the grid of codes, height and width; a quarter of the image's when there are no numbers.
-        size: entries of the codebook.
-        width: how many numbers an entry has.
-        channels: of encoder and decoder, at half the size of images, at a quarter, and so on.
-        blocks: residual blocks at each size.
-        commitment: weight of the distance of features from their entries.
-        entries: whether entries are running 'means' of their features or learn by 'gradient'.
-        prior_channels: of each layer of the prior.
-        prior_layers: how many.
-    """
-
-    rate: float = 2e-3
-    decay: bool = True
-    codes: tuple[int, ...] = ()
-    size: int = 64
-    width: int = 16
-    channels: tuple[int, ...] = (32, 64)
-    blocks: int = 1
-    commitment: float = 0.25
-    entries: Literal["means", "gradient"] = "means"
-    prior_channels: int = 64
-    prior_layers: int = 4
-
-    def setup(self, data: Data) -> Setup:
-        grid = self.codes or part(self.x(data), 4)
-        return _setup(self, vq_vae(self.x(data), grid, self.size, **_shared(self, data)), data)
-
-
-@dataclass(frozen=True)
-class VQVAE2(Recipe):
-    """A vector-quantised autoencoder of two levels with convolutions, and gated PixelCNNs of its codes.
-
-    Args:
-        top: the coarse grid of codes, height and width; an eighth of the image's when there are no numbers.
-        bottom: the fine grid of codes; a quarter when there are no numbers.
         size: entries of each codebook.
         width: how many numbers an entry has.
         channels: of encoders and decoder, at half the size of images, at a quarter, and so on.
@@ -73,8 +38,6 @@ class VQVAE2(Recipe):
 
     rate: float = 2e-3
     decay: bool = True
-    top: tuple[int, ...] = ()
-    bottom: tuple[int, ...] = ()
     size: int = 64
     width: int = 16
     channels: tuple[int, ...] = (32, 64)
@@ -83,6 +46,34 @@ class VQVAE2(Recipe):
     entries: Literal["means", "gradient"] = "means"
     prior_channels: int = 64
     prior_layers: int = 4
+
+
+@dataclass(frozen=True)
+class VQVAE(Quantised):
+    """A vector-quantised autoencoder with convolutions, and a gated PixelCNN of its codes; labels are of the codes.
+
+    Args:
+        codes: the grid of codes, height and width; a quarter of the image's when there are no numbers.
+    """
+
+    codes: tuple[int, ...] = ()
+
+    def setup(self, data: Data) -> Setup:
+        grid = self.codes or part(self.x(data), 4)
+        return _setup(self, vq_vae(self.x(data), grid, self.size, **_shared(self, data)), data)
+
+
+@dataclass(frozen=True)
+class VQVAE2(Quantised):
+    """A vector-quantised autoencoder of two levels with convolutions, and gated PixelCNNs of its codes.
+
+    Args:
+        top: the coarse grid of codes, height and width; an eighth of the image's when there are no numbers.
+        bottom: the fine grid of codes; a quarter when there are no numbers.
+    """
+
+    top: tuple[int, ...] = ()
+    bottom: tuple[int, ...] = ()
 
     def setup(self, data: Data) -> Setup:
         top, bottom = self.top or part(self.x(data), 8), self.bottom or part(self.x(data), 4)
@@ -106,7 +97,7 @@ def part(x: Variable, divisor: int) -> tuple[int, int]:
     return -(-height // divisor), -(-width // divisor)
 
 
-def _shared(recipe: VQVAE | VQVAE2, data: Data) -> dict[str, Any]:
+def _shared(recipe: Quantised, data: Data) -> dict[str, Any]:
     """What both families are made with."""
     network = convolutional(*recipe.channels, blocks=recipe.blocks)
     return {
@@ -119,6 +110,6 @@ def _shared(recipe: VQVAE | VQVAE2, data: Data) -> dict[str, Any]:
     }
 
 
-def _setup(recipe: VQVAE | VQVAE2, pair: Pair, data: Data) -> Setup:
+def _setup(recipe: Quantised, pair: Pair, data: Data) -> Setup:
     options = replace(recipe, epochs=recipe.epochs / 2).options(data)  # each of two phases has every other batch
     return of_pair(pair, quantised(pair, commitment=recipe.commitment, **options), partial(codes, pair))

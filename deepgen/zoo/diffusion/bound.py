@@ -67,10 +67,9 @@ def step_cost(
     """
     noise = denoiser.noise
     first = -decoded(said.mean, said.log_variance, event, levels).log_prob(start)
-    if bool((steps == 1).all()):
+    if noise.steps == 1:
         return first
-    late = steps.clamp_min(2) if noise.steps > 1 else steps
-    variance = noise.posterior_variance.to(start.device)[late].to(start.dtype)
+    variance = noise.posterior_variance.to(start.device)[steps.clamp_min(2)].to(start.dtype)
     variance = variance.reshape(*steps.shape, *[1] * event)
     mean = posterior_mean(noise, start, now, steps)
     ratio = variance.log() - said.log_variance

@@ -140,8 +140,8 @@ def _step(
         deviation = sampler.eta * at(noise.posterior_variance.sqrt(), steps, now)
         direction = (now - kept.sqrt() * start) / (1 - kept).sqrt()
         mean = before.sqrt() * start + (1 - before - deviation.square()).clamp_min(0).sqrt() * direction
-    last = bool((steps == 1).all())
-    return (mean if last else mean + deviation * torch.randn_like(now)), start
+    drawn = torch.where(at(noise.kept, steps - 1, now) == 1, 0.0, deviation * torch.randn_like(now))  # not at the last
+    return mean + drawn, start
 
 
 def _said(
