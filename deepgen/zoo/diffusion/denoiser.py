@@ -108,23 +108,18 @@ class Denoiser(nn.Module):
         noise = self.noise
         start = to_data(noise, self.predicts, said, now, steps)
         mean = said if self.predicts == "mean" else posterior_mean(noise, start, now, steps)
-        return Backward(start, mean, self.log_variance_of(noise, between, steps, now))
+        least, most = (at(values, steps, now) for values in self.log_variances(noise))
+        return Backward(start, mean, least if between is None else least + (between + 1) / 2 * (most - least))
 
-    def log_variance_of(self, noise: Noise, between: Tensor | None, steps: Tensor, now: Tensor) -> Tensor:
-        """Of p(x_{t-1} | x_t), as `now` `[*batch, *event]` can be added to it.
+    def log_variances(self, noise: Noise) -> tuple[Tensor, Tensor]:
+        """The least and the most log variance of p(x_{t-1} | x_t) at every step, `[T + 1]`; one where none is learned.
 
         Args:
             noise: the process, or a shorter one through some of its steps.
-            between: where the log variance lies between its bounds, from -1 to 1, if it is learned.
-            steps: steps of that process, `[*batch]`.
-            now: x_t.
         """
-        added = noise.beta.log()
+        added, least = noise.beta.log(), noise.posterior_variance.clone()
         if self.variance == "added":
-            return at(added, steps, now)
-        least = noise.posterior_variance.clone()
-        least[1] = least[2] if between is not None and noise.steps > 1 else noise.beta[1]
-        if between is None:
-            return at(least.log(), steps, now)
-        share = (between + 1) / 2
-        return share * at(added, steps, now) + (1 - share) * at(least.log(), steps, now)
+            return added, added
+        learned = self.variance == "learned"
+        least[1] = least[2] if learned and noise.steps > 1 else noise.beta[1]
+        return least.log(), added if learned else least.log()

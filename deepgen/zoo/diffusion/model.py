@@ -21,7 +21,7 @@ from .chain import chain, told
 from .denoiser import Denoiser, Variance
 from .noise import Noise, cosine_noise
 from .prediction import Prediction
-from .process import noised
+from .route import Route, route
 from .sampling import Known, Sampler, walk
 
 DENSE = timed_mlp(256, 256, 256)
@@ -122,27 +122,30 @@ class Diffusion:
         """
         self._check_guided(guidance)
         clip = None if self.levels is None else (-1.0, 1.0)
-        sampler = Sampler(steps, eta, guidance, clip, repeats, progress)
+        legs, sampler = self.route(steps, eta).legs, Sampler(guidance, clip, repeats, progress)
         device, told = self.denoiser.place.device, self.told(given or {})
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
-            now, first = torch.randn(rows, *self.x.shape, device=device), None
+            now = torch.randn(rows, *self.x.shape, device=device)
             if start is not None:
-                now, first = self._begun(start, now, steps, strength)
-            part = _known(known, mask, now)
-            return walk(self.denoiser, now, told, sampler=sampler, event=self.event, first=first, known=part)
+                legs = legs[len(legs) - self._left(start, now, strength, len(legs)) :]
+                kept = legs[0].kept if legs else 1.0
+                now = kept**0.5 * start + (1 - kept) ** 0.5 * now
+            return walk(self.denoiser, now, told, legs=legs, sampler=sampler, known=_known(known, mask, now))
 
-    def _begun(self, start: Tensor, draw: Tensor, steps: int | None, strength: float) -> tuple[Tensor, int]:
-        """A start with noise, and the step that this makes it."""
+    def route(self, steps: int | None = None, eta: float | None = None) -> Route:
+        """The way from noise to data, which can be printed; arguments as for `sample`."""
+        return route(self.denoiser, steps, eta)
+
+    def _left(self, start: Tensor, draw: Tensor, strength: float, legs: int) -> int:
+        """How many legs are left from a start with so much noise."""
         if start.shape != draw.shape:
             shapes = f"{tuple(start.shape)}, expected {tuple(draw.shape)}"
             raise ShapeError(f"sample: start has shape {shapes} = [rows, *event of {self.x.name!r}].")
         if not 0 <= strength <= 1:
             raise PlanError(f"sample: strength is {strength}, expected 0 to 1.")
-        noise, _ = self.noise.respaced(steps or self.noise.steps)
-        first = round(strength * noise.steps)
-        return noised(noise, start, torch.full((len(start),), first, device=start.device), draw), first
+        return round(strength * legs)
 
     def _check_guided(self, guidance: float) -> None:
         if guidance and not (self.given and self.dropped):
