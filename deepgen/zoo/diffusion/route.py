@@ -113,7 +113,7 @@ def _own(denoiser: Denoiser, noise: Noise) -> tuple[tuple[Tensor, Tensor], Tenso
 
 
 def _shared(noise: Noise, eta: float) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
-    """Means that go on in the direction of the noise that there was, `[T]` each, so that x_{t-1} has the right share."""
+    """Means that go on in the direction of the noise that there was, `[T]` each, for the right share of it."""
     kept, before = noise.kept[1:], noise.kept[:-1]
     deviation = eta * noise.posterior_variance[1:].sqrt()
     now = ((1 - before - deviation.square()).clamp_min(0) / (1 - kept)).sqrt()
