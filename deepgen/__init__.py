@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .data.binarise import dynamic as dynamic
     from .data.binarise import static as static
     from .data.binarise import thresholded as thresholded
+    from .data.coarse import coarsened as coarsened
+    from .data.coarse import pooled as pooled
     from .data.data import Data as Data
     from .data.data import arrays as arrays
     from .data.folder import image_folder as image_folder
@@ -128,6 +130,7 @@ _HOME = {
     "conditionals.product": "Product",
     "conditionals.standard": "Standard",
     "data.binarise": "dynamic static thresholded",
+    "data.coarse": "coarsened pooled",
     "data.data": "Data arrays",
     "data.folder": "image_folder",
     "data.images": "digits fashion_mnist mnist static_mnist",
