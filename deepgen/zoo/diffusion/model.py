@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pgm.domains import Real
-from pgm.errors import PlanError, ShapeError
+from pgm.errors import PlanError
 from pgm.variable import Variable
 
 from ...networks.network import Network
@@ -22,7 +22,7 @@ from .denoiser import Denoiser, Variance
 from .noise import Noise, cosine_noise
 from .prediction import Prediction
 from .route import Route, route
-from .sampling import Known, Sampler, walk
+from .sampling import Sampler, known_part, require_guided, require_start, walk
 
 DENSE = timed_mlp(256, 256, 256)
 
@@ -120,7 +120,7 @@ class Diffusion:
         Reference: Ho, Jain and Abbeel (2020); Song, Meng and Ermon (2021) for eta; Ho and Salimans (2022) for guidance;
         Lugmayr et al. (2022), RePaint, for what is known; Meng et al. (2022), SDEdit, for a start.
         """
-        self._check_guided(guidance)
+        require_guided(guidance, self.given, self.dropped)
         clip = None if self.levels is None else (-1.0, 1.0)
         legs, sampler = self.route(steps, eta).legs, Sampler(guidance, clip, repeats, progress)
         device, told = self.denoiser.place.device, self.told(given or {})
@@ -129,28 +129,15 @@ class Diffusion:
                 torch.manual_seed(seed)
             now = torch.randn(rows, *self.x.shape, device=device)
             if start is not None:
-                legs = legs[len(legs) - self._left(start, now, strength, len(legs)) :]
+                require_start(start, now, strength, self.x.name)
+                legs = legs[len(legs) - round(strength * len(legs)) :]
                 kept = legs[0].kept if legs else 1.0
                 now = kept**0.5 * start + (1 - kept) ** 0.5 * now
-            return walk(self.denoiser, now, told, legs=legs, sampler=sampler, known=_known(known, mask, now))
+            return walk(self.denoiser, now, told, legs=legs, sampler=sampler, known=known_part(known, mask, now))
 
     def route(self, steps: int | None = None, eta: float | None = None) -> Route:
         """The way from noise to data, which can be printed; arguments as for `sample`."""
         return route(self.denoiser, steps, eta)
-
-    def _left(self, start: Tensor, draw: Tensor, strength: float, legs: int) -> int:
-        """How many legs are left from a start with so much noise."""
-        if start.shape != draw.shape:
-            shapes = f"{tuple(start.shape)}, expected {tuple(draw.shape)}"
-            raise ShapeError(f"sample: start has shape {shapes} = [rows, *event of {self.x.name!r}].")
-        if not 0 <= strength <= 1:
-            raise PlanError(f"sample: strength is {strength}, expected 0 to 1.")
-        return round(strength * legs)
-
-    def _check_guided(self, guidance: float) -> None:
-        if guidance and not (self.given and self.dropped):
-            why = "never learned to do without labels; make it with dropped=0.1" if self.given else "is given nothing"
-            raise PlanError(f"sample: guidance is {guidance}, but the model {why}.")
 
     def __repr__(self) -> str:
         also = f" given {', '.join(v.name for v in self.given)}" if self.given else ""
@@ -200,9 +187,3 @@ def diffusion(
     net = network([x, Variable("time", Real(1)), *told], shape)
     denoiser = Denoiser(net, noise or cosine_noise(1000), predicts, variance)
     return Diffusion(x, denoiser, told, levels, (0.1 if told else 0.0) if dropped is None else dropped)
-
-
-def _known(known: Tensor | None, mask: Tensor | None, now: Tensor) -> Known | None:
-    if (known is None) != (mask is None):
-        raise ShapeError("sample: known values and their mask belong together; one of them is missing.")
-    return None if known is None or mask is None else Known(known.expand(now.shape), mask.to(now.device))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pgm.engines.progress import Watched
 from pgm.errors import PlanError, ShapeError
+from pgm.variable import Variable
 
 from .denoiser import Denoiser
 from .route import Leg
@@ -71,6 +72,33 @@ class Known:
         """x_t with the known part as it is by then, with so much of its variance kept."""
         there = kept**0.5 * self.values + (1 - kept) ** 0.5 * torch.randn_like(now)
         return torch.where(self.mask.bool(), there, now)
+
+
+def known_part(known: Tensor | None, mask: Tensor | None, like: Tensor) -> Known | None:
+    """What is known of rows, if anything.
+
+    Raises:
+        ShapeError: when only one of the two is there, or they do not fit.
+    """
+    if (known is None) != (mask is None):
+        raise ShapeError("sample: known values and their mask belong together; one of them is missing.")
+    return None if known is None or mask is None else Known(known.expand(like.shape), mask.to(like.device))
+
+
+def require_guided(guidance: float, given: Sequence[Variable], dropped: float) -> None:
+    """Raise a `PlanError` when there is guidance, but nothing given, or the network never learned to do without."""
+    if guidance and not (given and dropped):
+        why = "never learned to do without labels; make it with dropped=0.1" if given else "is given nothing"
+        raise PlanError(f"sample: guidance is {guidance}, but the model {why}.")
+
+
+def require_start(start: Tensor, draw: Tensor, strength: float, name: str) -> None:
+    """Raise a `ShapeError` unless a start is like a draw, a `PlanError` unless its strength is a share."""
+    if start.shape != draw.shape:
+        shapes = f"{tuple(start.shape)}, expected {tuple(draw.shape)}"
+        raise ShapeError(f"sample: start has shape {shapes} = [rows, *event of {name!r}].")
+    if not 0 <= strength <= 1:
+        raise PlanError(f"sample: strength is {strength}, expected 0 to 1.")
 
 
 @torch.no_grad()
