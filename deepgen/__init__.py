@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .data.images import static_mnist as static_mnist
     from .data.named import named as named
     from .data.shades import centred as centred
+    from .data.shades import from_opponent as from_opponent
+    from .data.shades import to_opponent as to_opponent
     from .data.toys import checkerboard as checkerboard
     from .data.toys import grid_of_gaussians as grid_of_gaussians
     from .data.toys import moons as moons
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
     from .zoo.diffusion.noise import Noise as Noise
     from .zoo.diffusion.noise import cosine_noise as cosine_noise
     from .zoo.diffusion.noise import linear_noise as linear_noise
+    from .zoo.diffusion.panorama import panorama as panorama
     from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
     from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
     from .zoo.ladder import ladder_vae as ladder_vae
@@ -135,7 +138,7 @@ _HOME = {
     "data.folder": "image_folder",
     "data.images": "digits fashion_mnist mnist static_mnist",
     "data.named": "named",
-    "data.shades": "centred",
+    "data.shades": "centred from_opponent to_opponent",
     "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
     "errors": "DivergenceError",
     "evaluate.annealed": "annealed",
@@ -172,6 +175,7 @@ _HOME = {
     "zoo.diffusion.learning": "denoised",
     "zoo.diffusion.model": "Diffusion diffusion",
     "zoo.diffusion.noise": "Noise cosine_noise linear_noise",
+    "zoo.diffusion.panorama": "panorama",
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
     "zoo.mixture": "clustered memberships mixture_vae",
