@@ -11,9 +11,10 @@ from pgm.errors import ShapeError
 TIME, LABEL = Variable("time", Real(1)), Variable("label", range(3))
 SMALL = Variable("small", Real(4, 4))
 NETWORKS = [timed_mlp(16, 16, 8), unet(8, 16, attention=4)]
+READS = unet(8, 16, attention=4, words=True)  # `SMALL` is then four words
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=["mlp", "unet"])
+@pytest.mark.parametrize("network", [*NETWORKS, READS], ids=["mlp", "unet", "words"])
 @pytest.mark.parametrize("event", [(6, 8), (3, 6, 8), (7, 5)])
 def test_any_image_any_batch_twice_the_numbers(network, event):
     """Rows are answered each on its own, whatever axes they lie along."""
