@@ -107,13 +107,13 @@ if TYPE_CHECKING:
     from .zoo.diffusion.noise import Noise as Noise
     from .zoo.diffusion.noise import cosine_noise as cosine_noise
     from .zoo.diffusion.noise import linear_noise as linear_noise
-    from .zoo.diffusion.panorama import panorama as panorama
     from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
     from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
     from .zoo.ladder import ladder_vae as ladder_vae
     from .zoo.mixture import clustered as clustered
     from .zoo.mixture import memberships as memberships
     from .zoo.mixture import mixture_vae as mixture_vae
+    from .zoo.panorama import panorama as panorama
     from .zoo.predictability import Coder as Coder
     from .zoo.predictability import bit_information as bit_information
     from .zoo.predictability import predictability_game as predictability_game
@@ -175,10 +175,10 @@ _HOME = {
     "zoo.diffusion.learning": "denoised",
     "zoo.diffusion.model": "Diffusion diffusion",
     "zoo.diffusion.noise": "Noise cosine_noise linear_noise",
-    "zoo.diffusion.panorama": "panorama",
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
     "zoo.mixture": "clustered memberships mixture_vae",
+    "zoo.panorama": "panorama",
     "zoo.predictability": "Coder bit_information predictability_game predictability_minimisation",
     "zoo.sigmoid": "sigmoid_belief_network",
     "zoo.vae": "vae",

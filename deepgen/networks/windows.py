@@ -28,7 +28,8 @@ class Windows(nn.Module):
 
     Args:
         net: the network of small images, with parents x, time and others.
-        given: its parents; images among the others are cut as x is, the rest is told to all windows alike.
+        given: its parents; images among the others, with sides in the ratio of x's, are cut as x is; the rest is told
+            to all windows alike.
         sides: height and width of the wide image, in pixels.
         stride: pixels from one window to the next, down and across, or one number for both.
 
@@ -61,7 +62,7 @@ class Windows(nn.Module):
         self.axes = [1 if v.finite else len(v.shape) for v in given]
         self.size, self.stride = _sides(x), (stride, stride) if isinstance(stride, int) else stride
         self.places = _places(x.name, self.size, self.sides, self.stride)
-        self.cuts = [(_sides(v), scaled(self.stride, v, x)) if image(v) else None for v in given]
+        self.cuts = [(_sides(v), scaled(self.stride, v, x)) if _follows(v, x) else None for v in given]
         down, across = (_tent(side) for side in self.size)
         self.register_buffer("weight", down[:, None] * across, persistent=False)
         ones = self.weight.flatten()[None, :, None].expand(1, -1, prod(self.places))
@@ -115,7 +116,7 @@ def widened(given: Variable, x: Variable, sides: Sides) -> Variable:
         >>> widened(Variable("small", Real(3, 4, 4)), Variable("image", Real(3, 8, 8)), (8, 32))
         Variable('small', Real(3, 4, 16))
     """
-    return Variable(given.name, Real(*given.shape[:-2], *scaled(sides, given, x))) if image(given) else given
+    return Variable(given.name, Real(*given.shape[:-2], *scaled(sides, given, x))) if _follows(given, x) else given
 
 
 def scaled(lengths: Sides, given: Variable, x: Variable) -> Sides:
@@ -136,6 +137,11 @@ def scaled(lengths: Sides, given: Variable, x: Variable) -> Sides:
 
 def _sides(v: Variable) -> Sides:
     return v.shape[-2], v.shape[-1]
+
+
+def _follows(v: Variable, x: Variable) -> bool:
+    """Whether a variable is an image of the same form as x, and no sequence of words."""
+    return image(v) and v.shape[-2] * x.shape[-1] == v.shape[-1] * x.shape[-2]
 
 
 def _places(name: str, size: Sides, sides: Sides, stride: Sides) -> Sides:

@@ -1,7 +1,5 @@
 """Wide images by the network of small ones."""
 
-from math import prod
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -104,9 +102,9 @@ def test_the_network_runs_once_on_all_windows():
     assert net.seen == ((5, 3 * 5, 4, 4),)
 
 
-def test_images_grow_and_labels_stay():
-    x, small = Variable("x", Real(3, 4, 8)), Variable("small", Real(3, 2, 2))
-    assert [prod(widened(v, x, (8, 24)).shape) for v in (x, small, LABEL)] == [3 * 8 * 24, 3 * 4 * 6, 1]
+def test_images_grow_and_words_stay():
+    x, small, words = Variable("x", Real(3, 4, 8)), Variable("small", Real(3, 2, 4)), Variable("words", Real(2, 7))
+    assert [widened(v, x, (8, 24)).shape for v in (x, small, LABEL, words)] == [(3, 8, 24), (3, 4, 12), (), (2, 7)]
 
 
 @pytest.mark.parametrize(

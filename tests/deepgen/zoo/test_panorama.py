@@ -8,7 +8,7 @@ from deepgen.networks.timed import timed_mlp
 from deepgen.zoo.diffusion import cosine_noise, diffusion
 from deepgen.zoo.diffusion.denoiser import Denoiser
 from deepgen.zoo.diffusion.model import Diffusion
-from deepgen.zoo.diffusion.panorama import panorama
+from deepgen.zoo.panorama import panorama
 from pgm import Real, Variable
 
 X, LABEL, NOISE = Variable("x", Real(4, 4)), Variable("label", range(3)), cosine_noise(6)
