@@ -17,32 +17,32 @@ from ...conditionals.discretised import GAUSSIAN, Discretised
 from ...pair import Pair
 from ..hierarchical import markovian_hierarchy, stacked
 from .denoiser import Denoiser
-from .noise import Noise
+from .schedule import FixedNoise, LearnedNoise
 
 
 class Noising(Conditional):
-    """q(x_t | x_{t-1}) = N(sqrt(alpha[t]) x_{t-1}, 1 - alpha[t]), without parameters.
+    """q(x_t | x_{t-1}) = N(sqrt(alpha[t]) x_{t-1}, 1 - alpha[t]), without parameters unless the schedule is learned.
 
     Args:
         child: x_t.
         given: x_{t-1}; and whatever else the model is conditioned on, which changes nothing here.
-        noise: the process.
+        schedule: makes the process.
         step: t.
     """
 
-    alpha: Tensor
-
-    def __init__(self, child: Variable, given: Sequence[Variable], noise: Noise, step: int) -> None:
+    def __init__(
+        self, child: Variable, given: Sequence[Variable], schedule: FixedNoise | LearnedNoise, step: int
+    ) -> None:
         super().__init__(child, given)
-        self.register_buffer("alpha", noise.alpha[step], persistent=False)
+        self.schedule, self.step = schedule, step
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(enumerable=False, reparameterised=True, has_log_prob=True)
 
     def distribution(self, *given: Tensor) -> Distribution:
-        before = given[0]
-        signal, spread = self.alpha.sqrt().to(before), (1 - self.alpha).sqrt().to(before)
+        before, alpha = given[0], self.schedule().alpha[self.step]
+        signal, spread = alpha.sqrt().to(before), (1 - alpha).sqrt().to(before)
         return gaussian(signal * before, spread, len(self.child.shape))
 
 
@@ -122,7 +122,7 @@ def chain(x: Variable, denoiser: Denoiser, given: Sequence[Variable] = (), level
     steps = {variable.name: step for step, variable in enumerate(states)}
 
     def up(child: Variable, parents: Sequence[Variable]) -> Conditional:
-        return Noising(child, parents[:1], denoiser.noise, steps[child.name])
+        return Noising(child, parents[:1], denoiser.schedule, steps[child.name])
 
     def down(child: Variable, parents: Sequence[Variable]) -> Conditional:
         parents = [parents[0], *given]

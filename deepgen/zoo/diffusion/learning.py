@@ -15,6 +15,7 @@ from .bound import prior_cost, step_cost
 from .model import Diffusion
 from .prediction import from_data
 from .process import noised, spread
+from .schedule import LearnedNoise
 
 Goal = Literal["simple", "bound", "hybrid"]
 SHARE = 1e-3  # of the bound, for each of its T terms, in the hybrid
@@ -46,13 +47,15 @@ def denoised(model: Diffusion, goal: Goal = "simple", **options: Any) -> Phase:
     """
     if goal not in ("simple", "bound", "hybrid"):
         raise PlanError(f"denoised: goal is {goal!r}, expected 'simple', 'bound' or 'hybrid'.")
+    if goal != "bound" and isinstance(model.denoiser.schedule, LearnedNoise):
+        raise PlanError(f"denoised: goal is {goal!r}, which would collapse a learned schedule; expected 'bound'.")
     variance = model.denoiser.variance
     if goal != "bound" and (goal == "hybrid") != (variance == "learned"):
         raise PlanError(f"denoised: goal is {goal!r} and variance {variance!r}; 'hybrid' and 'learned' go together.")
 
     def objective(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         start = batch[model.x.name]
-        if moment.step == 0 and model.levels is not None:
+        if model.levels is not None and (moment.step == 0 or start.device.type == "cpu"):  # others would be waited for
             _check_shades(start, model.x.name)
         steps = spread(len(start), model.noise.steps, start.device)
         told = hidden(model.told(batch), model.dropped)

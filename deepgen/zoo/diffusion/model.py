@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -21,8 +21,10 @@ from .chain import chain, told
 from .denoiser import Denoiser, Variance
 from .noise import Noise, cosine_noise
 from .prediction import Prediction
+from .respaced import respaced
 from .route import Route, route
 from .sampling import Sampler, known_part, require_guided, require_start, walk
+from .schedule import LearnedNoise
 
 DENSE = timed_mlp(256, 256, 256)
 
@@ -85,7 +87,7 @@ class Diffusion:
         rows: int,
         given: Mapping[str, Tensor] | None = None,
         *,
-        steps: int | None = None,
+        steps: int | Sequence[int] | None = None,
         guidance: float = 0.0,
         eta: float | None = None,
         known: Tensor | None = None,
@@ -101,7 +103,7 @@ class Diffusion:
         Args:
             rows: how many.
             given: what the model is conditioned on, `[rows, *event]` by name.
-            steps: how many on the way from noise, at most T; all by default.
+            steps: how many on the way from noise, spread evenly; or which, upwards; all T by default.
             guidance: how much further than the conditioned prediction to go, away from the unconditioned one.
             eta: 0 for a deterministic way (DDIM), 1 for an ancestral one; None for the variances of the model.
             known: values of a part of x that is known, `[rows, *event]`: what surrounds a hole, or one channel.
@@ -135,9 +137,26 @@ class Diffusion:
                 now = kept**0.5 * start + (1 - kept) ** 0.5 * now
             return walk(self.denoiser, now, told, legs=legs, sampler=sampler, known=known_part(known, mask, now))
 
-    def route(self, steps: int | None = None, eta: float | None = None) -> Route:
+    def route(self, steps: int | Sequence[int] | None = None, eta: float | None = None) -> Route:
         """The way from noise to data, which can be printed; arguments as for `sample`."""
         return route(self.denoiser, steps, eta)
+
+    def respaced(self, steps: int | Sequence[int]) -> Diffusion:
+        """The same network as the model of a shorter process through some of the steps: its bound, graphs and samples.
+
+        Args:
+            steps: how many, spread evenly; or which, upwards.
+
+        Raises:
+            PlanError: when there are steps that the process does not have.
+
+        Example:
+            >>> diffusion(Variable("x", Real(2))).respaced(10)
+            Diffusion(x, 10 steps, predicts data)
+
+        Reference: Nichol and Dhariwal (2021), Improved denoising diffusion probabilistic models.
+        """
+        return replace(self, denoiser=respaced(self.denoiser, steps))
 
     def __repr__(self) -> str:
         also = f" given {', '.join(v.name for v in self.given)}" if self.given else ""
@@ -150,7 +169,7 @@ def diffusion(
     *,
     label: Variable | None = None,
     given: Sequence[Variable] = (),
-    noise: Noise | None = None,
+    noise: Noise | LearnedNoise | None = None,
     predicts: Prediction = "noise",
     variance: Variance = "posterior",
     levels: int | None = None,
@@ -163,9 +182,9 @@ def diffusion(
         network: makes the network of x, the time and what is given: `timed_mlp` or `unet`.
         label: a variable that the network is told.
         given: further ones, such as the same image in few pixels.
-        noise: the process; `cosine_noise(1000)` by default.
+        noise: the process, or a `learned_noise`; `cosine_noise(1000)` by default.
         predicts: what the network says: 'noise', 'data', 'mean' or 'v'.
-        variance: of each step back: 'posterior', 'added' or 'learned'.
+        variance: of each step back: 'posterior', 'added', 'learned' or 'fitted', as for `Denoiser`.
         levels: how many shades x has, for a likelihood of shades; None when it is any number.
         dropped: share of rows that the network is told nothing of while training; 0.1 by default where something is
             given, so that samples can be guided.

@@ -42,6 +42,8 @@ class Noise:
     def __post_init__(self) -> None:
         if self.kept.dim() != 1 or len(self.kept) < 2:
             raise PlanError(f"Noise: kept has shape {tuple(self.kept.shape)}, expected [T + 1] with one step or more.")
+        if self.kept.requires_grad:  # learned schedules fall as they are made, and looking would wait for the device
+            return
         falls = self.kept.diff() < 0
         if not bool(falls.all()):
             t = int((~falls).int().argmax()) + 1

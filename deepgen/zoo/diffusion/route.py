@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -72,25 +73,27 @@ class Route:
         return len(self.legs)
 
 
-def route(denoiser: Denoiser, steps: int | None = None, eta: float | None = None) -> Route:
+@torch.no_grad()
+def route(denoiser: Denoiser, steps: int | Sequence[int] | None = None, eta: float | None = None) -> Route:
     """The legs of a denoiser's way back.
 
     Args:
         denoiser: knows the process, what the network says, and the variances of its own steps.
-        steps: how many, spread evenly over the process; None for all of it.
+        steps: how many, spread evenly over the process; or the steps themselves, upwards; None for all of them.
         eta: None for the denoiser's own variances; a number is the share of the deviation of q(x_{t-1} | x_t, x_0)
             that is drawn anew: 0 makes the way deterministic (DDIM), 1 is ancestral.
 
     Raises:
-        PlanError: when there are more steps than the process has, or eta is no share.
+        PlanError: when there are steps that the process does not have, or eta is no share.
 
     Reference: Ho, Jain and Abbeel (2020); Song, Meng and Ermon (2021), Denoising diffusion implicit models.
     """
     if eta is not None and not 0 <= eta <= 1:
         raise PlanError(f"sample: eta is {eta}, expected 0 (deterministic) to 1 (ancestral), or None.")
-    noise, chosen = denoiser.noise.to("cpu").respaced(denoiser.noise.steps if steps is None else steps)
-    of_start, of_now = (slope[chosen][1:] for slope in line(denoiser.noise.to("cpu"), denoiser.predicts))
-    mean, deviation, growth = _own(denoiser, noise) if eta is None else _shared(noise, eta)
+    whole = denoiser.noise.to("cpu")
+    noise, chosen = whole.respaced(whole.steps if steps is None else steps)
+    of_start, of_now = (slope[chosen][1:] for slope in line(whole, denoiser.predicts))
+    mean, deviation, growth = _own(denoiser, noise, chosen) if eta is None else _shared(noise, eta)
     deviation[0] = 0.0  # nothing is drawn at the last leg
     columns = (
         chosen[1:],
@@ -105,10 +108,10 @@ def route(denoiser: Denoiser, steps: int | None = None, eta: float | None = None
     return Route(tuple(Leg(*row) for row in zip(*(column.flip(0).tolist() for column in columns), strict=True)))
 
 
-def _own(denoiser: Denoiser, noise: Noise) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
+def _own(denoiser: Denoiser, noise: Noise, chosen: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
     """Means and deviations of p(x_{t-1} | x_t), `[T]` each."""
     start, now = noise.posterior_weights
-    least, most = denoiser.log_variances(noise)
+    least, most = denoiser.log_variances(noise, denoiser.error.to("cpu")[chosen])
     return (start[1:], now[1:]), (least[1:] / 2).exp(), (most[1:] - least[1:]) / 2
 
 
