@@ -107,6 +107,8 @@ if TYPE_CHECKING:
     from .zoo.diffusion.noise import Noise as Noise
     from .zoo.diffusion.noise import cosine_noise as cosine_noise
     from .zoo.diffusion.noise import linear_noise as linear_noise
+    from .zoo.diffusion.optimal import optimal_variance as optimal_variance
+    from .zoo.diffusion.schedule import learned_noise as learned_noise
     from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
     from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
     from .zoo.ladder import ladder_vae as ladder_vae
@@ -175,6 +177,8 @@ _HOME = {
     "zoo.diffusion.learning": "denoised",
     "zoo.diffusion.model": "Diffusion diffusion",
     "zoo.diffusion.noise": "Noise cosine_noise linear_noise",
+    "zoo.diffusion.optimal": "optimal_variance",
+    "zoo.diffusion.schedule": "learned_noise",
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
     "zoo.mixture": "clustered memberships mixture_vae",
