@@ -1,0 +1,8 @@
+"""Potentials of energy models: what layers of units say to themselves and to one another."""
+
+from .bias import Bias as Bias
+from .coupling import Coupling as Coupling
+from .linear import Layered as Layered
+from .linear import Linear as Linear
+from .width import Width as Width
+from .within import Within as Within

@@ -1,0 +1,170 @@
+"""Small Boltzmann machines answered exactly: as models of single bits, or by summing over all states of some layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from itertools import combinations
+from math import log2
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from pgm.columns import column_names
+from pgm.domains import Binary, Finite
+from pgm.errors import PlanError
+from pgm.model import MarkovNetwork
+from pgm.potentials import Pairwise, Potential, Table
+from pgm.variable import Variable
+
+from ...potentials import Within
+from ...potentials.linear import count
+from .machine import Machine
+
+MOST = 25  # bits whose states are looked at one by one
+AT_ONCE = 2**14  # states
+
+
+@torch.no_grad()
+def expanded(machine: Machine) -> MarkovNetwork:
+    """The same distribution with a variable for each bit, `h[0]`, `h[1]`, ...: any exact answer for small machines.
+
+    Biases and weights are read off the fields at all-zero layers and at each unit alone, in double precision.
+
+    Args:
+        machine: of `Binary` and finite layers, with nothing given.
+
+    Raises:
+        PlanError: when a layer has neither bits nor states.
+
+    Example:
+        >>> import pgm
+        >>> from deepgen.zoo.boltzmann import rbm
+        >>> network = expanded(rbm(Variable("v", Binary(3)), 2))
+        >>> network
+        MarkovNetwork(5 variables: v[0], v[1], v[2], h[0], h[1]; 12 potentials)
+        >>> pgm.infer(network, ["h[0]"], given={"v[0]": "1"})["h[0]"].shape
+        torch.Size([2])
+    """
+    machine = _double(machine)
+    layers = machine.model.variables
+    wrong = next((v for v in layers if not isinstance(v.domain, Binary | Finite)), None)
+    if wrong is not None:
+        raise PlanError(f"expanded: {wrong.name!r} is {wrong.domain!r}, expected Binary or a variable with states.")
+    zeros = {v.name: machine.zeros(v.name) for v in layers}
+    bits = {v.name: [v] if v.finite else [Variable(name) for name in column_names(v)] for v in layers}
+    found: list[Potential] = [Table([], machine.score(zeros).exp())]
+    for v in layers:
+        field = machine.field(v.name, zeros)
+        found += [Table([bit], logs.exp()) for bit, logs in zip(bits[v.name], _unary(v, field), strict=True)]
+    for a, b, weights in _pairs(machine):
+        found += _couplings(a, b, bits, weights)
+    return MarkovNetwork(*found, variables=[bit for v in layers for bit in bits[v.name]], name=machine.model.name)
+
+
+@torch.no_grad()
+def log_z(machine: Machine, given: Mapping[str, Tensor] | None = None) -> float:
+    """log Z exactly, in nats: all states of as few units as can be are looked at, all others summed in closed form.
+
+    Args:
+        machine: a machine.
+        given: what is given, `[*event]` by name.
+
+    Raises:
+        PlanError: when more than 25 bits would have to be looked at.
+
+    Example:
+        >>> from math import log
+        >>> from deepgen.zoo.boltzmann import rbm
+        >>> machine = rbm(Variable("v", Binary(784)), 3, deviation=0.0)
+        >>> round(log_z(machine) / log(2), 6)
+        787.0
+    """
+    machine = _double(machine)
+    chosen = _enumerated(machine)
+    summed = [v.name for v in machine.model.variables if v not in (*chosen, *machine.given)]
+    fixed = {name: x.double() for name, x in machine.state(given or {}).items()}
+    blocks = (_split(chosen, block) for block in _states(chosen, machine.device))
+    return torch.cat([machine.log_sum({**fixed, **block}, summed) for block in blocks]).logsumexp(0).item()
+
+
+def _double(machine: Machine) -> Machine:
+    """A copy in double precision."""
+    return replace(machine, model=deepcopy(machine.model).double())
+
+
+def _unary(v: Variable, field: Tensor) -> Tensor:
+    """Logs of the potentials of single variables, `[variables, states]`."""
+    return field[None] if v.finite else torch.stack([torch.zeros_like(field), field], -1)
+
+
+def _pairs(machine: Machine) -> Iterator[tuple[Variable, Variable, Tensor]]:
+    """Layers that are coupled, with their weights `[numbers, numbers]`; a layer with itself above the diagonal."""
+    for term in machine.model.terms:
+        if isinstance(term, Within):
+            yield term.scope[0], term.scope[0], (term.weights / term.temperature).triu(1)
+        elif len(term.scope) == 2:
+            a, b = term.scope
+            ones = torch.eye(count(a), device=machine.device, dtype=torch.float64)
+            yield a, b, term.field(1, ones) - term.field(1, machine.zeros(a.name))  # type: ignore[operator]
+
+
+def _couplings(a: Variable, b: Variable, bits: Mapping[str, Sequence[Variable]], weights: Tensor) -> Iterator[Pairwise]:
+    """Potentials of pairs of variables, without those that say nothing."""
+    blocks = weights.split(a.size if a.finite else 1, 0)
+    for one, rows in zip(bits[a.name], blocks, strict=True):
+        for other, block in zip(bits[b.name], rows.split(b.size if b.finite else 1, 1), strict=True):
+            logs = block if a.finite else torch.cat([torch.zeros_like(block), block])
+            logs = logs if b.finite else torch.cat([torch.zeros_like(logs), logs], 1)
+            if bool(logs.any()):
+                yield Pairwise(one, other, logs)
+
+
+def _enumerated(machine: Machine) -> tuple[Variable, ...]:
+    """The layers with the fewest states, given which the units of all others are independent."""
+    layers = [v for v in machine.model.variables if v not in machine.given]
+    possible = [
+        chosen for r in range(len(layers) + 1) for chosen in combinations(layers, r) if _splits(machine, chosen)
+    ]
+    best = min(possible, key=lambda chosen: sum(map(_bits, chosen)), default=None)
+    if best is None or sum(map(_bits, best)) > MOST:
+        least = "" if best is None else f" of {sum(map(_bits, best)):.0f} bits"
+        raise PlanError(f"log_z: there are too many states{least} to look at (limit {MOST} bits); estimate it by AIS.")
+    return best
+
+
+def _splits(machine: Machine, chosen: Sequence[Variable]) -> bool:
+    if not all(isinstance(v.domain, Binary | Finite) for v in chosen):
+        return False
+    try:
+        machine.require_independent([v.name for v in machine.model.variables if v not in (*chosen, *machine.given)])
+    except PlanError:
+        return False
+    return True
+
+
+def _bits(v: Variable) -> float:
+    return log2(v.size) if v.finite else count(v)
+
+
+def _states(chosen: Sequence[Variable], device: torch.device) -> Iterator[Tensor]:
+    """All states of layers, a number for every bit or state, `[states, variables]`, some at a time."""
+    sizes = [size for v in chosen for size in ([v.size] if v.finite else [2] * count(v))]
+    total = round(2 ** sum(map(log2, sizes)))
+    for start in range(0, total, AT_ONCE):
+        numbers, found = torch.arange(start, min(start + AT_ONCE, total), device=device), []
+        for size in sizes:
+            found.append(numbers % size)
+            numbers = numbers // size
+        yield torch.stack(found, -1) if found else numbers[:, None][:, :0]
+
+
+def _split(chosen: Sequence[Variable], states: Tensor) -> dict[str, Tensor]:
+    """Those as vectors of numbers by layer."""
+    parts = states.split([1 if v.finite else count(v) for v in chosen], -1) if chosen else ()
+    return {
+        v.name: (one_hot(part[:, 0], v.size) if v.finite else part).double()
+        for v, part in zip(chosen, parts, strict=True)
+    }

@@ -1,0 +1,79 @@
+"""Block Gibbs sampling: one layer after the other, all of its units at once where they are independent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...potentials import Within
+from ...potentials.linear import count
+from .machine import Machine, State
+
+
+@torch.no_grad()
+def sweep(
+    machine: Machine, state: State, layers: Sequence[str], fixed: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """A state with some layers drawn anew, each given all the others, in this order.
+
+    Args:
+        machine: whose distribution it leaves as it is.
+        state: vectors of numbers `[*batch, numbers]`; of the first layer only where its units are coupled.
+        layers: names.
+        fixed: units that stay as they are, True or 1, `[*batch, numbers]` by name: what is known of a layer.
+
+    Reference: Geman and Geman (1984), Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of
+    images.
+    """
+    now, stays = dict(state), fixed or {}
+    for name in layers:
+        within = [term for term in machine.model.terms if isinstance(term, Within) and term.scope[0].name == name]
+        if within:
+            drawn = _one_by_one(machine, now, name, within[0], stays.get(name))
+        else:
+            drawn = machine.units(name).draw(machine.field(name, now))
+            if name in stays:
+                drawn = torch.where(stays[name].bool(), now[name], drawn)
+        now[name] = drawn
+    return now
+
+
+def _one_by_one(machine: Machine, state: State, name: str, within: Within, stays: Tensor | None) -> Tensor:
+    """A layer whose units are coupled, each drawn given all others."""
+    x, units = state[name].clone(), machine.units(name)
+    field, weights = machine.field(name, state), within.weights / within.temperature
+    for unit in range(x.shape[-1]):
+        drawn = units.draw(field[..., unit : unit + 1])
+        if stays is not None:
+            drawn = torch.where(stays[..., unit : unit + 1].bool(), x[..., unit : unit + 1], drawn)
+        field = field + (drawn - x[..., unit : unit + 1]) * weights[unit]
+        x[..., unit : unit + 1] = drawn
+    return x
+
+
+class Chains(nn.Module):
+    """States of a machine that go on from step to step, kept with checkpoints.
+
+    Args:
+        machine: whose layers they have.
+        chains: how many.
+    """
+
+    def __init__(self, machine: Machine, chains: int) -> None:
+        super().__init__()
+        self.names = [v.name for v in (*machine.visible, *machine.hidden)]
+        for number, name in enumerate(self.names):
+            zeros = torch.zeros(chains, count(machine.model[name]), device=machine.device)
+            self.register_buffer(f"layer{number}", machine.units(name).draw(zeros))
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Vectors of numbers by layer, `[chains, numbers]`."""
+        return {name: self.get_buffer(f"layer{number}") for number, name in enumerate(self.names)}
+
+    def put(self, state: State) -> None:
+        """Go on from there."""
+        for name, there in self.state.items():
+            there.copy_(state[name])
