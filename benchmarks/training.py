@@ -212,10 +212,19 @@ def now(device: torch.device) -> float:
 
 
 def interleaved(case: Case, steps: int, device: torch.device, **options: Any) -> tuple[list[float], list[float]]:
-    """Seconds of our steps and of those by hand: before every tenth step of `fit` ten are made by hand."""
+    """Seconds of our steps and of those by hand."""
     data, phase = bits(case, device), case.phase(case.pair)
     nets = {name: deepcopy(net).to(device) for name, net in nets_of(case.pair).items()}
-    peer, edges, by_hand = loop(nets, case.by_hand, data["x"], case.batch), list[tuple[float, float]](), list[float]()
+    return taking_turns(
+        phase, data, loop(nets, case.by_hand, data["x"], case.batch), case.batch, steps, device, **options
+    )
+
+
+def taking_turns(
+    phase: Phase, data: Data, peer: Iterator[None], batch: int, steps: int, device: torch.device, **options: Any
+) -> tuple[list[float], list[float]]:
+    """Seconds of steps of `fit` and of another loop: before every tenth of ours ten of the other are made."""
+    edges, by_hand = list[tuple[float, float]](), list[float]()
 
     def objective(batch: Batch, moment: Moment) -> Terms:
         begin = now(device)
@@ -229,7 +238,7 @@ def interleaved(case: Case, steps: int, device: torch.device, **options: Any) ->
         return phase.objective(batch, moment)
 
     timed = replace(phase, objective=objective)
-    fit(timed, data, turns=ROUND + steps + 1, batch=case.batch, device=device, progress=False, **options)
+    fit(timed, data, turns=ROUND + steps + 1, batch=batch, device=device, progress=False, **options)
     return [after[0] - before[1] for before, after in pairwise(edges[ROUND:])], by_hand[ROUND:]
 
 
