@@ -13,6 +13,7 @@ from .binarise import dynamic, static, thresholded
 from .data import Data
 from .folder import image_folder
 from .images import Split, digits, fashion_mnist, mnist, static_mnist
+from .painted import painted
 
 TEST = 297  # digits that are kept for testing
 TOYS: Mapping[str, Callable[[int, int], Data]] = {
@@ -22,22 +23,23 @@ TOYS: Mapping[str, Callable[[int, int], Data]] = {
     "checkerboard": lambda rows, seed: toys.checkerboard(rows, seed=seed),
     "swirl": lambda rows, seed: toys.swirl(rows, seed=seed),
 }
-NAMES = ("digits", "mnist", "fashion_mnist", "static_mnist", *TOYS)
+ROWS = 10_000  # of a toy, and of painted digits
+NAMES = ("digits", "mnist", "fashion_mnist", "static_mnist", "painted_digits", *TOYS)
 Binarisation = Literal["no", "dynamic", "static", "threshold"]
 
 
 def named(name: str, split: Split = "train", binarise: Binarisation = "no") -> Data:
-    """Data by name: one of digits, mnist, fashion_mnist, static_mnist, ring, grid, moons, checkerboard, swirl, or the
-    path of a folder of images.
+    """Data by name: one of digits, mnist, fashion_mnist, static_mnist, painted_digits, ring, grid, moons, checkerboard,
+    swirl, or the path of a folder of images.
 
     Digits and folders are cut into parts to train and to test on in an order that is always the same; toys are drawn
-    with different seeds, 10,000 rows each.
+    with different seeds, 10,000 rows each. Painted digits are `painted`, in those combinations alone that are `seen`.
 
     Args:
         name: of the data.
         split: 'train' or 'test'.
         binarise: how shades become black and white: 'no', 'dynamic', 'static' or 'threshold'; data that are binary
-            already, and toys, stay as they are.
+            already, painted digits and toys stay as they are.
 
     Raises:
         FileError: when there are no such data.
@@ -47,7 +49,9 @@ def named(name: str, split: Split = "train", binarise: Binarisation = "no") -> D
         Data(digits, dynamic, 297 rows: image [8, 8], label [])
     """
     if name in TOYS:
-        return TOYS[name](10_000, 0 if split == "train" else 1)
+        return TOYS[name](ROWS, 0 if split == "train" else 1)
+    if name == "painted_digits":
+        return painted(_grey("digits", split), ROWS, "seen", 0 if split == "train" else 1)
     if name == "static_mnist":
         return static_mnist(split)
     changes: Mapping[str, Callable[[Data], Data]] = {"dynamic": dynamic, "static": static, "threshold": thresholded}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from pgm.domains import Real
@@ -19,7 +21,7 @@ HIDDEN = mlp(200, 200, activation=nn.Tanh)
 
 def vae(
     x: Variable,
-    latents: int = 50,
+    latents: int | Sequence[int] = 50,
     *,
     label: Variable | None = None,
     encoder: Network = HIDDEN,
@@ -34,7 +36,7 @@ def vae(
 
     Args:
         x: what is observed: `Binary` pixels, or `Real` numbers.
-        latents: how many numbers z has.
+        latents: how many numbers z has, or their shape: with convolutions z can be a small image, (4, 7, 7).
         label: a variable that both are conditioned on, for a conditional VAE.
         encoder, decoder: make the networks.
         family: of p(x | z), when it is not the one that x suggests.
@@ -48,6 +50,7 @@ def vae(
     Reference: Kingma and Welling (2014), Auto-encoding variational Bayes; Rezende, Mohamed and Wierstra (2014),
     Stochastic backpropagation; Sohn, Lee and Yan (2015), Learning structured output representation, for labels.
     """
-    z, also = Variable("z", Real(latents)), [label] if label is not None else []
+    shape = [latents] if isinstance(latents, int) else latents
+    z, also = Variable("z", Real(*shape)), [label] if label is not None else []
     model = Model(Standard(z), neural(x, [z, *also], decoder, family), name="VAE")
     return Pair(model, Model(posterior(z, [x, *also], encoder), name="guide of the VAE"))

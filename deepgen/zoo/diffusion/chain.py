@@ -103,7 +103,13 @@ def gaussian(mean: Tensor, deviation: Tensor, event: int) -> Distribution:
     return Independent(made, event, validate_args=False) if event else made
 
 
-def chain(x: Variable, denoiser: Denoiser, given: Sequence[Variable] = (), levels: int | None = None) -> Pair:
+def chain(
+    x: Variable,
+    denoiser: Denoiser,
+    given: Sequence[Variable] = (),
+    levels: int | None = None,
+    name: str = "x",
+) -> Pair:
     """The two graphs of a diffusion model: the guide x -> x1 -> ... -> xT adds noise, the model takes it away.
 
     It is a Markovian hierarchical VAE with three restrictions: latent variables have the shape of the data, the guide
@@ -114,11 +120,12 @@ def chain(x: Variable, denoiser: Denoiser, given: Sequence[Variable] = (), level
         denoiser: computes p(x_{t-1} | x_t), and knows how much noise each step adds.
         given: what the denoiser is told besides, such as a label.
         levels: how many shades from -1 to 1 x has; None when it is any number.
+        name: what the names of noisy variables begin with.
 
     Reference: Sohl-Dickstein et al. (2015); Ho, Jain and Abbeel (2020); Luo (2022), Understanding diffusion models, for
     the three restrictions.
     """
-    states = [x, *stacked("x", [x.shape] * denoiser.noise.steps)]
+    states = [x, *stacked(name, [x.shape] * denoiser.noise.steps)]
     steps = {variable.name: step for step, variable in enumerate(states)}
 
     def up(child: Variable, parents: Sequence[Variable]) -> Conditional:
