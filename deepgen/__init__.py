@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .data.images import mnist as mnist
     from .data.images import static_mnist as static_mnist
     from .data.named import named as named
+    from .data.painted import painted as painted
     from .data.shades import centred as centred
     from .data.shades import from_opponent as from_opponent
     from .data.shades import to_opponent as to_opponent
@@ -101,6 +102,9 @@ if TYPE_CHECKING:
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
     from .zoo.bits import expanded as expanded
+    from .zoo.diffusion.latent import LatentDiffusion as LatentDiffusion
+    from .zoo.diffusion.latent import denoised_code as denoised_code
+    from .zoo.diffusion.latent import latent_diffusion as latent_diffusion
     from .zoo.diffusion.learning import denoised as denoised
     from .zoo.diffusion.model import Diffusion as Diffusion
     from .zoo.diffusion.model import diffusion as diffusion
@@ -174,6 +178,7 @@ _HOME = {
     "training.schedules": "constant cosine linear",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
+    "zoo.diffusion.latent": "LatentDiffusion denoised_code latent_diffusion",
     "zoo.diffusion.learning": "denoised",
     "zoo.diffusion.model": "Diffusion diffusion",
     "zoo.diffusion.noise": "Noise cosine_noise linear_noise",
