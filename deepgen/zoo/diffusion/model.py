@@ -23,7 +23,7 @@ from .noise import Noise, cosine_noise
 from .prediction import Prediction
 from .respaced import respaced
 from .route import Route, route
-from .sampling import Sampler, known_part, require_guided, require_start, walk
+from .sampling import Sampler, Watch, given_values, known_part, require_guided, require_shades, require_start, walk
 from .schedule import LearnedNoise
 
 DENSE = timed_mlp(256, 256, 256)
@@ -97,6 +97,7 @@ class Diffusion:
         strength: float = 0.5,
         seed: int | None = None,
         progress: bool = True,
+        watch: Watch | None = None,
     ) -> Tensor:
         """Draws of x, `[rows, *event]`; Ctrl-C returns what the network has in mind by then.
 
@@ -113,29 +114,41 @@ class Diffusion:
             strength: how much noise these get first: 0 leaves them as they are, 1 leaves nothing of them.
             seed: of the draws; torch's own randomness when None.
             progress: whether to show a bar on a terminal once it takes long.
+            watch: is shown the way: called at every step t with its `Leg` (which knows t and the share of signal), x_t
+                and the x_0 that the network has in mind there, `[rows, *event]` each.
 
         Raises:
-            PlanError: with guidance and nothing given, when the model never learned to do without, or an option is
-                outside its range.
-            ShapeError: when a mask or a start does not fit.
+            PlanError: with guidance and nothing given, when the model never learned to do without, a variable is not
+                given, or an option is outside its range.
+            GraphError: when something is given that the model is not conditioned on.
+            ShapeError: when what is given or known, a mask or a start does not fit.
+            EvidenceError: when a label is no state, or what is known or a start goes beyond the shades.
+
+        Example:
+            >>> model, way = diffusion(Variable("x", Real(2)), noise=cosine_noise(100)), []
+            >>> found = model.sample(5, steps=4, watch=lambda leg, now, start: way.append((leg.step, now)))
+            >>> [step for step, now in way]
+            [100, 75, 50, 25]
 
         Reference: Ho, Jain and Abbeel (2020); Song, Meng and Ermon (2021) for eta; Ho and Salimans (2022) for guidance;
         Lugmayr et al. (2022), RePaint, for what is known; Meng et al. (2022), SDEdit, for a start.
         """
         require_guided(guidance, self.given, self.dropped)
         clip = None if self.levels is None else (-1.0, 1.0)
-        legs, sampler = self.route(steps, eta).legs, Sampler(guidance, clip, repeats, progress)
-        device, told = self.denoiser.place.device, self.told(given or {})
+        legs, sampler = self.route(steps, eta).legs, Sampler(guidance, clip, repeats, progress, watch)
+        device, seen = self.denoiser.place.device, told(self.given, given_values(self.given, given, rows))
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
             now = torch.randn(rows, *self.x.shape, device=device)
             if start is not None:
                 require_start(start, now, strength, self.x.name)
+                require_shades(start, clip, "the start")
                 legs = legs[len(legs) - round(strength * len(legs)) :]
                 kept = legs[0].kept if legs else 1.0
-                now = kept**0.5 * start + (1 - kept) ** 0.5 * now
-            return walk(self.denoiser, now, told, legs=legs, sampler=sampler, known=known_part(known, mask, now))
+                now = kept**0.5 * start.to(now) + (1 - kept) ** 0.5 * now
+            part = known_part(known, mask, now, clip)
+            return walk(self.denoiser, now, seen, legs=legs, sampler=sampler, known=part)
 
     def route(self, steps: int | Sequence[int] | None = None, eta: float | None = None) -> Route:
         """The way from noise to data, which can be printed; arguments as for `sample`."""

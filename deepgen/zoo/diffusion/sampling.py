@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pgm.engines.progress import Watched
-from pgm.errors import PlanError, ShapeError
-from pgm.variable import Variable
+from pgm.errors import EvidenceError, GraphError, PlanError, ShapeError
+from pgm.variable import Variable, quoted
 
 from .denoiser import Denoiser
 from .route import Leg
+
+Watch = Callable[[Leg, Tensor, Tensor], object]
+"""Is shown each leg of the way, x_t at its beginning and the x_0 that the network has in mind there."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Sampler:
         clip: the least and the most that x_0 may be; None for any number.
         repeats: how often each leg is taken with a known part, with noise in between, so that the rest fits it.
         progress: whether to show a bar on a terminal once it takes long.
+        watch: is shown every leg.
 
     Raises:
         PlanError: when a leg is not taken at all.
@@ -36,6 +40,7 @@ class Sampler:
     clip: tuple[float, float] | None = None
     repeats: int = 1
     progress: bool = True
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
@@ -58,11 +63,7 @@ class Known:
     mask: Tensor
 
     def __post_init__(self) -> None:
-        try:
-            fits = torch.broadcast_shapes(self.mask.shape, self.values.shape) == self.values.shape
-        except RuntimeError:
-            fits = False
-        if not fits:
+        if not _fits(self.mask.shape, self.values.shape):
             raise ShapeError(
                 f"sample: mask has shape {tuple(self.mask.shape)}, expected that of the values, "
                 f"{tuple(self.values.shape)}, or of one row."
@@ -74,15 +75,78 @@ class Known:
         return torch.where(self.mask.bool(), there, now)
 
 
-def known_part(known: Tensor | None, mask: Tensor | None, like: Tensor) -> Known | None:
+def known_part(
+    known: Tensor | None, mask: Tensor | None, like: Tensor, shades: tuple[float, float] | None = None
+) -> Known | None:
     """What is known of rows, if anything.
 
     Raises:
         ShapeError: when only one of the two is there, or they do not fit.
+        EvidenceError: when what is known is beyond the shades, where there are any.
     """
     if (known is None) != (mask is None):
         raise ShapeError("sample: known values and their mask belong together; one of them is missing.")
-    return None if known is None or mask is None else Known(known.expand(like.shape), mask.to(like.device))
+    if known is None or mask is None:
+        return None
+    if not _fits(known.shape, like.shape):
+        expected = f"{tuple(like.shape)}, or that of one row"
+        raise ShapeError(f"sample: known values have shape {tuple(known.shape)}, expected {expected}.")
+    part = Known(known.to(like).expand(like.shape), mask.to(like.device))
+    require_shades(part.values[part.mask.bool().expand(like.shape)], shades, "known values")
+    return part
+
+
+def _fits(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether values of a shape can be spread over a whole."""
+    ends = zip(reversed(shape), reversed(whole), strict=False)
+    return len(shape) <= len(whole) and all(one in (1, all_) for one, all_ in ends)
+
+
+def require_shades(values: Tensor, shades: tuple[float, float] | None, what: str) -> None:
+    """Raise an `EvidenceError` when there are shades, and values beyond them."""
+    if shades is None or not values.numel():
+        return
+    low, high = values.min().item(), values.max().item()
+    if low < shades[0] or high > shades[1]:
+        bounds = f"{shades[0]:g} to {shades[1]:g}"
+        raise EvidenceError(f"sample: {what} go from {low:g} to {high:g}, expected {bounds}, as in `centred` data.")
+
+
+def given_values(variables: Sequence[Variable], given: Mapping[str, Tensor] | None, rows: int) -> list[Tensor]:
+    """The values of what a model is conditioned on, one for each row, in the order of the variables.
+
+    Raises:
+        PlanError: when there are no rows, or one of the variables is not given.
+        GraphError: when something else is given.
+        ShapeError: when there is not a value for each row.
+        EvidenceError: when a number stands for no state.
+    """
+    if rows < 1:
+        raise PlanError(f"sample: rows is {rows}, expected 1 or more.")
+    values, names = given or {}, [variable.name for variable in variables]
+    stranger = next((name for name in values if name not in names), None)
+    if stranger is not None:
+        raise GraphError(
+            f"sample: {stranger!r} is given, but the model is conditioned on {quoted(names) or 'nothing'}."
+        )
+    for variable in variables:
+        if variable.name not in values:
+            raise PlanError(f"sample: {variable.name!r} is not given; give its values, [{rows}, *event].")
+        _require_values(variable, values[variable.name], rows)
+    return [values[name] for name in names]
+
+
+def _require_values(variable: Variable, values: Tensor, rows: int) -> None:
+    name, shape = variable.name, (rows, *variable.shape)
+    if values.shape != shape:
+        raise ShapeError(f"sample: {name!r} has shape {tuple(values.shape)}, expected {shape} = [rows, *event].")
+    if not variable.finite:
+        return
+    if values.is_floating_point():
+        raise EvidenceError(f"sample: {name!r} holds {values.dtype}, expected the numbers of its states, torch.int64.")
+    wrong = values[(values < 0) | (values >= variable.size)]
+    if wrong.numel():
+        raise EvidenceError(f"sample: {name!r} holds {wrong[0].item()}, expected 0 to {variable.size - 1}.")
 
 
 def require_guided(guidance: float, given: Sequence[Variable], dropped: float) -> None:
@@ -128,10 +192,15 @@ def walk(
             for repeat in range(sampler.repeats if known is not None and leg.before < 1 else 1):
                 if repeat:  # back up by one step of noise
                     now = leg.alpha**0.5 * now + (1 - leg.alpha) ** 0.5 * torch.randn_like(now)
-                now, start = _step(denoiser, now, leg, given, sampler)
+                before = now
+                now, start = _step(denoiser, before, leg, given, sampler)
                 if known is not None:
                     now = known.put(now, leg.before)
-    return start if numbers.interrupted else now
+            if sampler.watch is not None:
+                sampler.watch(leg, before, start)
+    if not numbers.interrupted:
+        return now
+    return start if known is None else known.put(start, 1.0)
 
 
 def _step(
