@@ -3,6 +3,7 @@
 from .curves import curves as curves
 from .graph import graph as graph
 from .grid import grid as grid
+from .inks import inked as inked
 from .moves import arithmetic as arithmetic
 from .moves import interpolation as interpolation
 from .moves import traversals as traversals
