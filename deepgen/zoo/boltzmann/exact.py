@@ -21,6 +21,7 @@ from pgm.variable import Variable
 
 from ...potentials import Within
 from ...potentials.linear import count
+from .layers import State
 from .machine import Machine
 
 MOST = 25  # bits whose states are looked at one by one
@@ -82,12 +83,60 @@ def log_z(machine: Machine, given: Mapping[str, Tensor] | None = None) -> float:
         >>> round(log_z(machine) / log(2), 6)
         787.0
     """
-    machine = _double(machine)
-    chosen = _enumerated(machine)
+    exact, fixed = _double(machine), {name: x.double() for name, x in machine.state(given or {}).items()}
+    return torch.cat([logs for _, logs in _worlds(exact, smallest(exact), fixed)]).logsumexp(0).item()
+
+
+@torch.no_grad()
+def draws(machine: Machine, names: Sequence[str], rows: int) -> dict[str, Tensor]:
+    """Exact draws of some layers, given which all others are independent, `[rows, numbers]` by name.
+
+    Args:
+        machine: with nothing given.
+        names: of the layers, all of whose states are looked at.
+        rows: how many.
+
+    Raises:
+        PlanError: when these have more than 25 bits.
+    """
+    worlds = list(_worlds(_double(machine), names, {}))
+    logs = torch.cat([found for _, found in worlds])
+    chosen = torch.multinomial((logs - logs.logsumexp(0)).exp(), rows, replacement=True)
+    whole = {name: torch.cat([block[name] for block, _ in worlds])[chosen] for name in names}
+    return {name: x.to(machine.zeros(name)) for name, x in whole.items()}
+
+
+def smallest(machine: Machine) -> tuple[str, ...]:
+    """The layers with the fewest states, given which the units of all others are independent.
+
+    Raises:
+        PlanError: when there are none, since layers of real numbers are coupled.
+    """
+    layers = [v.name for v in machine.model.variables if v not in machine.given]
+    possible = [names for r in range(len(layers) + 1) for names in combinations(layers, r) if _splits(machine, names)]
+    if not possible:
+        raise PlanError("log_z: layers of real numbers are coupled with one another, so that no sum has a closed form.")
+    return min(possible, key=lambda names: bits_of(machine, names))
+
+
+def bits_of(machine: Machine, names: Sequence[str]) -> float:
+    """How many bits say the state of some layers."""
+    layers = [machine.model[name] for name in names]
+    return sum(log2(v.size) if v.finite else count(v) for v in layers)
+
+
+def _worlds(machine: Machine, names: Sequence[str], fixed: State) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """All states of some layers, some at a time, each with the log of the sum over all others."""
+    if bits_of(machine, names) > MOST:
+        raise PlanError(
+            f"log_z: {' and '.join(names)} have {bits_of(machine, names):.0f} bits, too many to look at all states "
+            f"(limit {MOST}); estimate it with annealed_log_z()."
+        )
+    chosen = [machine.model[name] for name in names]
     summed = [v.name for v in machine.model.variables if v not in (*chosen, *machine.given)]
-    fixed = {name: x.double() for name, x in machine.state(given or {}).items()}
-    blocks = (_split(chosen, block) for block in _states(chosen, machine.device))
-    return torch.cat([machine.log_sum({**fixed, **block}, summed) for block in blocks]).logsumexp(0).item()
+    for states in _states(chosen, machine.device):
+        block = _split(chosen, states)
+        yield block, machine.log_sum({**fixed, **block}, summed)
 
 
 def _double(machine: Machine) -> Machine:
@@ -122,31 +171,15 @@ def _couplings(a: Variable, b: Variable, bits: Mapping[str, Sequence[Variable]],
                 yield Pairwise(one, other, logs)
 
 
-def _enumerated(machine: Machine) -> tuple[Variable, ...]:
-    """The layers with the fewest states, given which the units of all others are independent."""
-    layers = [v for v in machine.model.variables if v not in machine.given]
-    possible = [
-        chosen for r in range(len(layers) + 1) for chosen in combinations(layers, r) if _splits(machine, chosen)
-    ]
-    best = min(possible, key=lambda chosen: sum(map(_bits, chosen)), default=None)
-    if best is None or sum(map(_bits, best)) > MOST:
-        least = "" if best is None else f" of {sum(map(_bits, best)):.0f} bits"
-        raise PlanError(f"log_z: there are too many states{least} to look at (limit {MOST} bits); estimate it by AIS.")
-    return best
-
-
-def _splits(machine: Machine, chosen: Sequence[Variable]) -> bool:
-    if not all(isinstance(v.domain, Binary | Finite) for v in chosen):
+def _splits(machine: Machine, names: Sequence[str]) -> bool:
+    if not all(isinstance(machine.model[name].domain, Binary | Finite) for name in names):
         return False
+    layers = (v for v in machine.model.variables if v not in machine.given)
     try:
-        machine.require_independent([v.name for v in machine.model.variables if v not in (*chosen, *machine.given)])
+        machine.require_independent([v.name for v in layers if v.name not in names])
     except PlanError:
         return False
     return True
-
-
-def _bits(v: Variable) -> float:
-    return log2(v.size) if v.finite else count(v)
 
 
 def _states(chosen: Sequence[Variable], device: torch.device) -> Iterator[Tensor]:

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from ...potentials import Within
 from ...potentials.linear import count
-from .machine import Machine, State
+from .layers import Layers, State
+from .machine import Machine
+from .units import Units
 
 
 @torch.no_grad()
 def sweep(
-    machine: Machine, state: State, layers: Sequence[str], fixed: Mapping[str, Tensor] | None = None
+    machine: Layers, state: State, layers: Sequence[str], fixed: Mapping[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
     """A state with some layers drawn anew, each given all the others, in this order.
 
@@ -29,27 +30,27 @@ def sweep(
     """
     now, stays = dict(state), fixed or {}
     for name in layers:
-        within = [term for term in machine.model.terms if isinstance(term, Within) and term.scope[0].name == name]
-        if within:
-            drawn = _one_by_one(machine, now, name, within[0], stays.get(name))
+        weights, field, units = machine.within(name), machine.field(name, now), machine.units(name)
+        if weights is not None:
+            drawn = _one_by_one(units, now[name], field, weights, stays.get(name))
         else:
-            drawn = machine.units(name).draw(machine.field(name, now))
+            drawn = units.draw(field)
             if name in stays:
                 drawn = torch.where(stays[name].bool(), now[name], drawn)
         now[name] = drawn
     return now
 
 
-def _one_by_one(machine: Machine, state: State, name: str, within: Within, stays: Tensor | None) -> Tensor:
+def _one_by_one(units: Units, before: Tensor, field: Tensor, weights: Tensor, stays: Tensor | None) -> Tensor:
     """A layer whose units are coupled, each drawn given all others."""
-    x, units = state[name].clone(), machine.units(name)
-    field, weights = machine.field(name, state), within.weights / within.temperature
+    x = before.clone()
     for unit in range(x.shape[-1]):
-        drawn = units.draw(field[..., unit : unit + 1])
+        here = slice(unit, unit + 1)
+        drawn = units.draw(field[..., here])
         if stays is not None:
-            drawn = torch.where(stays[..., unit : unit + 1].bool(), x[..., unit : unit + 1], drawn)
-        field = field + (drawn - x[..., unit : unit + 1]) * weights[unit]
-        x[..., unit : unit + 1] = drawn
+            drawn = torch.where(stays[..., here].bool(), x[..., here], drawn)
+        field = field + (drawn - x[..., here]) * weights[unit]
+        x[..., here] = drawn
     return x
 
 

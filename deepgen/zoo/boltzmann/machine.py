@@ -15,13 +15,12 @@ from pgm.variable import Variable
 
 from ...potentials import Layered, Linear, Width, Within
 from ...potentials.linear import count, numbers, value
+from .layers import Layers, State
 from .units import Units, units_of
-
-State = Mapping[str, Tensor]  # vectors of numbers by layer, `[*batch, numbers]`
 
 
 @dataclass(frozen=True, eq=False)
-class Machine:
+class Machine(Layers):
     """p(visible, hidden | given) proportional to the product of potentials that are linear in every layer.
 
     Inside, layers are vectors of numbers, `[*batch, numbers]`, by name: a state. `state` makes one of values, `values`
@@ -87,17 +86,14 @@ class Machine:
         return {name: value(self.model[name], found) for name, found in state.items()}
 
     def units(self, name: str) -> Units:
-        """What the units of a layer do, given their field."""
         width = next((term for term in self._touching[name] if isinstance(term, Width)), None)
         return units_of(self.model[name], None if width is None else width.precision)
 
-    def field(self, name: str, state: State) -> Tensor:
-        """What all potentials say to a layer, `[*batch, numbers]`: log odds of bits, logits of states.
+    def within(self, name: str) -> Tensor | None:
+        found = [term.weights / term.temperature for term in self._touching[name] if isinstance(term, Within)]
+        return sum(found[1:], found[0]) if found else None
 
-        Args:
-            name: of the layer.
-            state: of all its neighbours; of itself too where its units are coupled.
-        """
+    def field(self, name: str, state: State) -> Tensor:
         said = []
         for term in self._touching[name]:
             if isinstance(term, Linear):

@@ -14,6 +14,8 @@ from pgm.domains import Binary, Finite, Real
 from pgm.errors import PlanError
 from pgm.variable import Variable
 
+LEAST = 1e-2  # probability of a unit that is never on, or never off, in what annealing begins with
+
 
 @dataclass(frozen=True)
 class Units(ABC):
@@ -26,6 +28,10 @@ class Units(ABC):
     @abstractmethod
     def mean(self, field: Tensor) -> Tensor:
         """Their mean."""
+
+    @abstractmethod
+    def field_of(self, mean: Tensor) -> Tensor:
+        """The field at which they have a mean; the nearest finite one."""
 
     @abstractmethod
     def log_sum(self, field: Tensor) -> Tensor:
@@ -42,6 +48,9 @@ class Bits(Units):
     def mean(self, field: Tensor) -> Tensor:
         return field.sigmoid()
 
+    def field_of(self, mean: Tensor) -> Tensor:
+        return mean.logit(LEAST)
+
     def log_sum(self, field: Tensor) -> Tensor:
         return softplus(field).sum(-1)
 
@@ -56,6 +65,9 @@ class States(Units):
 
     def mean(self, field: Tensor) -> Tensor:
         return field.softmax(-1)
+
+    def field_of(self, mean: Tensor) -> Tensor:
+        return mean.clamp_min(LEAST).log()
 
     def log_sum(self, field: Tensor) -> Tensor:
         return field.logsumexp(-1)
@@ -76,6 +88,9 @@ class Numbers(Units):
 
     def mean(self, field: Tensor) -> Tensor:
         return field / self.precision
+
+    def field_of(self, mean: Tensor) -> Tensor:
+        return mean * self.precision
 
     def log_sum(self, field: Tensor) -> Tensor:
         return 0.5 * (field.square() / self.precision + log(2 * pi) - self.precision.log()).sum(-1)
