@@ -77,7 +77,8 @@ class Encoding(Conditional):
         return self.encoder.capabilities
 
     def distribution(self, *given: Tensor) -> Distribution:
-        smaller = AffineTransform(0.0, 1 / self.unit(), event_dim=len(self.child.shape))
+        scale = (1 / self.unit()).expand(self.child.shape)  # one number alone would be counted once in the density
+        smaller = AffineTransform(0.0, scale, event_dim=len(self.child.shape))
         return TransformedDistribution(self.encoder.distribution(*given), smaller, validate_args=False)
 
 
