@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .data.images import static_mnist as static_mnist
     from .data.named import named as named
     from .data.painted import painted as painted
+    from .data.segments import seven_segments as seven_segments
     from .data.shades import centred as centred
     from .data.shades import from_opponent as from_opponent
     from .data.shades import to_opponent as to_opponent
@@ -144,6 +145,7 @@ _HOME = {
     "data.folder": "image_folder",
     "data.images": "digits fashion_mnist mnist static_mnist",
     "data.named": "named",
+    "data.segments": "seven_segments",
     "data.shades": "centred from_opponent to_opponent",
     "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
     "errors": "DivergenceError",
