@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .data.shades import centred as centred
     from .data.shades import from_opponent as from_opponent
     from .data.shades import to_opponent as to_opponent
+    from .data.standardised import standardised as standardised
     from .data.toys import checkerboard as checkerboard
     from .data.toys import grid_of_gaussians as grid_of_gaussians
     from .data.toys import moons as moons
@@ -114,6 +115,9 @@ if TYPE_CHECKING:
     from .zoo.diffusion.noise import linear_noise as linear_noise
     from .zoo.diffusion.optimal import optimal_variance as optimal_variance
     from .zoo.diffusion.schedule import learned_noise as learned_noise
+    from .zoo.flow_matching.learning import matched as matched
+    from .zoo.flow_matching.model import FlowMatching as FlowMatching
+    from .zoo.flow_matching.model import flow_matching as flow_matching
     from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
     from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
     from .zoo.ladder import ladder_vae as ladder_vae
@@ -147,6 +151,7 @@ _HOME = {
     "data.named": "named",
     "data.segments": "seven_segments",
     "data.shades": "centred from_opponent to_opponent",
+    "data.standardised": "standardised",
     "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
     "errors": "DivergenceError",
     "evaluate.annealed": "annealed",
@@ -186,6 +191,8 @@ _HOME = {
     "zoo.diffusion.noise": "Noise cosine_noise linear_noise",
     "zoo.diffusion.optimal": "optimal_variance",
     "zoo.diffusion.schedule": "learned_noise",
+    "zoo.flow_matching.learning": "matched",
+    "zoo.flow_matching.model": "FlowMatching flow_matching",
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
     "zoo.mixture": "clustered memberships mixture_vae",

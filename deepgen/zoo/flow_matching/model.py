@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -18,7 +18,7 @@ from pgm.variable import Variable
 from ...networks.network import Network
 from ...networks.timed import timed_mlp
 from ..diffusion.chain import told
-from ..diffusion.sampling import Known, known_part, require_guided, require_start
+from ..diffusion.sampling import Known, given_values, known_part, require_guided, require_shades, require_start
 from .conditional import Flowed
 from .density import log_density, signs
 from .ode import SHORTEST, Field, Method, adapted, integrated
@@ -40,6 +40,7 @@ class FlowMatching:
         given: what it is told besides: labels, or images of another size.
         levels: how many shades x has; None when it is any number.
         dropped: share of rows of which the network is told nothing while training, for guidance.
+        places: parts of x that may be told different things, `[rows, places, *event]`: the windows of a panorama.
     """
 
     x: Variable
@@ -47,6 +48,7 @@ class FlowMatching:
     given: tuple[Variable, ...] = ()
     levels: int | None = None
     dropped: float = 0.0
+    places: int = 1
 
     @cached_property
     def model(self) -> Model:
@@ -78,6 +80,7 @@ class FlowMatching:
         strength: float = 0.5,
         seed: int | None = None,
         progress: bool = True,
+        watch: Callable[[float, Tensor], object] | None = None,
     ) -> Tensor:
         """Draws of x, `[rows, *event]`; Ctrl-C returns where the velocity points to by then.
 
@@ -94,17 +97,23 @@ class FlowMatching:
             strength: how far back towards noise these go first: 0 leaves them as they are, 1 leaves nothing of them.
             seed: of the draws; torch's own randomness when None.
             progress: whether to show a bar on a terminal once it takes long.
+            watch: is shown the way: called after every step with the time and x_t.
 
         Returns:
             Numbers; shades are rounded to the nearest of `levels`.
 
         Raises:
-            PlanError: with guidance and nothing given, when the model never learned to do without, or an option is
-                outside its range.
-            ShapeError: when a mask or a start does not fit.
+            PlanError: with guidance and nothing given, when the model never learned to do without, a variable is not
+                given, or an option is outside its range.
+            GraphError: when something is given that the model is not conditioned on.
+            ShapeError: when what is given or known, a mask or a start does not fit.
+            EvidenceError: when a label is no state, or what is known or a start goes beyond the shades.
+
+        Reference: Ho and Salimans (2022), Classifier-free diffusion guidance; Meng et al. (2022), SDEdit, for a start.
         """
         require_guided(guidance, self.given, self.dropped)
-        told, device = self.told(given or {}), self.velocity.place.device
+        shades = None if self.levels is None else (-1.0, 1.0)
+        seen, device = told(self.given, given_values(self.given, given, rows, self.places)), self.velocity.place.device
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
@@ -112,16 +121,21 @@ class FlowMatching:
         now, begin = noise, 0.0
         if start is not None:
             require_start(start, noise, strength, self.x.name)
-            now, begin = self.velocity.between(noise, start, 1 - strength), 1 - strength
-        part = known_part(known, mask, noise) or Known(noise, torch.zeros((), device=device))  # nothing is known
+            require_shades(start, shades, "the start")
+            now, begin = self.velocity.between(noise, start.to(noise), 1 - strength), 1 - strength
+        part = known_part(known, mask, noise, shades) or Known(
+            noise, torch.zeros((), device=device)
+        )  # nothing is known
         there = part.mask.bool()
         now = torch.where(there, self.velocity.between(noise, part.values, begin), now)
-        way = around(field(self.velocity, told, guidance), there, self.velocity.wanted(noise, part.values))
+        way = around(field(self.velocity, seen, guidance), there, self.velocity.wanted(noise, part.values))
         left = None if steps is None else max(1, round(steps * (1 - begin)))
         states = path(way, now, begin, 1.0, left, method, tolerance)
         with Watched(left or round(1 / SHORTEST), "steps", progress) as numbers:
             for _, state in zip(numbers, states, strict=False):
                 time, now = state
+                if watch is not None:
+                    watch(time, now)
         if numbers.interrupted:
             now = self.velocity.data(now, time, way(time, now))
         return nearest(torch.where(there, part.values, now), self.levels)
