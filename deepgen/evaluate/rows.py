@@ -16,6 +16,7 @@ from pgm.neural import Neural
 
 from ..conditionals.point import point
 from ..data.data import Data
+from ..networks.rest import resting
 from ..pair import Pair
 from ..training.fitting import require_fitting
 
@@ -32,16 +33,9 @@ def at_rest(*modules: nn.Module, seed: int) -> Iterator[torch.device]:
         The device where the modules are.
     """
     device = place(*modules)
-    training = [each for module in modules for each in module.modules() if each.training]
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), resting(*modules):
         _seed(device, seed)
-        for each in training:
-            each.training = False
-        try:
-            yield device
-        finally:
-            for each in training:
-                each.training = True
+        yield device
 
 
 def _seed(device: torch.device, seed: int) -> None:

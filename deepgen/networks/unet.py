@@ -127,6 +127,8 @@ class UNet(nn.Module):
         batch = x.shape[: x.dim() - self.axes[0]]
         pixels, vectors, words = self._parts((x, time, *others), batch)
         told, hidden = self.tell(vectors), self.first(pixels)
+        if hidden.device.type == "cpu":  # where convolutions and attention are faster so, and group norms keep it so
+            hidden = hidden.contiguous(memory_format=torch.channels_last)
         kept = [hidden]
         for stage in self.down:
             hidden = stage(hidden, told, words) if isinstance(stage, _Stage) else stage(hidden)

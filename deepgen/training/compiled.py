@@ -42,7 +42,7 @@ def compiled(modules: Iterable[nn.Module], backend: str | None) -> Iterator[None
 
 
 def networks(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
-    """The networks of all nodes, and the modules that have none, each once.
+    """The networks of all nodes; the `net` of modules that have none, such as denoisers, or such a module; each once.
 
     Example:
         >>> from pgm import Binary, Variable
@@ -53,7 +53,7 @@ def networks(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
     found: dict[int, nn.Module] = {}
     for module in modules:
         nodes = [node for node in module.modules() if isinstance(node, Conditional)]
-        nets = [_net(node) for node in nodes] if nodes else [module]
+        nets = [_net(node) for node in nodes] if nodes else [dict(module.named_children()).get("net", module)]
         found |= {id(net): net for net in nets if net is not None}
     yield from found.values()
 

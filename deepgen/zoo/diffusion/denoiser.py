@@ -98,7 +98,7 @@ class Denoiser(nn.Module):
     def said(self, now: Tensor, steps: Tensor, *given: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the network predicts, and where the log variance lies between its bounds, if it is learned."""
         time = (steps / self.schedule.steps).to(now.dtype).unsqueeze(-1)
-        said = self.net(now, time, *given)
+        said = self.net(now, time, *given).to(now.dtype)  # sums that follow are of long floats
         if self.variance != "learned":
             return said, None
         first, second = said.chunk(2, -1)

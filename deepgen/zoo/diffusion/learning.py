@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from pgm.errors import EvidenceError, PlanError
 
@@ -69,7 +70,7 @@ def _losses(model: Diffusion, goal: Goal, start: Tensor, steps: Tensor, told: Se
     now = noised(noise, start, steps, torch.randn_like(start))
     said, between = model.denoiser.said(now, steps, *told)
     wanted = from_data(noise, predicts, start, now, steps)
-    error = (said - wanted).square().flatten(1).mean(1)
+    error = mse_loss(said, wanted, reduction="none").flatten(1).mean(1)
     if goal == "simple":
         return {"loss": error}
     back = model.denoiser.backward_of(said if goal == "bound" else said.detach(), between, now, steps)

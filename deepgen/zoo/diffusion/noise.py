@@ -59,6 +59,16 @@ class Noise:
         return len(self.kept) - 1
 
     @cached_property
+    def signal(self) -> Tensor:
+        """sqrt(kept), of x_0 in x_t, `[T + 1]`."""
+        return self.kept.sqrt()
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """sqrt(1 - kept), of noise in x_t, `[T + 1]`."""
+        return (1 - self.kept).sqrt()
+
+    @cached_property
     def alpha(self) -> Tensor:
         """Share of the variance that each step keeps, `[T + 1]`; 1 at step 0."""
         return torch.cat([self.kept[:1], self.kept[1:] / self.kept[:-1]])

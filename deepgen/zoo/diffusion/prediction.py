@@ -26,7 +26,7 @@ def line(noise: Noise, kind: Prediction) -> tuple[Tensor, Tensor]:
 
     Reference: Salimans and Ho (2022), Progressive distillation, for v.
     """
-    signal, spread = noise.kept.sqrt(), (1 - noise.kept).sqrt()
+    signal, spread = noise.signal, noise.spread
     if kind == "noise":
         return -signal / spread, 1 / spread
     if kind == "data":

@@ -29,7 +29,7 @@ def noised(noise: Noise, start: Tensor, steps: Tensor, draw: Tensor) -> Tensor:
         tensor([[1., 1., 1.],
                 [0., 0., 0.]])
     """
-    return at(noise.kept.sqrt(), steps, start) * start + at((1 - noise.kept).sqrt(), steps, start) * draw
+    return at(noise.signal, steps, start) * start + at(noise.spread, steps, start) * draw
 
 
 def posterior_mean(noise: Noise, start: Tensor, now: Tensor, steps: Tensor) -> Tensor:
@@ -48,5 +48,5 @@ def posterior_mean(noise: Noise, start: Tensor, now: Tensor, steps: Tensor) -> T
 
 def spread(rows: int, most: int, device: torch.device) -> Tensor:
     """Steps from 1 to the most, each as likely as any other, spread evenly over the rows, `[rows]`."""
-    places = (torch.arange(rows, device=device) + torch.rand(1, device=device)) / rows
-    return (places * most).long().clamp_max(most - 1)[torch.randperm(rows, device=device)] + 1
+    places = (torch.randperm(rows, device=device) + torch.rand(1, device=device)) * (most / rows)
+    return places.long().clamp_max(most - 1) + 1

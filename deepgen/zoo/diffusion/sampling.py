@@ -12,6 +12,7 @@ from pgm.engines.progress import Watched
 from pgm.errors import EvidenceError, GraphError, PlanError, ShapeError
 from pgm.variable import Variable, quoted
 
+from ...networks.rest import resting
 from .denoiser import Denoiser
 from .route import Leg
 
@@ -112,8 +113,10 @@ def require_shades(values: Tensor, shades: tuple[float, float] | None, what: str
         raise EvidenceError(f"sample: {what} go from {low:g} to {high:g}, expected {bounds}, as in `centred` data.")
 
 
-def given_values(variables: Sequence[Variable], given: Mapping[str, Tensor] | None, rows: int) -> list[Tensor]:
-    """The values of what a model is conditioned on, one for each row, in the order of the variables.
+def given_values(
+    variables: Sequence[Variable], given: Mapping[str, Tensor] | None, rows: int, places: int = 1
+) -> list[Tensor]:
+    """The values of what a model is conditioned on, one for each row or place, in the order of the variables.
 
     Raises:
         PlanError: when there are no rows, or one of the variables is not given.
@@ -132,14 +135,15 @@ def given_values(variables: Sequence[Variable], given: Mapping[str, Tensor] | No
     for variable in variables:
         if variable.name not in values:
             raise PlanError(f"sample: {variable.name!r} is not given; give its values, [{rows}, *event].")
-        _require_values(variable, values[variable.name], rows)
+        _require_values(variable, values[variable.name], rows, places)
     return [values[name] for name in names]
 
 
-def _require_values(variable: Variable, values: Tensor, rows: int) -> None:
+def _require_values(variable: Variable, values: Tensor, rows: int, places: int) -> None:
     name, shape = variable.name, (rows, *variable.shape)
-    if values.shape != shape:
-        raise ShapeError(f"sample: {name!r} has shape {tuple(values.shape)}, expected {shape} = [rows, *event].")
+    if values.shape != shape and (places == 1 or values.shape != (rows, places, *variable.shape)):
+        also = f", or [rows, {places}, *event]" if places > 1 else ""
+        raise ShapeError(f"sample: {name!r} has shape {tuple(values.shape)}, expected {shape} = [rows, *event]{also}.")
     if not variable.finite:
         return
     if values.is_floating_point():
@@ -177,6 +181,8 @@ def walk(
 ) -> Tensor:
     """x_0 from x_t, `[rows, *event]`; Ctrl-C returns what the network has in mind by then.
 
+    The network is at rest meanwhile, so that dropout is for training alone.
+
     Args:
         denoiser: the way back.
         now: x_t where the first leg begins, `[rows, *event]`.
@@ -186,7 +192,7 @@ def walk(
         known: the part that is known.
     """
     start = now
-    with Watched(len(legs), "steps", sampler.progress) as numbers:
+    with resting(denoiser), Watched(len(legs), "steps", sampler.progress) as numbers:
         for number in numbers:
             leg = legs[number]
             for repeat in range(sampler.repeats if known is not None and leg.before < 1 else 1):
