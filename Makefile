@@ -4,15 +4,18 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 METADATA := pyproject.toml setup.cfg constraints.txt
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+
+# Of what is installed only what is imported is compiled to bytecode, once, and kept.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint bench gpu clean
 
 demo: $(VENV)/installed-demo $(VENV)/compiled
 	$(BIN)/python examples/demo.py
 
-# Linters and types run while the loops are compiled.
-test: $(VENV)/installed-test
+# The loops are compiled while what tests need is installed, and while linters and types run.
+test:
 	$(MAKE) --no-print-directory -j 2 $(VENV)/compiled lint
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 

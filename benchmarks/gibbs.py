@@ -37,7 +37,7 @@ FIELDS = ("network", "route", "chains", "updates_per_s", "peer", "peer_updates_p
 
 def rows(smoke: bool) -> list[dict[str, object]]:
     """One row a field and a route."""
-    name, side, budget = ("asia", 10, 0.01) if smoke else ("alarm", 300, 2.0)
+    name, side, budget, count = ("asia", 10, 0.01, 2**12) if smoke else ("alarm", 300, 2.0, 2**20)
     model = load(name)
     row = {variable: labels[0] for variable, labels in evidence(model, 1).items()}
     engine = Gibbs(sweeps=100 if smoke else 10_000, progress=False)  # about as long a run as that of the peer
@@ -52,7 +52,7 @@ def rows(smoke: bool) -> list[dict[str, object]]:
         (f"grid {side} x {side}", spins(side), 4, True),
         (f"grid {side} x {side}", spins(side), 4, False),
     ):
-        rate = updates(each, chains, compiled, budget)
+        rate = updates(each, chains, compiled, count, budget)
         route = "compiled" if compiled else "torch"
         found.append((label, route, chains, rate, "pyagrum", peer_rate, rate / peer_rate, None, None))
     return [dict(zip(FIELDS, values, strict=True)) for values in found]
@@ -71,10 +71,10 @@ def spins(side: int) -> Field:
     return grid(own, torch.tensor([[0.4, -0.4], [-0.4, 0.4]], dtype=torch.float64))
 
 
-def updates(field: Field, chains: int, compiled: bool, budget: float) -> float:
-    """Variables drawn and counted a second."""
+def updates(field: Field, chains: int, compiled: bool, count: int, budget: float) -> float:
+    """Variables drawn and counted a second, in runs of about so many."""
     sweeper, generator = Sweeper(field, compiled), torch.Generator().manual_seed(0)
-    states, sweeps = sweeper.start(chains, generator), max(1, 2**20 // (chains * field.variables))
+    states, sweeps = sweeper.start(chains, generator), max(1, count // (chains * field.variables))
     sweeper.tallied(states, 1, generator=generator)
     return sweeps * states.numel() / timed(lambda: sweeper.tallied(states, sweeps, generator=generator), budget)
 

@@ -62,7 +62,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     name, epochs = ("digits", 0.2) if options.smoke else (options.data, options.epochs)
     data, test = (named(name, split, "dynamic") for split in ("train", "test"))
-    test = test.rows(torch.arange(min(20 if options.smoke else ROWS, len(test))))
+    test = test.rows(torch.arange(min(5 if options.smoke else ROWS, len(test))))
     for number, free in enumerate((0.0, options.free)):
         for row in run(data, test, free, epochs, options.ladder):
             if row["level"] == "z5" and number == 0 and not options.json:

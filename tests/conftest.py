@@ -1,8 +1,15 @@
 """How every test runs: the same random inputs each time, one thread a worker, shapes checked."""
 
 import contextlib
+import importlib
+import logging
 import os
+import runpy
+import sys
+import tempfile
 import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -26,6 +33,29 @@ torch.set_num_threads(1)
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True, database=None)
 hypothesis.settings.register_profile("random", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+@pytest.fixture
+def program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[Callable[..., str]]:
+    """Runs a file, or a module's `main`, and returns what is printed; here, as a new process would import for 3 s."""
+    from matplotlib import pyplot, rc_context
+
+    def run(what: Path | str, *words: str) -> str:
+        monkeypatch.setattr(sys, "argv", [str(what), *words])
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where short forms leave their pictures
+        with torch.random.fork_rng(), rc_context(), warnings.catch_warnings():
+            if isinstance(what, Path):
+                runpy.run_path(str(what), run_name="__main__")
+            else:
+                warnings.simplefilter("ignore")  # of the peers of benchmarks
+                importlib.import_module(what).main()
+        return capsys.readouterr().out
+
+    yield run
+    pyplot.close("all")
+    logging.disable(logging.NOTSET)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
