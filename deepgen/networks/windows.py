@@ -60,8 +60,8 @@ class Windows(nn.Module):
             raise ShapeError(f"windows: {x.name!r} is {x.domain!r}, expected an image of two axes or more.")
         self.net, self.names, self.sides = net, [v.name for v in given], (sides[0], sides[1])
         self.axes = [1 if v.finite else len(v.shape) for v in given]
-        self.size, self.stride = _sides(x), (stride, stride) if isinstance(stride, int) else stride
-        self.places = _places(x.name, self.size, self.sides, self.stride)
+        self.size, self.stride = _sides(x), _both(stride)
+        self.places = places(x, self.sides, stride)
         self.cuts = [(_sides(v), scaled(self.stride, v, x)) if _follows(v, x) else None for v in given]
         down, across = (_tent(side) for side in self.size)
         self.register_buffer("weight", down[:, None] * across, persistent=False)
@@ -135,6 +135,32 @@ def scaled(lengths: Sides, given: Variable, x: Variable) -> Sides:
     return found[0][0], found[1][0]
 
 
+def places(x: Variable, sides: Sides, stride: int | Sides) -> Sides:
+    """How many windows of the size of x there are in a wide image, down and across; arguments as for `Windows`.
+
+    Raises:
+        ShapeError: when they do not end at the edges, or leave gaps.
+
+    Example:
+        >>> places(Variable("image", Real(8, 8)), (8, 32), stride=4)
+        (1, 7)
+    """
+    for window, side, step in zip(_sides(x), sides, _both(stride), strict=True):
+        if side < window:
+            raise ShapeError(f"windows: sides are {sides}, expected at least those of {x.name!r}, {_sides(x)}.")
+        if not 1 <= step <= window:
+            raise ShapeError(f"windows: stride is {step}, expected 1 to {window}, so that windows of {window} meet.")
+        if (side - window) % step:
+            near = side - (side - window) % step
+            raise ShapeError(
+                f"windows: windows of {window} pixels, {step} apart, do not end at {side}; "
+                f"take {near} or {near + step}, or another stride."
+            )
+    ends = zip(_sides(x), sides, _both(stride), strict=True)
+    down, across = ((side - window) // step + 1 for window, side, step in ends)
+    return down, across
+
+
 def _sides(v: Variable) -> Sides:
     return v.shape[-2], v.shape[-1]
 
@@ -144,20 +170,8 @@ def _follows(v: Variable, x: Variable) -> bool:
     return image(v) and v.shape[-2] * x.shape[-1] == v.shape[-1] * x.shape[-2]
 
 
-def _places(name: str, size: Sides, sides: Sides, stride: Sides) -> Sides:
-    """How many windows there are, down and across."""
-    for window, side, step in zip(size, sides, stride, strict=True):
-        if side < window:
-            raise ShapeError(f"windows: sides are {sides}, expected at least those of {name!r}, {size}.")
-        if not 1 <= step <= window:
-            raise ShapeError(f"windows: stride is {step}, expected 1 to {window}, so that windows of {window} meet.")
-        if (side - window) % step:
-            near = side - (side - window) % step
-            raise ShapeError(
-                f"windows: windows of {window} pixels, {step} apart, do not end at {side}; "
-                f"take {near} or {near + step}, or another stride."
-            )
-    return (sides[0] - size[0]) // stride[0] + 1, (sides[1] - size[1]) // stride[1] + 1
+def _both(stride: int | Sides) -> Sides:
+    return (stride, stride) if isinstance(stride, int) else stride
 
 
 def _cut(value: Tensor, size: Sides, stride: Sides, axes: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
+from math import prod
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from pgm.domains import Real
 from pgm.variable import Variable
 
-from ..networks.windows import Sides, Windows, widened
+from ..networks.windows import Sides, Windows, places, widened
 
 
 class Part(Protocol):
@@ -68,7 +69,8 @@ def panorama(model: M, sides: Sides, stride: int | Sides) -> M:
     given = [model.x, Variable("time", Real(1)), *model.given]
     parts = {name: _wide(part, given, sides, stride) for name, part in model.modules.items()}
     x, *others = (widened(v, model.x, sides) for v in (model.x, *model.given))
-    return replace(model, x=x, given=tuple(others), **parts)  # type: ignore[type-var]
+    windows = prod(places(model.x, sides, stride))
+    return replace(model, x=x, given=tuple(others), places=windows, **parts)  # type: ignore[type-var]
 
 
 def _wide(part: Part, given: list[Variable], sides: Sides, stride: int | Sides) -> Part:

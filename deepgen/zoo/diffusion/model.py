@@ -39,6 +39,7 @@ class Diffusion:
         given: what the denoiser is told besides: labels, or images of another size.
         levels: how many shades x has; None when it is any number.
         dropped: share of rows of which the network is told nothing while training, for guidance.
+        places: parts of x that may be told different things, `[rows, places, *event]`: the windows of a panorama.
     """
 
     x: Variable
@@ -46,6 +47,7 @@ class Diffusion:
     given: tuple[Variable, ...] = ()
     levels: int | None = None
     dropped: float = 0.0
+    places: int = 1
 
     @cached_property
     def pair(self) -> Pair:
@@ -136,7 +138,7 @@ class Diffusion:
         require_guided(guidance, self.given, self.dropped)
         clip = None if self.levels is None else (-1.0, 1.0)
         legs, sampler = self.route(steps, eta).legs, Sampler(guidance, clip, repeats, progress, watch)
-        device, seen = self.denoiser.place.device, told(self.given, given_values(self.given, given, rows))
+        device, seen = self.denoiser.place.device, told(self.given, given_values(self.given, given, rows, self.places))
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
