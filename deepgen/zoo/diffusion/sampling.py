@@ -143,7 +143,6 @@ def _require_values(variable: Variable, values: Tensor, rows: int, places: int) 
     name, shape = variable.name, (rows, *variable.shape)
     if values.shape != shape and (places == 1 or values.shape != (rows, places, *variable.shape)):
         also = f", or [rows, {places}, *event]" if places > 1 else ""
-        also = f", or [rows, {places}, *event]" if places > 1 else ""
         raise ShapeError(f"sample: {name!r} has shape {tuple(values.shape)}, expected {shape} = [rows, *event]{also}.")
     if not variable.finite:
         return

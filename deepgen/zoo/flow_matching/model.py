@@ -49,7 +49,6 @@ class FlowMatching:
     levels: int | None = None
     dropped: float = 0.0
     places: int = 1
-    places: int = 1
 
     @cached_property
     def model(self) -> Model:
