@@ -45,7 +45,7 @@ def forward_backward(rolls: Tensor) -> tuple[Tensor, float]:
 
 
 # Play, hide the dice, and ask for each of them given all rolls.
-steps = 10_000
+steps = 500 if "--smoke" in sys.argv else 10_000
 played = pgm.simulate(casino, steps, seed=1)
 rolls, truth = played["roll"][0], played["die"][0]
 pgm.smoothing(casino, {"roll": rolls})  # compiles where that has not been done

@@ -19,9 +19,10 @@ import pgm
 from pgm import BayesianNetwork, ConditionalLinearGaussian, Real, Tabular, Variable
 from pgm.pictures.style import BAR, EVIDENCE_LINE, LINE, MARRIED
 
-folder = Path(tempfile.mkdtemp(prefix="pgm-") if "--smoke" in sys.argv else "demo-output")
+smoke = "--smoke" in sys.argv
+folder = Path(tempfile.mkdtemp(prefix="pgm-") if smoke else "demo-output")
 folder.mkdir(exist_ok=True)
-count = 200 if "--smoke" in sys.argv else 600
+count, most, least = (100, 3, 1e-3) if smoke else (600, 6, 1e-7)
 
 # The truth: a kind, and given the kind a length and a width in mm that go together.
 kind, size = Variable("kind", 3), Variable("size", Real(2))
@@ -38,7 +39,7 @@ def mixture(kinds: int) -> pgm.Fitted:
     """The best of three climbs, each from other clusters."""
     blank = Variable("kind", kinds)
     starts = [pgm.gaussian_mixture(blank, size, rows["size"], seed=seed) for seed in range(3)]
-    return max((pgm.fit(start, rows, tolerance=1e-7) for start in starts), key=lambda fitted: fitted.log_likelihood)
+    return max((pgm.fit(start, rows, tolerance=least) for start in starts), key=lambda fitted: fitted.log_likelihood)
 
 
 def bic(fitted: pgm.Fitted, kinds: int) -> float:
@@ -46,7 +47,7 @@ def bic(fitted: pgm.Fitted, kinds: int) -> float:
     return -2 * fitted.log_likelihood + (6 * kinds - 1) * log(count)
 
 
-tried = {kinds: mixture(kinds) for kinds in range(1, 5 if "--smoke" in sys.argv else 7)}
+tried = {kinds: mixture(kinds) for kinds in range(1, most + 1)}
 criterion = {kinds: bic(fitted, kinds) for kinds, fitted in tried.items()}
 best = min(criterion, key=lambda kinds: criterion[kinds])
 print(f"{count} beetles. kinds  log-likelihood  iterations     BIC")

@@ -30,7 +30,7 @@ net, pixels = mlp(200, 200), dynamic(train)
 pair = mixture_vae(pixels.variable("image"), clusters, latents=8, encoder=net, decoder=net)
 phase = clustered(pair, centres, steps=turns // 2, optimiser=adam(2e-3), rate=cosine(turns))
 fit(phase, pixels, turns=turns, batch=100, device="cpu")
-for bound in bounds(pair, dynamic(test).rows(slice(0, 50 if smoke else None))):
+for bound in bounds(pair, dynamic(test).rows(slice(0, 10 if smoke else None))):
     print(bound)
 
 
@@ -45,7 +45,7 @@ print(f"{purity(found(test['image']), test['label']):.3f} on {len(test)} others"
 
 shares = pair.model.conditionals["cluster"].distribution().probs.detach()
 order = shares.argsort(descending=True)
-each = 12
+each = 2 if smoke else 12
 values = pair.sample(clusters * each, {"cluster": order.repeat_interleave(each)}, seed=0)
 sheet = pair.means(values)["image"].reshape(clusters, each, 8, 8)
 own = found(train["image"])

@@ -13,7 +13,7 @@ import pgm
 from pgm import NUTS, BayesianNetwork, ConditionalLinearGaussian, Gaussian, LinearGaussian, Real, Tabular, Variable
 
 short = "--smoke" in sys.argv
-sampler = NUTS(samples=100 if short else 800, warmup=50 if short else 200, chains=2, progress=not short)
+sampler = NUTS(samples=40 if short else 800, warmup=20 if short else 200, chains=2, progress=not short)
 
 place = Variable("place", ["shade", "sun"])
 air, cheap, good, evening = (Variable(name, Real()) for name in ("air", "cheap", "good", "evening"))
