@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from pgm.errors import PlanError
@@ -76,5 +75,7 @@ def spread(x: Tensor, levels: int | None) -> Tensor:
 
 def nearest_pairs(data: Tensor, noise: Tensor) -> Tensor:
     """Which noise goes with each row, `[rows]`, such that the sum of squared distances is least."""
+    from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
+
     costs = torch.cdist(data.flatten(1), noise.flatten(1)).square()
     return torch.from_numpy(linear_sum_assignment(costs.cpu().numpy())[1]).to(data.device)

@@ -129,7 +129,7 @@ class FlowMatching:
         there = part.mask.bool()
         now = torch.where(there, self.velocity.between(noise, part.values, begin), now)
         way = around(field(self.velocity, seen, guidance), there, self.velocity.wanted(noise, part.values))
-        left = None if steps is None else max(1, round(steps * (1 - begin)))
+        left = None if steps is None else max(min(steps, 1), round(steps * (1 - begin)))
         states = path(way, now, begin, 1.0, left, method, tolerance)
         with Watched(left or round(1 / SHORTEST), "steps", progress) as numbers:
             for _, state in zip(numbers, states, strict=False):

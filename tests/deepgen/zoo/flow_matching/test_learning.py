@@ -30,8 +30,8 @@ def test_the_loss_of_standing_still_is_what_there_is_to_move():
         for parameter in model.velocity.net.last.parameters():
             parameter.zero_()
     torch.manual_seed(0)
-    loss = matched(model).objective({"x": torch.full((20_000, 2), 3.0)}, NOW)["loss"].detach()
-    assert abs(loss.mean() - (9 + 0.64)) < 5 * loss.std() / 20_000**0.5
+    loss = matched(model).objective({"x": torch.full((4_000, 2), 3.0)}, NOW)["loss"].detach()
+    assert abs(loss.mean() - (9 + 0.64)) < 5 * loss.std() / 4_000**0.5
 
 
 def test_an_optimal_coupling_is_the_nearest_of_all():
@@ -49,14 +49,13 @@ def test_shades_are_spread_evenly_around_themselves():
     assert torch.equal(spread(found, None), found)
 
 
-@pytest.mark.parametrize("coupling", ["independent", "optimal"])
-def test_points_on_a_line_are_learned(coupling):
+def test_points_on_a_line_are_learned():
     """Data at two of four corners, each as often: so are nearly all samples."""
     data = arrays("two points", x=torch.tensor([[-1.0, 1.0], [1.0, -1.0]]).repeat(64, 1))
     torch.manual_seed(0)
     model = flow_matching(X, timed_mlp(32, 32))
-    phase = matched(model, coupling, optimiser=adam(5e-3), rate=cosine(300))
-    fit(phase, data, turns=300, batch=64, device="cpu", progress=False)
+    phase = matched(model, "optimal", optimiser=adam(5e-3), rate=cosine(200))
+    fit(phase, data, turns=200, batch=64, device="cpu", progress=False)
     corners = model.sample(500, steps=10, seed=0).sign()
     assert (corners.sum(1) == 0).float().mean() > 0.95
     assert abs((corners[:, 0] > 0).float().mean() - 0.5) < 5 * (0.25 / 500) ** 0.5
