@@ -8,8 +8,10 @@ from deepgen.networks.timed import timed_mlp
 from deepgen.zoo.diffusion import cosine_noise, diffusion
 from deepgen.zoo.diffusion.denoiser import Denoiser
 from deepgen.zoo.diffusion.model import Diffusion
+from deepgen.zoo.flow_matching.model import flow_matching
 from deepgen.zoo.panorama import panorama
 from pgm import Real, Variable
+from pgm.errors import ShapeError
 
 X, LABEL, NOISE = Variable("x", Real(4, 4)), Variable("label", range(3)), cosine_noise(6)
 
@@ -125,3 +127,25 @@ def test_parameters_are_those_of_the_small_model(small):
     assert all(a is b for a, b in pairs)
     assert repr(wide) == "Diffusion(x given label, 6 steps, predicts v)"
     assert wide.x.shape == (4, 12)
+
+
+def test_flow_matching_in_windows_that_do_not_overlap():
+    """Noise is carried as the small model carries each part, and log densities of parts add up."""
+    torch.manual_seed(0)
+    small = flow_matching(X, timed_mlp(16))
+    wide, noise = panorama(small, (4, 8), 4), torch.randn(2, 4, 8)
+    found = wide.carried(noise, steps=2)
+    parts = [small.carried(part, steps=2) for part in noise.chunk(2, -1)]
+    torch.testing.assert_close(found, torch.cat(parts, -1))
+    densities = [small.log_prob({"x": part}, steps=1) for part in parts]
+    torch.testing.assert_close(wide.log_prob({"x": found}, steps=1), sum(densities), atol=1e-3, rtol=1e-4)
+
+
+def test_refusals(small):
+    wide = panorama(small, (4, 12), 4)
+    with pytest.raises(
+        ShapeError, match=r"'label' has shape \(2, 2\), expected \(2,\) = \[rows, \*event\], or \[rows, 3"
+    ):
+        wide.sample(2, {"label": torch.zeros(2, 2, dtype=torch.long)})
+    with pytest.raises(ShapeError, match=r"windows of 4 pixels, 3 apart, do not end at 12; take 10 or 13"):
+        panorama(small, (4, 12), 3)
