@@ -119,7 +119,9 @@ def sampled(case: Case, rows: int, device: torch.device) -> Row:
         between = now(device)
         with torch.random.fork_rng():
             torch.manual_seed(number)
-            other = peer(batch_size=rows, num_inference_steps=50, output_type="pt", use_clipped_model_output=True).images
+            other = peer(
+                batch_size=rows, num_inference_steps=50, output_type="pt", use_clipped_model_output=True
+            ).images
         ours.append(between - begin)
         theirs.append(now(device) - between)
         pairs.append((one.clamp(-1, 1) - (2 * other - 1).reshape(one.shape)).abs().max())
