@@ -25,7 +25,14 @@ Label = Annotated[
     list[str] | None, typer.Option(metavar="STATE", help="What samples are of; repeatable; by default all by turns.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, metavar="SEED", help="For draws that can be repeated.")]
-What = Literal["graph", "samples", "curves", "reconstructions", "traversals", "interpolation", "manifold", "latents"]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting that only concerns sampling; repeatable."),
+]
+What = Literal[
+    "graph", "samples", "curves", "reconstructions", "traversals", "interpolation", "manifold", "latents",
+    "process", "schedule", "terms",
+]  # fmt: skip
 Split = Literal["test", "train"]
 
 
@@ -77,16 +84,19 @@ def sample(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .png, .svg, .pdf, or .npy for numbers.")
     ],
-    n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many.")] = 64,
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, metavar="N", help="How many; by default what fills a picture.")
+    ] = None,
     label: Label = None,
     seed: Seed = None,
+    set: Set = None,
     device: Where = "cpu",
     json: Json = False,
 ) -> None:
     """Draw samples into a picture or a file."""
     from .look import sample
 
-    sample(folder, output, n, label, seed, device, json)
+    sample(folder, output, n, label, seed, set, device, json)
 
 
 def evaluate(
@@ -99,13 +109,14 @@ def evaluate(
         bool, typer.Option("--features", help="With --samples: also in features of a network trained on the labels.")
     ] = False,
     split: Annotated[Split, typer.Option(help="Which rows of the data.")] = "test",
+    set: Set = None,
     device: Where = "cpu",
     json: Json = False,
 ) -> None:
     """Measure a run: bounds on log p(x), and its samples beside the data."""
     from .look import evaluate
 
-    evaluate(folder, particles, samples, features, split, device, json)
+    evaluate(folder, particles, samples, features, split, set, device, json)
 
 
 def draw(
@@ -113,13 +124,14 @@ def draw(
     output: Picture,
     what: Annotated[What, typer.Option(help="Which picture.")] = "graph",
     label: Annotated[str | None, typer.Option(metavar="STATE", help="What samples or a manifold are of.")] = None,
+    set: Set = None,
     device: Where = "cpu",
     json: Json = False,
 ) -> None:
     """Draw a run: its graph, its curves, or what its latents do."""
     from .look import draw
 
-    draw(folder, output, what, label, device, json)
+    draw(folder, output, what, label, set, device, json)
 
 
 def program(training: typer.Typer | None = None) -> typer.Typer:

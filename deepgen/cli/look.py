@@ -10,29 +10,46 @@ import numpy as np
 from pgm.cli.show import count, print_json
 from pgm.errors import FileError, PlanError
 
-from ..runs import load
-from ..runs.pictures import PICTURES, draw_samples
+from ..runs import Run, load
+from ..runs.pictures import PICTURES, draw_samples, shown
 from .app import Split, What
 
 NUMBERS, IMAGES = ".npy", (".png", ".svg", ".pdf")
 
 
 def sample(
-    folder: Path, output: Path, n: int, label: Sequence[str] | None, seed: int | None, device: str, json: bool
+    folder: Path,
+    output: Path,
+    n: int | None,
+    label: Sequence[str] | None,
+    seed: int | None,
+    chosen: Sequence[str] | None,
+    device: str,
+    json: bool,
 ) -> None:
     """Write samples as a picture, or as an array of numbers."""
     _require(output, (*IMAGES, NUMBERS))
-    run = load(folder, device)
+    run = _opened(folder, device, chosen)
+    rows = shown(run) if n is None else n
     if output.suffix == NUMBERS:
-        _written(output, run.sample(n, label or None, seed).cpu().numpy())
+        _written(output, run.sample(rows, label or None, seed).cpu().numpy())
     else:
-        draw_samples(run, output, n, label or None, seed)
-    _say(output, {"output": str(output), "n": n}, json, count(n, "sample"))
+        draw_samples(run, output, rows, label or None, seed)
+    _say(output, {"output": str(output), "n": rows}, json, count(rows, "sample"))
 
 
-def evaluate(folder: Path, particles: str, samples: int, features: bool, split: Split, device: str, json: bool) -> None:
+def evaluate(
+    folder: Path,
+    particles: str,
+    samples: int,
+    features: bool,
+    split: Split,
+    chosen: Sequence[str] | None,
+    device: str,
+    json: bool,
+) -> None:
     """Print figures, each with what it bounds and how sure it is."""
-    found = load(folder, device).evaluate(_whole(particles), samples, features, split)
+    found = _opened(folder, device, chosen).evaluate(_whole(particles), samples, features, split)
     if json:
         print_json({"run": str(folder), "figures": [figure.json() for figure in found]})
         return
@@ -40,11 +57,23 @@ def evaluate(folder: Path, particles: str, samples: int, features: bool, split: 
         print(figure)
 
 
-def draw(folder: Path, output: Path, what: What, label: str | None, device: str, json: bool) -> None:
+def draw(
+    folder: Path, output: Path, what: What, label: str | None, chosen: Sequence[str] | None, device: str, json: bool
+) -> None:
     """Draw a picture of a run."""
     _require(output, IMAGES)
-    PICTURES[what](load(folder, device), output, label)
+    PICTURES[what](_opened(folder, device, chosen), output, label)
     _say(output, {"output": str(output), "what": what}, json, what)
+
+
+def _opened(folder: Path, device: str, chosen: Sequence[str] | None) -> Run:
+    """The run in a folder, with the settings of sampling that were chosen as NAME=VALUE."""
+    parts = [each.partition("=") for each in chosen or ()]
+    wrong = next((name for name, equals, _ in parts if not equals), None)
+    if wrong is not None:
+        raise PlanError(f"--set {wrong!r}: expected NAME=VALUE, such as guidance=2.")
+    named = {name.strip().replace("-", "_"): value.strip() for name, _, value in parts}
+    return load(folder, device, **named)
 
 
 def _say(output: Path, answer: dict[str, object], json: bool, text: str) -> None:

@@ -11,6 +11,9 @@ from .plane import latents as latents
 from .plane import manifold as manifold
 from .points import modes as modes
 from .points import points as points
+from .process import bound_terms as bound_terms
+from .process import process as process
+from .process import schedules as schedules
 from .reconstructions import reconstructions as reconstructions
 from .watch import samples_over_time as samples_over_time
 from .watch import watch_samples as watch_samples

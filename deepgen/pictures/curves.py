@@ -79,7 +79,7 @@ def _chart(axes: Axes, history: History, names: Sequence[str]) -> None:
     axes.set_xlabel(unit)
     axes.margins(x=0.01)
     if len(names) > 1:
-        _named(axes, lines)
+        labelled(axes, lines)
 
 
 def _time(history: History) -> tuple[Mapping[float, float], str]:
@@ -101,7 +101,7 @@ def _logarithmic(axes: Axes) -> None:
     axes.minorticks_off()
 
 
-def _named(axes: Axes, lines: Mapping[str, Line2D]) -> None:
+def labelled(axes: Axes, lines: Mapping[str, Line2D]) -> None:
     """The name of each line right of its end, where names would meet a little higher or lower."""
     to_axes = (axes.transData + axes.transAxes.inverted()).transform
     axes.autoscale_view()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import ceil, inf
-from typing import Any
+from typing import Any, ClassVar
 
 from pgm.errors import PlanError
 from pgm.variable import Variable
@@ -35,9 +35,14 @@ class Recipe(ABC):
         average: decay of moving averages of the parameters.
         seed: of everything random.
 
+    Attributes:
+        sampling: the settings that only concern sampling, which may be changed whenever a run is loaded.
+
     Raises:
         PlanError: when a number is not above 0 that has to be.
     """
+
+    sampling: ClassVar[tuple[str, ...]] = ()
 
     data: str = "digits"
     binarise: Binarisation = "dynamic"

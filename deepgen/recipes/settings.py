@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from inspect import getdoc
 from math import isfinite
@@ -93,6 +93,26 @@ def made(recipe: type[Recipe], given: Mapping[str, object]) -> Recipe:
     if unknown is not None:
         raise PlanError(f"there is no setting {unknown!r}, expected {quoted(known, 40)}.{_nearest(unknown, known)}")
     return recipe(**{name: known[name].read(value) for name, value in given.items()})
+
+
+def resampled(recipe: Recipe, given: Mapping[str, object]) -> Recipe:
+    """The same recipe with other settings of sampling, as text or as JSON holds them.
+
+    Raises:
+        PlanError: on a setting that changes more than sampling, or a value that is none of its kind.
+
+    Example:
+        >>> from deepgen.recipes import RECIPES
+        >>> resampled(RECIPES["diffusion"](labels=True), {"guidance": "2"}).guidance
+        2.0
+    """
+    wrong = next((name for name in given if name not in recipe.sampling), None)
+    if wrong is not None:
+        name, known = type(recipe).__name__, settings(type(recipe))
+        what = "is decided when it is trained" if wrong in known else "is no setting"
+        choice = f"expected {quoted(recipe.sampling, 40)}" if recipe.sampling else "it has none of sampling"
+        raise PlanError(f"{name}: {wrong!r} {what}; {choice}.{_nearest(wrong, recipe.sampling)}")
+    return replace(recipe, **{name: settings(type(recipe))[name].read(value) for name, value in given.items()})
 
 
 def words(kind: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import Tensor
 
@@ -20,19 +21,21 @@ class Setup:
     """What the command line, checkpoints and pictures need of a family, whatever it is.
 
     Args:
-        models: its graphs by name, to be drawn; for a pair `model` and `guide`.
+        models: its graphs to be drawn: a pair, in which what is observed is shaded, or graphs by name.
         phases: how it learns.
         sample: draws what pictures show (means of pixels rather than bits), `[rows, *event]`, of so many rows, with
             labels `[rows]` where the family is conditioned on them.
         figures: measures it on data.
         pair: the model with its guide, where it is one: for reconstructions and everything else about latents.
+        pictures: those that the family alone has, by name: each draws held-out rows into a file.
     """
 
-    models: Mapping[str, Model]
+    models: Pair | Mapping[str, Model]
     phases: tuple[Phase, ...]
     sample: Callable[[int, Tensor | None], Tensor]
     figures: Callable[[Data], Sequence[Figure]]
     pair: Pair | None = None
+    pictures: Mapping[str, Callable[[Data, Path], object]] = field(default_factory=dict)
 
 
 def of_pair(pair: Pair, phases: Phase | Sequence[Phase], figures: Callable[[Data], Sequence[Figure]]) -> Setup:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from pgm.errors import PlanError
 
 from ..data.data import Data
 from ..pair import Pair
-from ..pictures import curves, graph, grid, interpolation, latents, manifold, reconstructions, traversals, watch_samples
+from ..pictures import (
+    curves,
+    graph,
+    grid,
+    interpolation,
+    latents,
+    manifold,
+    points,
+    reconstructions,
+    traversals,
+    watch_samples,
+)
 from ..training.loop import Watch
 from .run import Run
 
-SHOWN, ACROSS, WAYS = 64, 12, 6  # samples in a picture, labels a row of it, interpolations
+SHOWN, DOTS, ACROSS, WAYS = 64, 1000, 12, 6  # images or points in a picture, labels a row of it, interpolations
 Draw = Callable[[Run, Path, object], object]
 
 
@@ -21,29 +33,42 @@ def watching(run: Run) -> Watch | None:
     """What is done at each checkpoint of a run with a folder: a picture of samples, and a look at held-out rows."""
     if run.folder is None:
         return None
-    rows = _shown(run)
+    rows = shown(run)
     return watch_samples(run.setup, run.folder, held=_held(run), rows=rows, labels=run.labels(rows))
 
 
 def draw_samples(run: Run, path: Path, rows: int | None = None, label: object = None, seed: int | None = 0) -> None:
     """A picture of samples, with their labels where there are any: all of them by turns, one a column."""
-    count = _shown(run) if rows is None else rows
+    count = shown(run) if rows is None else rows
     labels, variable = run.labels(count, label), run.label
     under = None if labels is None or variable is None else [variable.states[number] for number in labels.tolist()]
     columns = variable.size if variable is not None and label is None and count > variable.size <= ACROSS else None
-    grid(run.sample(count, label, seed).cpu(), labels=under, columns=columns, path=path)
+    drawn = run.sample(count, label, seed).cpu()
+    if drawn.dim() > 2:
+        grid(drawn, labels=under, columns=columns, path=path)
+    else:
+        points(drawn, beneath=_held(run)[run.recipe.x(run.data).name], labels=under, path=path)
 
 
-def _shown(run: Run) -> int:
+def shown(run: Run) -> int:
     """Samples in a picture: with a few labels as many of each as there are labels, a square with a column for each."""
+    if len(run.recipe.x(run.data).shape) < 2:
+        return DOTS
     return SHOWN if run.label is None or run.label.size > ACROSS else run.label.size**2
 
 
 def _interpolated(run: Run, path: Path) -> None:
     """From some held-out rows to others."""
-    held = _held(run)
-    one, other = held.rows(slice(0, WAYS)), held.rows(slice(WAYS, 2 * WAYS))
+    rows = _held(run)
+    one, other = rows.rows(slice(0, WAYS)), rows.rows(slice(WAYS, 2 * WAYS))
     interpolation(_pair(run, "interpolation"), one, other, path=path)
+
+
+def _own(what: str, run: Run, path: Path, label: object) -> None:
+    """A picture that only some families have."""
+    if what not in run.setup.pictures:
+        raise PlanError(f"draw: {run} has no picture {what!r}; draw its graph, samples or curves.")
+    run.setup.pictures[what](_held(run).to(run.device), path)
 
 
 PICTURES: Mapping[str, Draw] = {
@@ -55,6 +80,7 @@ PICTURES: Mapping[str, Draw] = {
     "interpolation": lambda run, path, label: _interpolated(run, path),
     "manifold": lambda run, path, label: manifold(_pair(run, "a manifold"), _held(run), label=label, path=path),
     "latents": lambda run, path, label: latents(_pair(run, "latents"), _held(run), path=path),
+    **{what: partial(_own, what) for what in ("process", "schedule", "terms")},
 }
 
 

@@ -20,6 +20,7 @@ from ..evaluate.bounds import bounds
 from ..evaluate.features import train_features
 from ..evaluate.figure import Figure
 from ..recipes import Recipe, Setup
+from ..recipes.settings import resampled
 from ..training import checkpoint
 from ..training.devices import device_of
 from ..training.history import History, read_history
@@ -136,25 +137,28 @@ class Run:
         return f"Run({type(self.recipe).__name__} on {self.recipe.data}, {made:.4g} of {self.recipe.epochs:g} epochs)"
 
 
-def load(folder: Path | str, device: str | torch.device = "cpu") -> Run:
+def load(folder: Path | str, device: str | torch.device = "cpu", **sampling: object) -> Run:
     """A run from its folder, with the newest parameters: the moving averages, where there are any.
 
     Args:
         folder: of the run.
         device: where the parameters go.
+        sampling: other values of those settings of the recipe that only concern sampling, such as `guidance=2.0` of
+            diffusion; `Recipe.sampling` names them.
 
     Raises:
         FileError: when there is no run in it, its files are damaged, or its data are no longer what they were.
-        PlanError: when there is no such device.
+        PlanError: when there is no such device, or a setting is not one of sampling.
     """
     home, place = Path(folder), device_of(device, "load")
     note = read_note(home)
+    recipe = resampled(note.recipe, sampling)
     data = data_of(home, note)
-    setup = fresh(note.recipe, data)
+    setup = fresh(recipe, data)
     put(setup, checkpoint.read(home), home)
     for module in named_modules(setup.phases).values():
         module.to(place).eval()
-    return Run(note.recipe, setup, data, read_history(home), home)
+    return Run(recipe, setup, data, read_history(home), home)
 
 
 def data_of(folder: Path, note: Note) -> Data:

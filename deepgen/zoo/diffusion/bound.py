@@ -106,12 +106,13 @@ def costs(
 
 
 @torch.no_grad()
-def sampled_total(
+def sampled_costs(
     denoiser: Denoiser, start: Tensor, *given: Tensor, event: int, levels: int | None = None, draws: int = 10
-) -> Tensor:
-    """Minus the evidence lower bound with only some of the steps, `[rows]`, the same on average as all of them.
+) -> Costs:
+    """Minus the evidence lower bound with only some of the steps, on average the same as all of them.
 
-    L_T and L_0 are there; of the others as many as `draws` are, spread evenly over the steps.
+    L_T and L_0 are there; of the others as many as `draws` are, `[draws, rows]`, spread evenly over the steps and
+    weighted so that they stand for all.
 
     Args:
         denoiser: whose bound it is.
@@ -120,17 +121,15 @@ def sampled_total(
         event, levels: as for `costs`.
         draws: of steps for each row.
     """
-    noise, rows = denoiser.noise, len(start)
+    noise, rows, later = denoiser.noise, len(start), denoiser.noise.steps - 1
 
     def cost(steps: Tensor) -> Tensor:
         now = noised(noise, start, steps, torch.randn_like(start))
         return step_cost(denoiser, start, now, steps, denoiser(now, steps, *given), event, levels)
 
-    total = prior_cost(noise, start, event) + cost(torch.ones(rows, dtype=torch.long, device=start.device))
-    later = noise.steps - 1
-    for _ in range(draws if later else 0):
-        total = total + later / draws * cost(spread(rows, later, start.device) + 1)
-    return total
+    first = cost(torch.ones(rows, dtype=torch.long, device=start.device))
+    some = [later / draws * cost(spread(rows, later, start.device) + 1) for _ in range(draws if later else 0)]
+    return Costs(prior_cost(noise, start, event), torch.stack(some) if some else start.new_zeros(0, rows), first)
 
 
 def _sum(values: Tensor, event: int) -> Tensor:

@@ -21,7 +21,7 @@ from pgm.variable import Variable
 from ...networks.network import Network
 from ...pair import Pair, centre
 from ...training.phase import Batch, Moment, Phase
-from .bound import Costs, sampled_total
+from .bound import Costs, sampled_costs
 from .chain import chain
 from .learning import Goal, denoised
 from .model import DENSE, Diffusion, diffusion
@@ -223,7 +223,8 @@ class LatentDiffusion:
         """Minus the evidence lower bound of rows with only some of the steps, `[rows]`; the same on average."""
         code, data, encoding = self._coded(batch)
         told = self.diffusion.told(batch)
-        return data + encoding + sampled_total(self.diffusion.denoiser, code, *told, event=code.dim() - 1, draws=draws)
+        costs = sampled_costs(self.diffusion.denoiser, code, *told, event=code.dim() - 1, draws=draws)
+        return data + encoding + costs.total
 
     def _coded(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """A code of each row, with -log p(x | z) and log q(z | x)."""

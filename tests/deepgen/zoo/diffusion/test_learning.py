@@ -8,7 +8,7 @@ from deepgen import adam, arrays, fit
 from deepgen.networks.timed import timed_mlp
 from deepgen.training.phase import Moment
 from deepgen.zoo.diffusion import Diffusion, cosine_noise, diffusion
-from deepgen.zoo.diffusion.bound import sampled_total
+from deepgen.zoo.diffusion.bound import sampled_costs
 from deepgen.zoo.diffusion.learning import SHARE, denoised, hidden
 from deepgen.zoo.diffusion.process import spread
 from pgm import Real, Variable
@@ -29,7 +29,7 @@ def test_one_step_a_row_is_the_whole_bound_on_average(variance, levels):
     batch = {"x": SEEN["x"].expand(rows, 2)}
     whole = model.costs(batch).total
     learned = denoised(model, "bound").objective(batch, NOW)["loss"].detach()
-    for sampled in (learned, sampled_total(model.denoiser, batch["x"], event=1, levels=levels, draws=2)):
+    for sampled in (learned, sampled_costs(model.denoiser, batch["x"], event=1, levels=levels, draws=2).total):
         error = (sampled.var() + whole.var()).sqrt() / rows**0.5  # steps are spread evenly: an upper bound
         assert abs(sampled.mean() - whole.mean()) < 5 * error
 
