@@ -42,6 +42,7 @@ SCHEDULES: Mapping[str, Callable[[int], Noise | LearnedNoise]] = {
     "learned": learned_noise,
     "linear": linear_noise,
 }
+Timed = Literal["auto", "unet", "dense"]
 SMALL = 16  # pixels a side from which on images get a U-Net
 DRAWN = 3  # steps in pictures of the graphs
 IMAGES, POINTS, MEASURED = 4, 1000, 100  # rows in a picture of the process, and those that the bound's terms are of
@@ -79,7 +80,7 @@ class Diffusion(Recipe):
     schedule: Literal["cosine", "linear", "learned"] = "cosine"
     predicts: Prediction = "v"
     goal: Goal = "simple"
-    network: Literal["auto", "unet", "dense"] = "auto"
+    network: Timed = "auto"
     channels: tuple[int, ...] = (32, 64)
     attention: int = 8
     hidden: tuple[int, ...] = (256, 256, 256)
@@ -115,7 +116,7 @@ class Diffusion(Recipe):
         images = len(x.shape) > 1
         return diffusion(
             x,
-            self._network(x),
+            timed(self.network, x, self.channels, self.attention, self.hidden),
             label=label,
             given=[data.variable("coarse")] if self.coarse else [],
             noise=SCHEDULES[self.schedule](self.noise_steps),
@@ -124,12 +125,6 @@ class Diffusion(Recipe):
             levels=data[x.name].unique().numel() if images else None,
             dropped=self.dropped if label is not None or self.coarse else 0.0,
         )
-
-    def _network(self, x: Variable) -> Network:
-        wide = len(x.shape) > 1 and min(x.shape[-2:]) >= SMALL
-        if self.network == "dense" or (self.network == "auto" and not wide):
-            return timed_mlp(*self.hidden)
-        return unet(*self.channels, attention=self.attention)
 
     @property
     def _steps(self) -> int:
@@ -157,6 +152,14 @@ class Diffusion(Recipe):
             "schedule": lambda data, path: schedules({self.schedule: model.noise}, path=path),
             "terms": lambda data, path: bound_terms(model.costs(seen(data, MEASURED)), path=path),
         }
+
+
+def timed(kind: Timed, x: Variable, channels: Sequence[int], attention: int, hidden: Sequence[int]) -> Network:
+    """The network that a recipe asks for; arguments as its settings."""
+    wide = len(x.shape) > 1 and min(x.shape[-2:]) >= SMALL
+    if kind == "dense" or (kind == "auto" and not wide):
+        return timed_mlp(*hidden)
+    return unet(*channels, attention=attention)
 
 
 def likelihood(model: Model, data: Data, draws: int = 10, seed: int = 0) -> tuple[Figure, ...]:

@@ -18,23 +18,23 @@ from ..data.named import Binarisation, named
 from ..data.shades import centred
 from ..data.standardised import standardised
 from ..evaluate.figure import Figure
-from ..networks.timed import timed_mlp
-from ..networks.unet import unet
 from ..zoo.flow_matching import FlowMatching as Model
 from ..zoo.flow_matching import flow_matching, matched
 from ..zoo.flow_matching.learning import Coupling, spread
 from ..zoo.flow_matching.ode import Method
+from .diffusion import Timed, timed
 from .recipe import Recipe
 from .setup import Setup
 
 
 @dataclass(frozen=True)
 class FlowMatching(Recipe):
-    """Flow matching: a U-Net for images, whose shades go from -1 to 1, a dense network for points of unit variance.
+    """Flow matching: a U-Net for images, whose shades go from -1 to 1, a dense network for points and small ones.
 
     Args:
         smallest: deviation that is left around each row of data.
         coupling: which noise goes with which row: 'independent', or 'optimal' within a batch, without labels.
+        network: 'unet', 'dense', or 'auto': dense for points, and for images of fewer than 16 pixels a side.
         channels: of the U-Net, at full size, at half of it, and so on.
         attention: the longest side of sizes at which every pixel looks at all others; in the middle they always do.
         hidden: units of each layer of the dense network.
@@ -55,8 +55,9 @@ class FlowMatching(Recipe):
     average: float | None = 0.995
     smallest: float = 0.0
     coupling: Coupling = "independent"
-    channels: tuple[int, ...] = (16, 32)
-    attention: int = 0
+    network: Timed = "auto"
+    channels: tuple[int, ...] = (32, 64)
+    attention: int = 8
     hidden: tuple[int, ...] = (256, 256, 256)
     dropped: float = 0.1
     guidance: float = 0.0
@@ -84,13 +85,12 @@ class FlowMatching(Recipe):
     def model(self, data: Data) -> Model:
         """The model of data like these, before it has learned anything."""
         x, label = self.x(data), self.label(data)
-        images = len(x.shape) > 1
         return flow_matching(
             x,
-            unet(*self.channels, attention=self.attention) if images else timed_mlp(*self.hidden),
+            timed(self.network, x, self.channels, self.attention, self.hidden),
             label=label,
             smallest=self.smallest,
-            levels=data[x.name].unique().numel() if images else None,
+            levels=data[x.name].unique().numel() if len(x.shape) > 1 else None,
             dropped=self.dropped if label is not None else 0.0,
         )
 
