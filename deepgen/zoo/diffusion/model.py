@@ -23,7 +23,7 @@ from .noise import Noise, cosine_noise
 from .prediction import Prediction
 from .respaced import respaced
 from .route import Route, route
-from .sampling import Sampler, Watch, given_values, known_part, require_guided, require_shades, require_start, walk
+from .sampling import SHADES, Sampler, Watch, given_values, known_part, require_guided, require_shades, require_start, walk
 from .schedule import LearnedNoise
 
 DENSE = timed_mlp(256, 256, 256)
@@ -79,8 +79,12 @@ class Diffusion:
         Args:
             batch: x and what is given, `[*batch, *event]` by name.
             draws: of x_t for each row and step.
+
+        Raises:
+            EvidenceError: when x has shades that are not from -1 to 1.
         """
-        told = self.told(batch)
+        told, shades = self.told(batch), None if self.levels is None else SHADES
+        require_shades(batch[self.x.name], shades, f"shades of {self.x.name!r}", "costs")
         return costs(self.denoiser, batch[self.x.name], *told, event=self.event, levels=self.levels, draws=draws)
 
     @torch.no_grad()
@@ -107,10 +111,12 @@ class Diffusion:
             rows: how many.
             given: what the model is conditioned on, `[rows, *event]` by name.
             steps: how many on the way from noise, spread evenly; or which, upwards; all T by default.
-            guidance: how much further than the conditioned prediction to go, away from the unconditioned one.
+            guidance: how much further than the conditioned prediction to go, away from the unconditioned one; 0 for no
+                further, -1 as if nothing were given. A scale, as others say, is 1 more than this.
             eta: 0 for a deterministic way (DDIM), 1 for an ancestral one; None for the variances of the model.
             known: values of a part of x that is known, `[rows, *event]`: what surrounds a hole, or one channel.
-            mask: 1 where they are known, `[*event]` or `[rows, *event]`.
+            mask: 1 where x is known and stays, 0 where it is made, `[*event]` or `[rows, *event]`; masks of image tools
+                are often the other way round, white where to paint.
             repeats: how often each step is taken, so that the rest fits what is known.
             start: rows to begin from instead of noise, for editing, `[rows, *event]`.
             strength: how much noise these get first: 0 leaves them as they are, 1 leaves nothing of them.
@@ -145,7 +151,7 @@ class Diffusion:
             now = torch.randn(rows, *self.x.shape, device=device)
             if start is not None:
                 require_start(start, now, strength, self.x.name)
-                require_shades(start, clip, "the start")
+                require_shades(start, clip, "shades of the start")
                 legs = legs[len(legs) - round(strength * len(legs)) :]
                 kept = legs[0].kept if legs else 1.0
                 now = kept**0.5 * start.to(now) + (1 - kept) ** 0.5 * now

@@ -16,7 +16,9 @@ from deepgen.training.phase import Moment, named_modules
 
 SMALL = {
     "convolutional_ladder": {"channels": 8},
-    "diffusion": {"channels": (8, 16), "sample_steps": 5},
+    "diffusion": {"network": "unet", "channels": (8, 16), "sample_steps": 5},
+    "flow_matching": {"hidden": (8,), "sample_steps": 2},
+    "latent_diffusion": {"autoencoder": (8, 8), "channels": (8, 16), "noise_steps": 10, "sample_steps": 3},
     "vq_vae": {"channels": (8, 8), "prior_channels": 8},
     "vq_vae_2": {"channels": (8, 8), "prior_channels": 8},
 }  # convolutions as wide as by default would take most of the time
