@@ -42,9 +42,14 @@ def directed(subject: Subject, nodes: Nodes) -> Sketch:
 
 
 def _arrow(conditional: Conditional | None) -> Attributes:
-    if isinstance(conditional, Neural):
-        return attributes(arrowhead="normalbox")
-    return attributes(arrowhead="normalobox") if isinstance(conditional, Implicit) else PLAIN
+    if conditional is None or not (isinstance(conditional, (Neural, Implicit)) or _learns_inside(conditional)):
+        return PLAIN
+    return attributes(arrowhead="normalbox" if conditional.capabilities.has_log_prob else "normalobox")
+
+
+def _learns_inside(conditional: Conditional) -> bool:
+    """Whether modules within it have parameters, as networks do."""
+    return any(True for module in conditional.children() for _ in module.parameters())
 
 
 def steps(graph: Graph) -> tuple[tuple[str, ...], ...]:
