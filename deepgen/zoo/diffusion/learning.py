@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from pgm.errors import EvidenceError, PlanError
+from pgm.errors import PlanError
 
 from ...training.phase import Batch, Moment, Phase
 from .bound import prior_cost, step_cost
 from .model import Diffusion
 from .prediction import from_data
 from .process import noised, spread
+from .sampling import require_shades
 from .schedule import LearnedNoise
 
 Goal = Literal["simple", "bound", "hybrid"]
@@ -35,7 +36,8 @@ def denoised(model: Diffusion, goal: Goal = "simple", **options: Any) -> Phase:
         options: `optimiser`, `rate` and `clip` of the phase.
 
     Raises:
-        PlanError: when there is no such goal, or nothing to learn for it.
+        PlanError: when there is no such goal, or nothing to learn for it; a learned schedule knows only 'bound'.
+        EvidenceError: while learning, when shades are not from -1 to 1; on an accelerator the first batch is looked at.
 
     Example:
         >>> from pgm import Real, Variable
@@ -56,8 +58,8 @@ def denoised(model: Diffusion, goal: Goal = "simple", **options: Any) -> Phase:
 
     def objective(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         start = batch[model.x.name]
-        if model.levels is not None and (moment.step == 0 or start.device.type == "cpu"):  # others would be waited for
-            _check_shades(start, model.x.name)
+        if moment.step == 0 or start.device.type == "cpu":  # elsewhere every look would be waited for
+            require_shades(start, model.shades, f"shades of {model.x.name!r}", "denoised")
         steps = spread(len(start), model.noise.steps, start.device)
         told = hidden(model.told(batch), model.dropped)
         return _losses(model, goal, start, steps, told)
@@ -87,12 +89,3 @@ def hidden(told: Sequence[Tensor], share: float) -> list[Tensor]:
         return list(told)
     kept = torch.rand(len(told[0]), device=told[0].device) >= share
     return [value * kept.reshape(-1, *[1] * (value.dim() - 1)) for value in told]
-
-
-def _check_shades(values: Tensor, name: str) -> None:
-    """Raise an `EvidenceError` unless all shades are from -1 to 1."""
-    low, high = values.min().item(), values.max().item()
-    if low < -1 or high > 1:
-        raise EvidenceError(
-            f"diffusion: {name!r} holds {low:g} to {high:g}, expected shades from -1 to 1; take `centred` data."
-        )

@@ -23,7 +23,7 @@ from .noise import Noise, cosine_noise
 from .prediction import Prediction
 from .respaced import respaced
 from .route import Route, route
-from .sampling import SHADES, Sampler, Watch, given_values, known_part, require_guided, require_shades, require_start, walk
+from .sampling import Sampler, Watch, given_values, known_part, require_guided, require_shades, require_start, walk
 from .schedule import LearnedNoise
 
 DENSE = timed_mlp(256, 256, 256)
@@ -69,6 +69,11 @@ class Diffusion:
         """How many axes x has."""
         return len(self.x.shape)
 
+    @property
+    def shades(self) -> tuple[float, float] | None:
+        """The least and the most that x may be; None for any number."""
+        return None if self.levels is None else (-1.0, 1.0)
+
     def told(self, batch: Mapping[str, Tensor]) -> list[Tensor]:
         """What the network sees of what is given."""
         return told(self.given, [batch[v.name] for v in self.given])
@@ -83,8 +88,8 @@ class Diffusion:
         Raises:
             EvidenceError: when x has shades that are not from -1 to 1.
         """
-        told, shades = self.told(batch), None if self.levels is None else SHADES
-        require_shades(batch[self.x.name], shades, f"shades of {self.x.name!r}", "costs")
+        told = self.told(batch)
+        require_shades(batch[self.x.name], self.shades, f"shades of {self.x.name!r}", "costs")
         return costs(self.denoiser, batch[self.x.name], *told, event=self.event, levels=self.levels, draws=draws)
 
     @torch.no_grad()
@@ -142,7 +147,7 @@ class Diffusion:
         Lugmayr et al. (2022), RePaint, for what is known; Meng et al. (2022), SDEdit, for a start.
         """
         require_guided(guidance, self.given, self.dropped)
-        clip = None if self.levels is None else (-1.0, 1.0)
+        clip = self.shades
         legs, sampler = self.route(steps, eta).legs, Sampler(guidance, clip, repeats, progress, watch)
         device, seen = self.denoiser.place.device, told(self.given, given_values(self.given, given, rows, self.places))
         with torch.random.fork_rng(enabled=seed is not None):

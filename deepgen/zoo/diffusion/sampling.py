@@ -103,14 +103,14 @@ def _fits(shape: Sequence[int], whole: Sequence[int]) -> bool:
     return len(shape) <= len(whole) and all(one in (1, all_) for one, all_ in ends)
 
 
-def require_shades(values: Tensor, shades: tuple[float, float] | None, what: str) -> None:
+def require_shades(values: Tensor, shades: tuple[float, float] | None, what: str, subject: str = "sample") -> None:
     """Raise an `EvidenceError` when there are shades, and values beyond them."""
     if shades is None or not values.numel():
         return
     low, high = values.min().item(), values.max().item()
     if low < shades[0] or high > shades[1]:
         bounds = f"{shades[0]:g} to {shades[1]:g}"
-        raise EvidenceError(f"sample: {what} go from {low:g} to {high:g}, expected {bounds}, as in `centred` data.")
+        raise EvidenceError(f"{subject}: {what} go from {low:g} to {high:g}, expected {bounds}, as in `centred` data.")
 
 
 def given_values(

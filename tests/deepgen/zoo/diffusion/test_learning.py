@@ -92,7 +92,11 @@ def test_refusals(variance, goal, text):
         denoised(made(variance), goal)
 
 
-def test_shades_from_0_to_255_are_no_shades_here():
-    batch = {"x": torch.tensor([[0.0, 255.0]])}
-    with pytest.raises(ValueError, match="'x' holds 0 to 255, expected shades from -1 to 1; take `centred` data"):
-        denoised(made(levels=256)).objective(batch, NOW)
+def test_shades_from_0_to_255_are_no_shades_here_in_any_batch():
+    model, batch = made(levels=256), {"x": torch.tensor([[0.0, 255.0]])}
+    text = "shades of 'x' go from 0 to 255, expected -1 to 1, as in `centred` data"
+    for moment in (NOW, Moment(7, 7, 0.5)):
+        with pytest.raises(ValueError, match=f"denoised: {text}"):
+            denoised(model).objective(batch, moment)
+    with pytest.raises(ValueError, match=f"costs: {text}"):
+        model.costs(batch)
