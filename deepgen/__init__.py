@@ -149,6 +149,7 @@ _HOME = {
     "data.folder": "image_folder",
     "data.images": "digits fashion_mnist mnist static_mnist",
     "data.named": "named",
+    "data.painted": "painted",
     "data.segments": "seven_segments",
     "data.shades": "centred from_opponent to_opponent",
     "data.standardised": "standardised",
