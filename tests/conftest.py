@@ -30,7 +30,9 @@ with warnings.catch_warnings(), contextlib.suppress(ImportError):
 
 os.environ["PGM_CACHE"] = ""  # no orders from earlier runs
 torch.set_num_threads(1)
-hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True, database=None)
+hypothesis.settings.register_profile(
+    "fixed", max_examples=40, derandomize=True, deadline=None, print_blob=True, database=None
+)
 hypothesis.settings.register_profile("random", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 

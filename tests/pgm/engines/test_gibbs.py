@@ -37,7 +37,7 @@ def repeated(field: Field, times: int) -> Field:
 
 @pytest.mark.filterwarnings("ignore::pgm.errors.ConvergenceWarning")  # the errors are what is tested
 @given(SEEDS, st.integers(0, 1))
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_marginals_and_joints_lie_within_their_errors(seed: int, trains: int) -> None:
     """Six standard errors, by the t distribution with 63 degrees once in ten million; some hundred numbers."""
     field = random_field(seed, variables=5, rows=2, strength=0.7, trains=trains)
@@ -121,10 +121,10 @@ def test_replica_exchange_crosses_between_modes_and_plain_chains_do_not() -> Non
         plain = Gibbs(sweeps=200).solve(field)
     assert plain.diagnostics["r_hat"][0] > 1.5
     assert plain.diagnostics["converged"] == [False]
-    found = Gibbs(sweeps=2000, powers=(1.0, 0.6, 0.35, 0.15)).solve(field)
+    found = Gibbs(sweeps=500, powers=(1.0, 0.6, 0.35, 0.15)).solve(field)
     assert found.errors is not None
     assert bool(((found.marginals - expected).abs() < 5 * found.errors).all())
-    assert bool((found.errors < 0.02).all())
+    assert bool((found.errors < 0.04).all())
     assert 0.1 < found.diagnostics["swaps_accepted"][0] < 0.9
 
 

@@ -61,7 +61,7 @@ def network(seed: int) -> tuple[BayesianNetwork, dict[str, str]]:
 
 
 @given(SEEDS)
-@settings(max_examples=30)
+@settings(max_examples=19)
 def test_probabilities_are_within_their_standard_errors(seed: int) -> None:
     model, seen = network(seed)
     names = model.graph.names
@@ -83,15 +83,15 @@ def test_the_log_evidence_is_within_its_standard_error(seed: int) -> None:
 
 
 def test_standard_errors_cover_the_truth_as_often_as_they_should() -> None:
-    """Of 400 seeds, 68.3 % lie within one error of the truth, give or take 2.3 % (five such are allowed)."""
+    """Of 200 seeds, 68.3 % lie within one error of the truth, give or take 3.3 % (five such are allowed)."""
     truth = float(infer(NET, ["rain"], given={"mud": "yes"})["rain", "yes"])
     evidence = float(infer(NET, [], given={"mud": "yes"}).log_evidence)
     hits = np.zeros(2)
-    for seed in range(400):
+    for seed in range(200):
         post = infer(NET, ["rain"], given={"mud": "yes"}, engine=LikelihoodWeighting(1000, seed=seed))
         hits[0] += abs(float(post["rain", "yes"]) - truth) < float(post.standard_error(("rain", "yes")))
         hits[1] += abs(float(post.log_evidence) - evidence) < post.diagnostics["log_evidence_error"]
-    assert (np.abs(hits / 400 - 0.683) < 5 * 0.023).all()
+    assert (np.abs(hits / 200 - 0.683) < 5 * 0.033).all()
 
 
 def test_the_mean_weight_is_unbiased() -> None:
