@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from .autoencoder import Autoencoder
 from .diffusion import Diffusion
+from .flow_matching import FlowMatching
 from .hierarchical import ConvolutionalLadder, Hierarchical, Ladder
+from .latent_diffusion import LatentDiffusion
 from .mixture_vae import MixtureVAE
 from .predictability import Predictability
 from .recipe import Recipe as Recipe
@@ -17,9 +19,11 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "autoencoder": Autoencoder,
     "convolutional_ladder": ConvolutionalLadder,
     "diffusion": Diffusion,
+    "flow_matching": FlowMatching,
     "helmholtz": Helmholtz,
     "hierarchical": Hierarchical,
     "ladder": Ladder,
+    "latent_diffusion": LatentDiffusion,
     "mixture_vae": MixtureVAE,
     "predictability": Predictability,
     "sbn": SBN,
