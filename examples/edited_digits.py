@@ -20,7 +20,7 @@ from deepgen.pictures.sheet import Text, sheet
 
 smoke = "--smoke" in sys.argv
 folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
-turns = 5 if smoke else 3000
+turns, repeats = (5, 1) if smoke else (3000, 10)
 torch.manual_seed(0)
 
 test, train = centred(digits()).split(12 if smoke else 297)
@@ -45,12 +45,12 @@ print(f"Right, of {len(test)} held-out digits; as they are {right(truth, test['l
 rows, known = [], {}
 for name, mask in masks.items():
     for guidance, label in ((-1.0, "without"), (0.0, "with")):
-        options = {"known": truth, "mask": mask, "guidance": guidance, "repeats": 3, "steps": 20}
+        options = {"known": truth, "mask": mask, "guidance": guidance, "repeats": repeats, "steps": 20}
         made = model.sample(len(test), given, seed=1, **options)
         print(f"  {name:<14} {label:<8} label {right(made, test['label']):7.1%}")
     shown = torch.tensor([0, 5, 7])
     several = shown.repeat_interleave(8)
-    options = {"known": truth[several], "mask": mask, "guidance": -1.0, "repeats": 3, "steps": 20}
+    options = {"known": truth[several], "mask": mask, "guidance": -1.0, "repeats": repeats, "steps": 20}
     made = model.sample(24, {"label": test["label"][several]}, seed=2, **options).reshape(3, 8, 8, 8)
     blank = torch.where(mask.bool(), truth[shown], -1.0)
     white, real = torch.ones(3, 1, 3, 8, 8), inked(truth[shown, None], torch.ones(8, 8))

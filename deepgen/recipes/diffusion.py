@@ -44,6 +44,7 @@ SCHEDULES: Mapping[str, Callable[[int], Noise | LearnedNoise]] = {
 }
 Timed = Literal["auto", "unet", "dense"]
 SMALL = 16  # pixels a side from which on images get a U-Net
+HIDDEN, HIDDEN_OF_IMAGES = (256, 256, 256), (512, 512, 512, 512)  # units of dense networks
 DRAWN = 3  # steps in pictures of the graphs
 IMAGES, POINTS, MEASURED = 4, 1000, 100  # rows in a picture of the process, and those that the bound's terms are of
 
@@ -60,7 +61,7 @@ class Diffusion(Recipe):
         network: 'unet', 'dense', or 'auto': dense for points, and for images of fewer than 16 pixels a side.
         channels: of the U-Net, at full size, at half of it, and so on.
         attention: the longest side of sizes at which every pixel looks at all others; in the middle they always do.
-        hidden: units of each layer of the dense network.
+        hidden: units of each layer of the dense network; by default 256,256,256 for points, four of 512 for images.
         dropped: share of rows that are learned without their label.
         coarse: how many times fewer pixels each way the images have that are given, for super-resolution; 0 for none.
             Samples are then of held-out images.
@@ -83,7 +84,7 @@ class Diffusion(Recipe):
     network: Timed = "auto"
     channels: tuple[int, ...] = (32, 64)
     attention: int = 8
-    hidden: tuple[int, ...] = (256, 256, 256)
+    hidden: tuple[int, ...] | None = None
     dropped: float = 0.1
     coarse: int = 0
     guidance: float = 0.0
@@ -154,11 +155,11 @@ class Diffusion(Recipe):
         }
 
 
-def timed(kind: Timed, x: Variable, channels: Sequence[int], attention: int, hidden: Sequence[int]) -> Network:
+def timed(kind: Timed, x: Variable, channels: Sequence[int], attention: int, hidden: Sequence[int] | None) -> Network:
     """The network that a recipe asks for; arguments as its settings."""
     wide = len(x.shape) > 1 and min(x.shape[-2:]) >= SMALL
     if kind == "dense" or (kind == "auto" and not wide):
-        return timed_mlp(*hidden)
+        return timed_mlp(*(hidden or (HIDDEN_OF_IMAGES if len(x.shape) > 1 else HIDDEN)))
     return unet(*channels, attention=attention)
 
 
