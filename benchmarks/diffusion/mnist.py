@@ -76,12 +76,12 @@ class Sizes:
     compile: bool = True
 
 
-TINY = Sizes((4,), 20, 8, 8, 1, 12, 6, (2, 3), 2, "no", compile=False)
+TINY = Sizes((4,), 4, 4, 4, 1, 12, 6, (2, 3), 2, "no", compile=False)
 
 
 def rows(smoke: bool, device: torch.device = CPU) -> Iterator[Row]:
     """One row a goal."""
-    sizes, (test, train) = (TINY, digits().split(40)) if smoke else (Sizes(), (mnist("test"), mnist("train")))
+    sizes, (test, train) = (TINY, digits().split(12)) if smoke else (Sizes(), (mnist("test"), mnist("train")))
     train, test = centred(train), centred(test)
     features = train_features(train, test, steps=sizes.features, device=device, progress=False)
     for goal, predicts, variance in GOALS:

@@ -67,7 +67,7 @@ def cases(smoke: bool = False) -> Iterator[Case]:
     """Digits and points."""
     label, noise = Variable("label", range(10)), cosine_noise(STEPS)
     image, x = Variable("image", Real(8, 8)), Variable("x", Real(2))
-    channels, width, images, points = ((4, 8), 8, 4, 4) if smoke else ((32, 64), 128, 100, 512)
+    channels, width, images, points = ((4,), 8, 4, 4) if smoke else ((32, 64), 128, 100, 512)
     common = {"label": label, "noise": noise, "predicts": "v", "levels": 3, "dropped": HIDDEN}
     deep = diffusion(image, unet(*channels), **common)
     yield Case("digits", deep, images, (1,) if smoke else (1, 16, 64), 3 if smoke else 20, 1 if smoke else 3)
@@ -79,8 +79,8 @@ def by_hand(net: nn.Module, noise: Noise, x: Tensor, told: Tensor, steps: Tensor
     """The squared error of v at some steps."""
     kept = noise.kept[steps].float().reshape(-1, *[1] * (x.dim() - 1))
     signal, spread = kept.sqrt(), (1 - kept).sqrt()
-    draw = torch.randn_like(x)
     told = told * (torch.rand(len(told), device=told.device) >= HIDDEN).unsqueeze(1)
+    draw = torch.randn_like(x)
     said = net(signal * x + spread * draw, steps.unsqueeze(1) / noise.steps, told)
     return mse_loss(said, signal * draw - spread * x)
 
