@@ -118,6 +118,7 @@ if TYPE_CHECKING:
     from .zoo.flow_matching.learning import matched as matched
     from .zoo.flow_matching.model import FlowMatching as FlowMatching
     from .zoo.flow_matching.model import flow_matching as flow_matching
+    from .zoo.flow_matching.probability import probability_flow as probability_flow
     from .zoo.hierarchical import markovian_hierarchical_vae as markovian_hierarchical_vae
     from .zoo.hierarchical import markovian_hierarchy as markovian_hierarchy
     from .zoo.ladder import ladder_vae as ladder_vae
@@ -194,6 +195,7 @@ _HOME = {
     "zoo.diffusion.schedule": "learned_noise",
     "zoo.flow_matching.learning": "matched",
     "zoo.flow_matching.model": "FlowMatching flow_matching",
+    "zoo.flow_matching.probability": "probability_flow",
     "zoo.hierarchical": "markovian_hierarchical_vae markovian_hierarchy",
     "zoo.ladder": "ladder_vae",
     "zoo.mixture": "clustered memberships mixture_vae",

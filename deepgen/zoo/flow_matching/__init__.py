@@ -3,4 +3,5 @@
 from .learning import matched as matched
 from .model import FlowMatching as FlowMatching
 from .model import flow_matching as flow_matching
+from .probability import probability_flow as probability_flow
 from .velocity import Velocity as Velocity
