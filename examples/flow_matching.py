@@ -14,18 +14,7 @@ from pathlib import Path
 import torch
 from matplotlib import pyplot as plt
 
-from deepgen import (
-    adam,
-    checkerboard,
-    cosine,
-    cosine_noise,
-    denoised,
-    diffusion,
-    fit,
-    flow_matching,
-    matched,
-    timed_mlp,
-)
+from deepgen import adam, checkerboard, cosine, cosine_noise, denoised, diffusion, fit, flow_matching, matched
 from deepgen.data.standardised import spread_of, standardised
 from deepgen.evaluate.samples import sliced_wasserstein
 from deepgen.networks.timed import timed_mlp
