@@ -111,7 +111,8 @@ def _scatters(strips: list[list[Tensor]], heads: list[str], title: str, path: Wh
     farthest = max(FARTHEST, states[0].abs().max().item() * 1.05)
     for place, (each, state) in enumerate(zip(axes, states, strict=True)):
         row, column = divmod(place, len(heads))
-        each.scatter(*state.T.tolist(), s=max(0.4, min(4.0, 1000 / len(state))), color=BAR, alpha=0.6, linewidths=0)
+        across, up = state.T.tolist()
+        each.scatter(across, up, s=max(0.4, min(4.0, 1000 / len(state))), color=BAR, alpha=0.6, linewidths=0)
         each.spines[:].set_visible(False)
         each.set(xlim=(-farthest, farthest), ylim=(-farthest, farthest), aspect="equal", xticks=[], yticks=[])
         if row == 0:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import sqrt
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -46,7 +46,7 @@ Timed = Literal["auto", "unet", "dense"]
 SMALL = 16  # pixels a side from which on images get a U-Net
 HIDDEN, HIDDEN_OF_IMAGES = (256, 256, 256), (512, 512, 512, 512)  # units of dense networks
 DRAWN = 3  # steps in pictures of the graphs
-IMAGES, POINTS, MEASURED = 4, 1000, 100  # rows in a picture of the process, and those that the bound's terms are of
+IMAGES, POINTS, MEASURED = 3, 1000, 100  # rows in a picture of the process, and those that the bound's terms are of
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Diffusion(Recipe):
 
     def _pictures(self, model: Model) -> Mapping[str, Callable[[Data, Path], object]]:
         """What can be drawn of a diffusion model and held-out rows."""
-        options = {"steps": self._steps, "guidance": self.guidance, "eta": self.eta}
+        options: dict[str, Any] = {"steps": self._steps, "guidance": self.guidance, "eta": self.eta}
         strips = IMAGES if len(model.x.shape) > 1 else POINTS
 
         def seen(data: Data, rows: int) -> Mapping[str, Tensor]:

@@ -26,6 +26,7 @@ from ..training.loop import Watch
 from .run import Run
 
 SHOWN, DOTS, ACROSS, WAYS = 64, 1000, 12, 6  # images or points in a picture, labels a row of it, interpolations
+OWN = ("process", "schedule", "terms")  # of some families only
 Draw = Callable[[Run, Path, object], object]
 
 
@@ -80,7 +81,7 @@ PICTURES: Mapping[str, Draw] = {
     "interpolation": lambda run, path, label: _interpolated(run, path),
     "manifold": lambda run, path, label: manifold(_pair(run, "a manifold"), _held(run), label=label, path=path),
     "latents": lambda run, path, label: latents(_pair(run, "latents"), _held(run), path=path),
-    **{what: partial(_own, what) for what in ("process", "schedule", "terms")},
+    **{what: partial(_own, what) for what in OWN},
 }
 
 
