@@ -65,7 +65,7 @@ class LatentDiffusion(Recipe):
     latents: int = 4
     smaller: int = 4
     autoencoder: tuple[int, ...] = (32, 64)
-    beta: float = 1.0
+    beta: float = 0.1
     turns: int = 2
     noise_steps: int = 200
     predicts: Prediction = "v"

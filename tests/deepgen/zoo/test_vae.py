@@ -14,7 +14,7 @@ from torch.distributions import MultivariateNormal
 
 from deepgen import adam, arrays, cosine, fit, variational
 from deepgen.conditionals import Isotropic
-from deepgen.networks import mlp
+from deepgen.networks import convolutional, mlp
 from deepgen.objectives import elbo, elbo_terms, iwae, log_weights
 from deepgen.pair import Pair
 from deepgen.testing import pyro_bound, pyro_trained
@@ -192,3 +192,15 @@ def test_more_draws_bound_more_tightly():
     means, errors = [r.mean().item() for r in rows], [r.std().item() / math.sqrt(4000) for r in rows]
     assert means[0] + 5 * errors[0] < means[1] - 5 * errors[1]
     assert means[1] + 5 * errors[1] < means[2] - 5 * errors[2]
+
+
+def test_a_shape_of_the_code_or_as_many_numbers_is_the_same_model():
+    x = Variable("x", Real(3))
+    bounds = []
+    for latents in (4, (4,)):
+        torch.manual_seed(0)
+        pair = vae(x, latents)
+        bounds.append(elbo(pair.model, pair.guide, {"x": torch.ones(5, 3)}))
+    assert torch.equal(*bounds)
+    network = convolutional(4)
+    assert vae(Variable("image", Real(8, 8)), (2, 4, 4), encoder=network, decoder=network).latents[0].shape == (2, 4, 4)
