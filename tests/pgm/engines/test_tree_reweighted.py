@@ -31,7 +31,7 @@ ISING = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).double()
     st.integers(0, 1),
     st.integers(0, 2),
 )
-@settings(max_examples=30)
+@settings(max_examples=10)
 def test_the_evidence_is_an_upper_bound(seed: int, iterations: int, zeros: float, trains: int, rounds: int) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains, strength=1.5)
     found = TreeReweighted(trees=5, rounds=rounds, iterations=iterations).solve(field)
@@ -73,7 +73,7 @@ def test_a_single_loop_has_a_closed_form() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_factors_and_variables_agree_at_the_end(seed: int) -> None:
     field = random_field(seed, variables=4, rows=2, strength=0.5)
     found = TreeReweighted(tolerance=1e-11, damping=0.7, iterations=5000).solve(field)
@@ -103,7 +103,7 @@ def test_the_bound_falls_as_shared_information_says(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_damping_does_not_move_the_solution(seed: int) -> None:
     field = random_field(seed, variables=4, strength=0.5)
     one, two = (TreeReweighted(damping=d, tolerance=1e-11, iterations=5000).solve(field) for d in (0.6, 0.9))
@@ -131,7 +131,7 @@ def test_shares_of_a_connected_grid_add_up_to_a_tree() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_better_forests_do_not_loosen_the_bound(seed: int) -> None:
     field = random_field(seed, rows=2)
     plain, better = (TreeReweighted(rounds=rounds).solve(field).log_evidence for rounds in (0, 3))
@@ -139,7 +139,7 @@ def test_better_forests_do_not_loosen_the_bound(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=5)
+@settings(max_examples=4)
 def test_rows_are_what_each_is_alone(seed: int) -> None:
     field = random_field(seed, rows=3, zeros=0.1, trains=1)
     together = TreeReweighted(iterations=50).solve(field)

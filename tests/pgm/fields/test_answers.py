@@ -49,7 +49,7 @@ def explain(model, given) -> Explanation:
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["bayesian", "markov", "chain"]))
-@settings(max_examples=40)
+@settings(max_examples=24)
 def test_targets_of_all_kinds_equal_exact_ones(seed: int, kind: str) -> None:
     model, seen, likelihood = random_case(seed, kind)
     targets = random_targets(seed, model) + list(model.graph.names)
@@ -61,7 +61,7 @@ def test_targets_of_all_kinds_equal_exact_ones(seed: int, kind: str) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30)
+@settings(max_examples=19)
 def test_rows_with_holes_equal_exact_ones(seed: int) -> None:
     model, seen, _ = random_case(seed, "chain")
     rows = {name: [label, None, model[name].states[-1]] for name, label in seen.items()}

@@ -22,7 +22,7 @@ def test_no_factor_has_two_variables_of_one_colour(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 2))
-@settings(max_examples=40)
+@settings(max_examples=14)
 def test_logits_are_weights_of_all_states_of_one_variable(seed: int, rows: int) -> None:
     field = random_field(seed, variables=5, rows=rows, zeros=0.1, trains=1)
     states = torch.stack([torch.randint(0, int(size), (rows, 4)) for size in field.sizes], -1)

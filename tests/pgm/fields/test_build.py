@@ -21,7 +21,7 @@ def field_of(model: Model, seen: dict, likelihood: dict | None = None, widest: i
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["bayesian", "markov", "chain"]))
-@settings(max_examples=60)
+@settings(max_examples=43)
 def test_a_field_sums_to_the_evidence_of_its_model(seed: int, kind: str) -> None:
     model, seen, likelihood = random_case(seed, kind)
     expected = brute_log_z(model, given=seen, likelihood=likelihood)

@@ -59,7 +59,7 @@ def assert_near(found: torch.Tensor, expected: torch.Tensor, error: torch.Tensor
 
 
 @given(SEEDS)
-@settings(max_examples=10)
+@settings(max_examples=4)
 def test_a_hidden_markov_model_agrees_with_exact_filtering(seed: int) -> None:
     """Sequences of different lengths, with cells missing."""
     template = weather(seed)
