@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
@@ -42,7 +43,7 @@ SETTINGS = (
 
 def rows(smoke: bool = False) -> Iterator[Row]:
     """A row for each toy, family and seed."""
-    changed = {"epochs": 0.02, "hidden": (8,), "sample_steps": 2} if smoke else {}
+    changed: dict[str, Any] = {"epochs": 0.02, "hidden": (8,), "sample_steps": 2} if smoke else {}
     for toy in TOYS[:1] if smoke else TOYS:
         for recipe in RECIPES:
             for seed in SEEDS:

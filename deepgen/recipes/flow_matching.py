@@ -17,7 +17,7 @@ from ..data.images import Split
 from ..data.named import Binarisation, named
 from ..data.shades import centred
 from ..data.standardised import standardised
-from ..evaluate.figure import Figure
+from ..evaluate.figure import Figure, Side
 from ..zoo.flow_matching import FlowMatching as Model
 from ..zoo.flow_matching import flow_matching, matched
 from ..zoo.flow_matching.learning import Coupling, spread
@@ -130,6 +130,7 @@ def likelihood(
     nats = torch.cat(found).double()
     way = "a tolerance of 1e-05" if steps is None else f"{steps} steps of the fourth order"
     how = f"{way}, {'exact divergence' if levels is None else f'{probes} probes'}, {len(data):,} rows of {data.name}"
-    side, error = "estimate" if levels is None else "lower bound", nats.std().item() / sqrt(len(nats))
+    side: Side = "estimate" if levels is None else "lower bound"
+    error = nats.std().item() / sqrt(len(nats))
     figure = Figure("log p(x)", nats.mean().item(), side, how, error, "nats")
     return (figure,) if levels is None else (figure, figure.bits(size))
