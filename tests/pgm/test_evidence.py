@@ -62,7 +62,7 @@ def count_patterns(model: Model, rows: dict[str, np.ndarray]) -> int:
 
 @pytest.mark.parametrize(("count", "missing"), [(3, 0.1), (40, 0.5)], ids=["few patterns", "many patterns"])
 @given(SEEDS, KIND)
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_a_batch_is_its_rows(count: int, missing: float, seed: int, kind: str) -> None:
     model, _, likelihood = random_case(seed, kind)
     rows = random_rows(seed, model, count, missing)

@@ -32,7 +32,7 @@ def lawn() -> BayesianNetwork:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @given(SEEDS, KIND)
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_all_marginals_and_the_log_evidence(executor: str, seed: int, kind: str) -> None:
     model, seen, likelihood = random_case(seed, kind)
     post = infer(model, given=seen, likelihood=likelihood, engine=Exact(executor=executor))
@@ -46,7 +46,7 @@ def test_all_marginals_and_the_log_evidence(executor: str, seed: int, kind: str)
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @given(SEEDS, KIND)
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_joints_that_overlap_and_hold_observed_variables(executor: str, seed: int, kind: str) -> None:
     model, seen, likelihood = random_case(seed, kind)
     targets = random_targets(seed, model)
@@ -60,7 +60,7 @@ def test_joints_that_overlap_and_hold_observed_variables(executor: str, seed: in
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @given(SEEDS, KIND)
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_one_target_alone(executor: str, seed: int, kind: str) -> None:
     """What does not matter to the target is dropped, without a trace in the answer or in the log evidence."""
     model, seen, likelihood = random_case(seed, kind)

@@ -44,7 +44,7 @@ def assert_best(found: Explanation, model: Model, targets: list[str] | None, see
 
 @pytest.mark.parametrize("executor", ["tape", "products"])
 @given(SEEDS, KIND)
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_the_most_probable_explanation(executor: str, seed: int, kind: str) -> None:
     model, seen, likelihood = random_case(seed, kind)
     found = mpe(model, given=seen, likelihood=likelihood, engine=Exact(executor=executor))
@@ -54,7 +54,7 @@ def test_the_most_probable_explanation(executor: str, seed: int, kind: str) -> N
 
 @pytest.mark.parametrize("executor", ["tape", "products"])
 @given(SEEDS, KIND)
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_marginal_map(executor: str, seed: int, kind: str) -> None:
     """The sum is inside the maximum."""
     model, seen, likelihood = random_case(seed, kind)
@@ -65,7 +65,7 @@ def test_marginal_map(executor: str, seed: int, kind: str) -> None:
 
 
 @given(SEEDS, KIND, st.sampled_from([2, 3, 10, 1000]))
-@settings(max_examples=60)
+@settings(max_examples=46)
 def test_the_k_best_up_to_more_than_there_are(seed: int, kind: str, k: int) -> None:
     model, seen, likelihood = random_case(seed, kind, most=4)
     assert_best(mpe(model, given=seen, likelihood=likelihood, k=k), model, None, seen, likelihood)

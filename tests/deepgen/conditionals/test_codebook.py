@@ -20,7 +20,7 @@ def test_codes_of_short_floats_are_those_of_long_ones_wherever_entries_lie(offse
     assert torch.equal(book.nearest(features).long(), distances.argmin(-1))
 
 
-@settings(max_examples=20)
+@settings(max_examples=9)
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_codes_are_those_of_the_nearest_entries(size, width, seed):
     torch.manual_seed(seed)

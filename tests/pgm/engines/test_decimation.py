@@ -16,7 +16,7 @@ from pgm.testing import random_case
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3))
-@settings(max_examples=20)
+@settings(max_examples=7)
 def test_trees_are_solved(seed: int, rows: int) -> None:
     field = random_field(seed, variables=7, rows=rows, tree=True)
     found, best = MaxProduct().search(field), worlds(field).logs.max(1).values
@@ -26,7 +26,7 @@ def test_trees_are_solved(seed: int, rows: int) -> None:
 
 @pytest.mark.filterwarnings("ignore::pgm.errors.ConvergenceWarning")  # with loops messages need not settle
 @given(st.integers(0, 10_000), st.integers(1, 2), st.sampled_from([0.0, 0.3]))
-@settings(max_examples=15)
+@settings(max_examples=7)
 def test_the_bound_is_above_the_best_and_states_are_local_optima(seed: int, rows: int, zeros: float) -> None:
     field = random_field(seed, variables=5, rows=rows, zeros=zeros)
     found, all_ = MaxProduct(iterations=50).search(field), worlds(field)

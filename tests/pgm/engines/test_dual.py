@@ -55,7 +55,7 @@ def assert_consistent(field: Field, found: Best) -> None:
 
 @nothing_found
 @given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from([0.0, 0.4]), st.integers(0, 1))
-@settings(max_examples=30)
+@settings(max_examples=10)
 def test_bounds_and_certificates_hold(seed: int, rows: int, zeros: float, trains: int) -> None:
     field = random_field(seed, variables=5, rows=rows, zeros=zeros, trains=trains)
     assert_consistent(field, DualDecomposition(iterations=40).search(field))

@@ -21,7 +21,7 @@ seeds = st.integers(0, 10_000)
 
 
 @given(seeds, st.integers(1, 2), st.integers(0, 1))
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_another_base_leaves_the_field_as_it_is(seed: int, rows: int, trains: int) -> None:
     field = random_field(seed, variables=5, rows=rows, zeros=0.1, trains=trains)
     base = torch.randn(rows, field.unary.shape[1], dtype=torch.float64)
@@ -70,7 +70,7 @@ def test_what_forbids_nothing_stays_itself() -> None:
 
 
 @given(seeds)
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_matrices_say_what_look_ups_say(seed: int) -> None:
     field = complete(seed)
     blocks = Blocks(field)

@@ -12,7 +12,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 @given(SEEDS, st.sampled_from([0.3, 0.6]), st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_clusters_have_the_same_possible_worlds_and_weights(seed: int, zeros: float, tree: bool) -> None:
     field = random_field(seed, variables=6, rows=2, zeros=zeros, tree=tree)
     found = merged(field)

@@ -21,7 +21,7 @@ def test_on_trees_the_states_left_are_those_of_positive_probability(seed: int) -
 
 
 @given(SEEDS)
-@settings(max_examples=40)
+@settings(max_examples=14)
 def test_elsewhere_no_possible_state_is_lost(seed: int) -> None:
     field = random_field(seed, variables=6, rows=2, zeros=0.5, trains=1)
     left = consistent(field).unary
@@ -46,7 +46,7 @@ def test_zeros_of_trains_are_seen() -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=30)
+@settings(max_examples=10)
 def test_starts_are_possible_where_anything_is(seed: int) -> None:
     """Half of all table entries are impossible, and 16 chains look for what is left."""
     field = consistent(random_field(seed, variables=7, rows=3, zeros=0.5, trains=1))

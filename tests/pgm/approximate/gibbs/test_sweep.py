@@ -61,7 +61,7 @@ def counted(found: Worlds, states: Tensor) -> Tensor:
 
 @ROUTES
 @given(SEEDS, st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 1))
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_one_sweep_is_the_operator_made_of_conditionals(compiled: bool, seed: int, power: float, trains: int) -> None:
     field = random_field(seed, variables=4, trains=trains)
     found, sweeper = worlds(field), Sweeper(field, compiled)

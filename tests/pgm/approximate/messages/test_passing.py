@@ -35,7 +35,7 @@ def random_messages(passing: Passing, seed: int) -> Tensor:
 
 
 @given(seeds, st.sampled_from([1.0, 0.5, 2.0]))
-@settings(max_examples=15)
+@settings(max_examples=9)
 def test_trees_are_exact_after_as_many_steps_as_they_are_long(seed: int, temperature: float) -> None:
     field = random_field(seed, rows=2, tree=True, zeros=0.3)
     passing, all_ = Passing(field, temperature), tempered(field, temperature)
@@ -110,7 +110,7 @@ def test_the_partition_is_energy_plus_entropy_at_a_fixed_point(seed: int) -> Non
 
 
 @given(seeds)
-@settings(max_examples=6)
+@settings(max_examples=5)
 def test_wide_factors_say_what_their_tables_do(seed: int) -> None:
     field = random_field(seed, rows=2, zeros=0.2, trains=2)
     groups = (*field.groups, *map(written, field.trains))

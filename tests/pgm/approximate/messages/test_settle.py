@@ -30,7 +30,7 @@ def same_way(passing: Passing, damping: float, close: float = 1e-10) -> None:
 
 
 @given(seeds, temperatures, st.booleans(), st.sampled_from([0.0, 0.5]))
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_compiled_loops_take_the_steps_of_the_equations(seed: int, temp: float, powers: bool, damping: float) -> None:
     field = random_field(seed, rows=2, zeros=0.2)
     chosen = torch.linspace(0.6, 1.0, field.factors, dtype=torch.float64) if powers else None
@@ -38,13 +38,13 @@ def test_compiled_loops_take_the_steps_of_the_equations(seed: int, temp: float, 
 
 
 @given(seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_compiled_loops_take_the_steps_of_wide_factors(seed: int) -> None:
     same_way(Passing(random_field(seed, variables=4, rows=2, zeros=0.2, trains=2)), 0.3)
 
 
 @given(seeds, temperatures, st.booleans(), st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=17)
 def test_grids_of_two_states_take_the_steps_of_the_equations(seed: int, temp: float, wrap: bool, shared: bool) -> None:
     generator = torch.Generator().manual_seed(seed)
     shape = (2, 2) if shared else (2, 4, 3, 2, 2)
@@ -84,7 +84,7 @@ def test_messages_have_settled_only_when_what_goes_on_far_below_has_too(
 
 
 @given(seeds, st.sampled_from([torch.float64, torch.float32]))
-@settings(max_examples=10)
+@settings(max_examples=7)
 def test_wide_factors_lose_no_state_to_what_opposes_them(seed: int, dtype: torch.dtype) -> None:
     """A count that must be 1 or 2 of variables that would all be off, by e^-800 each: a tree, so exact."""
     field = random_field(seed, variables=5, rows=2, trains=1)

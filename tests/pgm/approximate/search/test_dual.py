@@ -43,7 +43,7 @@ def test_the_bound_of_a_tree_is_reached(seed: int, rows: int) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 2), kinds)
-@settings(max_examples=40)
+@settings(max_examples=14)
 def test_blocks_are_the_compiled_sweeps_in_their_order(seed: int, rows: int, kind: str) -> None:
     field = unrolled(drawn(seed, rows, kind), "test")
     blocks = BlocksDual(field)

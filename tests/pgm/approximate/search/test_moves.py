@@ -20,7 +20,7 @@ def start(field: Field, seed: int, draws: int = 4) -> torch.Tensor:
 
 @pytest.mark.parametrize("form", MOVES)
 @given(st.integers(0, 10_000), st.integers(1, 2))
-@settings(max_examples=30)
+@settings(max_examples=10)
 def test_greedy_moves_never_lower_a_weight(form: str, seed: int, rows: int) -> None:
     field = random_field(seed, rows=rows, zeros=0.2)
     moves: Moves = MOVES[form](softened(field), 0)
@@ -32,7 +32,7 @@ def test_greedy_moves_never_lower_a_weight(form: str, seed: int, rows: int) -> N
 
 
 @given(st.integers(0, 10_000), st.integers(0, 1))
-@settings(max_examples=20)
+@settings(max_examples=9)
 def test_a_climb_ends_where_no_single_variable_gains(seed: int, trains: int) -> None:
     field = random_field(seed, variables=5, trains=trains)
     states = climb(moves_of(field), start(field, seed))
