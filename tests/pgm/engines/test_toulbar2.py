@@ -24,7 +24,7 @@ needs_solver = pytest.mark.skipif(importlib.util.find_spec("pytoulbar2") is None
 
 @needs_solver
 @given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from([0.0, 0.4]), st.integers(0, 1))
-@settings(max_examples=40)
+@settings(max_examples=17)
 def test_what_is_proved_is_the_best(seed: int, rows: int, zeros: float, trains: int) -> None:
     field = random_field(seed, variables=5, rows=rows, zeros=zeros, trains=trains)
     found, best = Toulbar2().search(field), worlds(field).logs.max(1).values
