@@ -123,9 +123,8 @@ class FlowMatching:
             require_start(start, noise, strength, self.x.name)
             require_shades(start, shades, "the start")
             now, begin = self.velocity.between(noise, start.to(noise), 1 - strength), 1 - strength
-        part = known_part(known, mask, noise, shades) or Known(
-            noise, torch.zeros((), device=device)
-        )  # nothing is known
+        nothing = Known(noise, torch.zeros((), device=device))
+        part = known_part(known, mask, noise, shades) or nothing
         there = part.mask.bool()
         now = torch.where(there, self.velocity.between(noise, part.values, begin), now)
         way = around(field(self.velocity, seen, guidance), there, self.velocity.wanted(noise, part.values))
