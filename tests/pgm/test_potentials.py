@@ -106,7 +106,7 @@ def test_a_table_of_couplings_is_the_log_of_a_table(logs: list[float]) -> None:
 
 
 @given(st.lists(number, min_size=6, max_size=6))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=13)
 def test_products_make_the_energy_of_a_boltzmann_machine(weights: list[float]) -> None:
     w = np.reshape(weights, (2, 3))
     visible, hidden = [Variable(f"v{i}") for i in range(2)], [Variable(f"h{j}") for j in range(3)]

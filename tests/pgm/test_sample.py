@@ -42,7 +42,7 @@ def assert_distributed(states: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("executor", ["tape", "products"])
 @given(SEEDS, KIND)
-@settings(max_examples=25)
+@settings(max_examples=18)
 def test_samples_of_all_variables(executor: str, seed: int, kind: str) -> None:
     model, seen, likelihood = random_case(seed, kind)
     drawn = sample(model, 500, given=seen, likelihood=likelihood, seed=seed % 1000, engine=Exact(executor=executor))
@@ -52,7 +52,7 @@ def test_samples_of_all_variables(executor: str, seed: int, kind: str) -> None:
 
 @pytest.mark.parametrize("executor", ["tape", "products"])
 @given(SEEDS, KIND)
-@settings(max_examples=25)
+@settings(max_examples=18)
 def test_samples_of_some_variables(executor: str, seed: int, kind: str) -> None:
     model, seen, likelihood = random_case(seed, kind)
     (targets,) = random_targets(seed, model, 1)

@@ -89,7 +89,7 @@ def through_the_moral_graph(graph: Graph, a: list[str], b: list[str], given: lis
 
 
 @given(questions(directed_graphs()))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=51)
 def test_networkx_separates_the_same_in_directed_graphs(question) -> None:
     graph, a, b, observed = question
     drawn = nx.DiGraph([(parent, child) for child, given in graph.parents.items() for parent in given])
@@ -98,14 +98,14 @@ def test_networkx_separates_the_same_in_directed_graphs(question) -> None:
 
 
 @given(questions(mixed_graphs()))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_the_moral_criterion_separates_the_same_in_mixed_graphs(question) -> None:
     graph, a, b, observed = question
     assert bool(d_separated(graph, a, b, observed)) == through_the_moral_graph(graph, a, b, observed)
 
 
 @given(questions(mixed_graphs()), st.integers(0, 2**31))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=34)
 def test_separated_exactly_when_independent_for_generic_tables(question, seed: int) -> None:
     graph, a, b, observed = question
     terms = list(zip(graph.terms, random_tables(graph, seed), strict=True))
@@ -117,7 +117,7 @@ def test_separated_exactly_when_independent_for_generic_tables(question, seed: i
 
 
 @given(questions(mixed_graphs()))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=36)
 def test_the_witness_is_an_active_path(question) -> None:
     graph, a, b, observed = question
     found = d_separated(graph, a, b, observed)

@@ -13,7 +13,7 @@ from pgm.testing import random_case
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(0, 1))
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_no_change_of_one_variable_is_better(seed: int, rows: int, trains: int) -> None:
     field = random_field(seed, variables=5, rows=rows, trains=trains)
     found = ICM().search(field)

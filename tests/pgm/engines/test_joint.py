@@ -66,7 +66,7 @@ def joint_of(model: Model, more: bool = False) -> Joint:
     return Joint([*terms, many] if more else terms, certain, {}, {}, [A, B, C, MANY] if more else [A, B, C])
 
 
-@settings(max_examples=15)
+@settings(max_examples=9)
 @given(seed=st.integers(0, 10**6), more=st.booleans())
 def test_the_sum_is_that_over_all_worlds(seed: int, more: bool) -> None:
     model, values = model_and_values(seed)
@@ -74,7 +74,7 @@ def test_the_sum_is_that_over_all_worlds(seed: int, more: bool) -> None:
     torch.testing.assert_close(joint_of(model, more).log_prob(values).detach(), expected)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 10**6))
 def test_probabilities_given_the_numbers_are_those_of_all_worlds(seed: int) -> None:
     model, values = model_and_values(seed)

@@ -27,7 +27,7 @@ def bounds_of(found: Solved) -> torch.Tensor:
 
 
 @given(st.integers(0, 10_000), ZEROS, st.integers(0, 1), st.sampled_from([[], CUT, ALL]))
-@settings(max_examples=12)
+@settings(max_examples=4)
 def test_the_evidence_is_a_lower_bound(seed: int, zeros: float, trains: int, clusters: list) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains)
     found = MeanField(clusters, restarts=2, iterations=30).solve(field)
@@ -37,7 +37,7 @@ def test_the_evidence_is_a_lower_bound(seed: int, zeros: float, trains: int, clu
 
 
 @given(st.integers(0, 10_000), ZEROS)
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_the_bound_is_that_of_the_product_of_its_marginals(seed: int, zeros: float) -> None:
     field = random_field(seed, rows=2, zeros=zeros)
     found, everything = MeanField(iterations=5).solve(field), worlds(field)
@@ -49,7 +49,7 @@ def test_the_bound_is_that_of_the_product_of_its_marginals(seed: int, zeros: flo
 
 
 @given(st.integers(0, 10_000), ZEROS, st.integers(0, 1), st.sampled_from([[], CUT]))
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_no_sweep_lowers_the_bound(seed: int, zeros: float, trains: int, clusters: list) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains, strength=2.0)
     found = MeanField(clusters, restarts=1).solve(field)
@@ -67,7 +67,7 @@ def test_clusters_never_loosen_the_bound(seed: int, zeros: float) -> None:
 
 
 @given(st.integers(0, 10_000), ZEROS, st.integers(0, 1))
-@settings(max_examples=6)
+@settings(max_examples=4)
 def test_one_cluster_of_everything_is_exact(seed: int, zeros: float, trains: int) -> None:
     field = random_field(seed, rows=2, zeros=zeros, trains=trains)
     found, everything = MeanField(ALL).solve(field), worlds(field)

@@ -38,7 +38,7 @@ def bounds(field, **options) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 4), st.sampled_from([0.0, 0.3]), st.integers(0, 1), st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_the_sum_over_all_worlds_is_between_the_bounds(seed, i_bound, zeros, trains, matching) -> None:
     field = random_field(seed, 6, rows=2, zeros=zeros, trains=trains)
     lower, upper = bounds(field, i_bound=i_bound, iterations=2, moment_matching=matching)
@@ -68,7 +68,7 @@ def test_a_field_without_variables_is_its_constant() -> None:
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3]))
-@settings(max_examples=20)
+@settings(max_examples=13)
 def test_everything_is_exact_at_full_width(seed: int, zeros: float) -> None:
     field = random_field(seed, 7, rows=2, zeros=zeros, trains=1)
     expected, found = worlds(field), MiniBucket(i_bound=30, **QUIET).solve(field)
@@ -87,7 +87,7 @@ def test_trees_are_exact_with_messages_of_one_variable(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=10)
+@settings(max_examples=4)
 def test_more_passes_never_loosen_bounds(seed: int) -> None:
     field = random_field(seed, 7, strength=2.0)
     loose, tight = bounds(field, i_bound=2, iterations=0), bounds(field, i_bound=2, iterations=4)
@@ -96,7 +96,7 @@ def test_more_passes_never_loosen_bounds(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 4), st.sampled_from([0.0, 0.3]), st.integers(0, 1))
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_no_world_weighs_more_than_the_bound_of_the_maximum(seed, i_bound, zeros, trains) -> None:
     field = random_field(seed, 7, rows=2, zeros=zeros, trains=trains)
     best, found = worlds(field).logs.amax(1), MiniBucket(i_bound=i_bound, iterations=3, **QUIET).search(field)
@@ -114,7 +114,7 @@ def test_the_best_world_is_found_at_full_width(seed: int, zeros: float) -> None:
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["bayesian", "markov", "chain"]), st.integers(0, 3))
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_probabilities_are_inside_their_intervals(seed: int, kind: str, i_bound: int) -> None:
     model, seen, likelihood = random_case(seed, kind)
     engine = MiniBucket(i_bound=i_bound, iterations=2, intervals=100, **QUIET)

@@ -44,7 +44,7 @@ def path_weights(chain: Chain, row: int) -> tuple[list[tuple[int, ...]], Tensor]
 
 
 @given(st.integers(0, 10**6), st.tuples(st.booleans(), st.booleans()), st.booleans(), st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=9)
 def test_the_total_and_its_gradient_are_those_of_all_paths(
     seed: int, shared: tuple[bool, bool], zeros: bool, parallel: bool
 ) -> None:
