@@ -1,7 +1,7 @@
 """A red 4 at top right: a diffusion model of codes that reads captions, also those that it has never seen together.
 
 Handwritten digits are painted in one of four colours at one of four places, but a fifth of all combinations is held
-back. An autoencoder makes a code of 4 x 4 x 4 numbers of each 3 x 16 x 16 picture; in the code a small U-Net takes
+back. An autoencoder makes a code of 8 x 4 x 4 numbers of each 3 x 16 x 16 picture; in the code a small U-Net takes
 noise away, and at every pixel looks at the three words of the caption. Then each of all 160 captions is drawn, and
 judged: the place is where most ink is, the colour the nearest one, the digit what a classifier of real digits says.
 The picture goes to examples/pictures/, with --smoke to a temporary folder.
@@ -26,6 +26,7 @@ from deepgen import (
     fit,
     latent_diffusion,
     named,
+    painted,
     unet,
     vae,
     variational,
@@ -35,20 +36,21 @@ from deepgen.pictures.sheet import Text, sheet
 
 smoke = "--smoke" in sys.argv
 folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
-turns, steps, each = ((2, 2), 2, 1) if smoke else ((600, 1200), 30, 5)
+turns, rows, steps, each = ((2, 2), 200, 2, 1) if smoke else ((500, 1100), 10_000, 30, 5)
 torch.manual_seed(0)
 
-train, test = centred(named("painted_digits")), centred(named("painted_digits", "test")).rows(slice(200))
+grey = named("digits")
+train, test = (centred(painted(*part, "seen")) for part in [(grey, rows), (named("digits", "test"), 200)])
 words = [train.variable(name) for name in ("label", "colour", "place")]
 
 # The autoencoder: image -> z and back; its z is a small image too.
 network = convolutional(32, 64)
-autoencoder = vae(train.variable("image"), (4, 4, 4), encoder=network, decoder=network, family=Isotropic(0.1))
+autoencoder = vae(train.variable("image"), (8, 4, 4), encoder=network, decoder=network, family=Isotropic(0.1))
 phase = variational(autoencoder, beta=0.1, optimiser=adam(3e-3), rate=cosine(turns[0], turns[0] // 30))
 fit(phase, train, turns=turns[0], batch=100, device="cpu")
 kept = autoencoder.means(autoencoder.infer({"image": test["image"]}, mean=True))["image"]
 lost = (kept - test["image"]).square().mean() / test["image"].var()
-print(f"The code keeps {1 - lost.item():.1%} of the variance of new pictures, in 64 numbers for 768.")
+print(f"The code keeps {1 - lost.item():.1%} of the variance of new pictures, in 128 numbers for 768.")
 
 # The diffusion: noise -> z, told a caption. A tenth of the rows is told nothing, so that captions can be stressed.
 model = latent_diffusion(autoencoder, unet(32, 64, words=True), given=words, noise=cosine_noise(200), predicts="v")
@@ -67,7 +69,7 @@ captions = torch.cartesian_prod(*(torch.arange(word.size) for word in words)).re
 began, drawn = time.process_time(), draw(captions, seed=1)
 print(f"Drawing took {1000 * (time.process_time() - began) / len(captions):.1f} ms of CPU time a picture.")
 
-colours, grey = torch.tensor(list(COLOURS.values())), named("digits")
+colours = torch.tensor(list(COLOURS.values()))
 judge = SVC(C=10).fit(grey["image"].flatten(1).numpy(), grey["label"].numpy())
 
 
@@ -82,18 +84,16 @@ def judged(images: torch.Tensor) -> torch.Tensor:
 
 
 unseen = captions.sum(1) % 5 == 0  # those that `painted` held back
-real = torch.stack([test[word.name] for word in words], 1)
-rows = {"seen captions": (drawn[~unseen], captions[~unseen]), "unseen captions": (drawn[unseen], captions[unseen])}
-rows["real pictures"] = test["image"], real
+sets = {"seen captions": (drawn[~unseen], captions[~unseen]), "unseen captions": (drawn[unseen], captions[unseen])}
+sets["real pictures"] = test["image"], torch.stack([test[word.name] for word in words], 1)
 print(f"\n{'share that is right':<22}   digit  colour   place     all   by chance 10 %, 25 %, 25 %, 0.6 %")
-for name, (images, asked) in rows.items():
+for name, (images, asked) in sets.items():
     right = judged(images) == asked
     shares = [*right.float().mean(0).tolist(), right.all(1).float().mean().item()]
     print(f"{name:<22}" + "".join(f"{share:8.1%}" for share in shares) + f"   of {len(asked)}")
 
 shown = [(4, 0, 1), (3, 2, 0), (0, 3, 2), (6, 2, 2), (7, 0, 3), (8, 1, 1), (1, 1, 3), (5, 3, 2)]  # digit, colour, place
 said = [f"{list(COLOURS)[colour]} {digit}, {PLACES[place]}" for digit, colour, place in shown]
-images = draw(torch.tensor(shown).repeat_interleave(8, 0), seed=2)
-text = Text("Combinations never seen", left=said)
-sheet(images, 8, text, shades=(-1, 1), path=folder / "latent-diffusion.png")
-print("\nPicture:", folder / "latent-diffusion.png")
+images, path = draw(torch.tensor(shown).repeat_interleave(8, 0), seed=2), folder / "latent-diffusion.png"
+sheet(images, 8, Text("Combinations never seen", left=said), shades=(-1, 1), path=path)
+print("\nPicture:", path)

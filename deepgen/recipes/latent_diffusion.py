@@ -62,7 +62,7 @@ class LatentDiffusion(Recipe):
     rate: float = 2e-3
     decay: bool = True
     average: float | None = 0.995
-    latents: int = 4
+    latents: int = 8
     smaller: int = 4
     autoencoder: tuple[int, ...] = (32, 64)
     beta: float = 0.1

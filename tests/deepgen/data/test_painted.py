@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from deepgen.data.data import Data
+from deepgen.data.named import named
 from deepgen.data.painted import COLOURS, PLACES, painted
 from pgm.errors import PlanError, ShapeError
 
@@ -35,6 +36,16 @@ def test_what_is_unseen_is_the_rest_and_every_two_words_are_seen():
     assert kinds["seen"] == kinds["all"] - kinds["unseen"]
     for one, two in combinations(range(3), 2):
         assert {(row[one], row[two]) for row in kinds["seen"]} == {(row[one], row[two]) for row in kinds["all"]}
+
+
+def test_by_name_digits_that_are_kept_for_testing_are_painted_for_testing_alone():
+    parts = {split: named("painted_digits", split) for split in ("train", "test")}
+    for split, data in parts.items():
+        assert len(data) == 10_000
+        assert bool(((data["label"] + data["colour"] + data["place"]) % 5 != 0).all())
+        held = {tuple(row) for row in (16 * named("digits", split)["image"]).flatten(1).int().tolist()}
+        red = data["image"][(data["colour"] == 0) & (data["place"] == 0)][:50, 0, :8, :8]
+        assert {tuple(row) for row in (16 * red).round().flatten(1).int().tolist()} <= held
 
 
 def test_a_seed_gives_the_same_rows():

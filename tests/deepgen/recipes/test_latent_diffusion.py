@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from deepgen import Data
+from deepgen import Data, centred, digits
+from deepgen import painted as painted_of
 from deepgen.objectives import elbo
 from deepgen.recipes.latent_diffusion import LatentDiffusion
 from pgm.errors import PlanError
@@ -13,7 +14,7 @@ SMALL = {"autoencoder": (4, 4), "channels": (4,), "noise_steps": 5, "sample_step
 
 @pytest.fixture(scope="module")
 def painted() -> Data:
-    return LatentDiffusion(data="painted_digits").load("test").rows(slice(300))
+    return centred(painted_of(digits(), 300))
 
 
 def test_captions_are_read_label_first_and_go_round_by_turns(painted, monkeypatch):
