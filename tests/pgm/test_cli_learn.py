@@ -56,7 +56,7 @@ def test_each_method_is_that_of_the_api(tmp_path, method: str, score: str) -> No
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_tables_are_frequencies(tmp_path_factory, seed: int) -> None:
     """(n_jk + 1 / entries) / (n_j + states / entries), counted row by row."""
     model, _, _ = random_case(seed, "bayesian", most=4)

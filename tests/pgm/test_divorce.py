@@ -88,7 +88,7 @@ def pair(seed: int, width: int) -> tuple[Model, Model]:
 
 
 @given(*CASES)
-@settings(max_examples=15)
+@settings(max_examples=6)
 def test_answers_are_those_of_the_tables(seed: int, width: int, seen: dict[str, str]) -> None:
     model, other = pair(seed, width)
     expected, found = (infer(each, given=seen, impossible="nan") for each in (other, model))
@@ -105,7 +105,7 @@ def test_answers_are_those_of_the_tables(seed: int, width: int, seen: dict[str, 
 
 
 @given(*CASES)
-@settings(max_examples=8)
+@settings(max_examples=6)
 def test_best_states_are_those_of_the_tables(seed: int, width: int, seen: dict[str, str]) -> None:
     model, other = pair(seed, width)
     seen = seen if torch.isfinite(log_evidence(other, given=seen)) else {}
@@ -118,7 +118,7 @@ def test_best_states_are_those_of_the_tables(seed: int, width: int, seen: dict[s
 
 
 @given(st.integers(0, 10_000), st.integers(5, 7))
-@settings(max_examples=6)
+@settings(max_examples=5)
 def test_rows_with_and_without_effects_and_with_missing_cells(seed: int, width: int) -> None:
     model, other = pair(seed, width)
     rows = {"any": [0, 1, 1, -1], "level": [0, 2, 0, 1]}
@@ -135,7 +135,7 @@ def slopes(model: Model, seen: dict[str, torch.Tensor]) -> tuple[torch.Tensor, l
 
 
 @given(st.integers(0, 10_000), st.integers(5, 7))
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_gradients_are_those_through_the_tables(seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)
     xs, on, level = [Variable(f"x{k}") for k in range(width)], Variable("on"), Variable("level", 3)

@@ -35,7 +35,7 @@ def plogp(table: np.ndarray) -> float:
 
 
 @given(SEEDS, KIND)
-@settings(max_examples=40)
+@settings(max_examples=26)
 def test_entropy_by_enumeration(seed: int, kind: str) -> None:
     model, seen, _ = random_case(seed, kind)
     expected = -plogp(brute_posterior(model, model.graph.names, given=seen))
@@ -46,7 +46,7 @@ def test_entropy_by_enumeration(seed: int, kind: str) -> None:
 
 
 @given(SEEDS, KIND)
-@settings(max_examples=40)
+@settings(max_examples=24)
 def test_mutual_information_by_entropies(seed: int, kind: str) -> None:
     """I(a; b) = H(a) + H(b) - H(a, b), for groups that may overlap, and never below zero."""
     model, seen, _ = random_case(seed, kind)
@@ -73,7 +73,7 @@ def test_the_chain_rule_of_entropy(seed: int, kind: str) -> None:
 
 
 @given(SEEDS, KIND, KIND)
-@settings(max_examples=40)
+@settings(max_examples=21)
 def test_divergence_by_enumeration(seed: int, kind: str, other: str) -> None:
     p, _, _ = random_case(seed, kind)
     q = second_model(seed, p)

@@ -57,7 +57,7 @@ def models(draw: st.DrawFn, potentials: bool) -> Model:
 
 
 @given(models(potentials=True))
-@settings(max_examples=50)
+@settings(max_examples=29)
 def test_log_prob_is_the_log_of_the_product_of_factors(model: Model) -> None:
     values = joint(model)
     worlds = list(product(*(range(v.size) for v in model.variables)))
@@ -68,14 +68,14 @@ def test_log_prob_is_the_log_of_the_product_of_factors(model: Model) -> None:
 
 
 @given(models(potentials=False))
-@settings(max_examples=50)
+@settings(max_examples=38)
 def test_the_joint_of_a_bayesian_network_sums_to_one(model: Model) -> None:
     network = BayesianNetwork(*model.terms, variables=model.variables)
     assert joint(network).sum().item() == pytest.approx(1, abs=1e-13)
 
 
 @given(models(potentials=False), st.integers(0, 2))
-@settings(max_examples=50)
+@settings(max_examples=34)
 def test_doing_to_a_root_is_conditioning_on_it(model: Model, pick: int) -> None:
     root = model.variables[0]
     state = pick % root.size
@@ -85,7 +85,7 @@ def test_doing_to_a_root_is_conditioning_on_it(model: Model, pick: int) -> None:
 
 
 @given(models(potentials=False), st.integers(0, 3), st.integers(0, 2))
-@settings(max_examples=50)
+@settings(max_examples=29)
 def test_doing_divides_the_conditional_out(model: Model, number: int, pick: int) -> None:
     """The truncated factorisation: p(x | do(a)) = p(x) / p(a | parents of a) where a holds, else 0."""
     axis = number % len(model.variables)

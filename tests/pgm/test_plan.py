@@ -139,7 +139,7 @@ def test_a_plan_asked_for_is_the_plan_used() -> None:
 
 
 def test_a_grid_too_wide_is_refused_with_its_clique() -> None:
-    model = grid(60)
+    model = grid(44)
     with pytest.raises(PlanError) as caught:
         infer(model, engine=Exact(memory=1e9, seconds=0.0))
     found = re.fullmatch(
@@ -148,7 +148,7 @@ def test_a_grid_too_wide_is_refused_with_its_clique() -> None:
         r"targets\.",
         str(caught.value),
     )
-    assert int(found.group(1)) > 60  # the treewidth of a 60 x 60 grid is 60
+    assert int(found.group(1)) > 44  # the treewidth of a 44 x 44 grid is 44
     assert set(re.findall(r"'([^']+)'", found.group(2))) <= set(model.graph.names)
 
 
@@ -182,7 +182,7 @@ def test_what_a_variable_holds_is_the_difference_that_its_states_make(seed: int,
 
 
 @given(SEEDS, KIND, st.integers(0, 5))
-@settings(max_examples=60)
+@settings(max_examples=38)
 def test_what_is_dropped_does_not_matter(seed: int, kind: str, place: int) -> None:
     """The sum over the terms kept for one target gives that target's posterior: everything else is irrelevant."""
     model, seen, _ = random_case(seed, kind)

@@ -47,7 +47,7 @@ def reference(which: str, levels: int, mean: float, log_scale: float) -> np.ndar
 
 
 @EACH
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(mean=MEANS, log_scale=LOG_SCALES, levels=st.sampled_from([2, 17, 256]))
 def test_single_precision_is_that_of_doubles(which: str, mean: float, log_scale: float, levels: int) -> None:
     """Rounding moves z by some eps / scale, at a slope of about |z|, and the log of the width of a bin by
