@@ -50,7 +50,7 @@ def random_tree(seed: int, zeros: bool = False) -> BayesianNetwork:
 
 
 @given(seeds, st.booleans())
-@settings(max_examples=15)
+@settings(max_examples=5)
 def test_trees_are_exact(seed: int, zeros: bool) -> None:
     model = random_tree(seed, zeros)
     seen = {"x4": [model["x4"].states[0], None], "x5": [None, model["x5"].states[1]]}
@@ -266,7 +266,7 @@ def test_implicit_gradients_are_those_of_finite_differences(seed: int, zeros: bo
 
 
 @given(seeds)
-@settings(max_examples=2)
+@settings(max_examples=1)
 def test_unrolled_gradients_are_those_of_finite_differences(seed: int) -> None:
     compare_with_differences("unrolled", seed, False)
 
