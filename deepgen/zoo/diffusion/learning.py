@@ -60,7 +60,7 @@ def denoised(model: Diffusion, goal: Goal = "simple", **options: Any) -> Phase:
         start = batch[model.x.name]
         if moment.step == 0 or start.device.type == "cpu":  # elsewhere every look would be waited for
             require_shades(start, model.shades, f"shades of {model.x.name!r}", "denoised")
-        steps = spread(len(start), model.noise.steps, start.device)
+        steps = spread(len(start), model.denoiser.schedule.steps, start.device)
         told = hidden(model.told(batch), model.dropped)
         return _losses(model, goal, start, steps, told)
 
