@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from matplotlib import pyplot as plt
 
@@ -73,12 +74,12 @@ for row, (name, values) in zip(upper.subplots(2, len(names), sharex=True, sharey
         axes.spines[:].set_visible(False)
         headed(axes, f"{step}, {name}")
 
-bars, places = lower.subplots(), torch.arange(STEPS + 1)
+bars, places = lower.subplots(), np.arange(STEPS + 1)
 for shift, (name, found, colour) in enumerate(
     [("posterior variances", costs, COLOURS[0]), ("best variances", fitted, COLOURS[3])]
 ):
     heights = [found.data.mean(), *found.steps.mean(1), found.prior.mean()]
-    bars.bar(places + 0.4 * shift - 0.2, torch.stack(heights), 0.38, color=colour, label=f"{name}, in all "
+    bars.bar(places + 0.4 * shift - 0.2, torch.stack(heights).numpy(), 0.38, color=colour, label=f"{name}, in all "
              f"{found.total.mean():.2f}")  # fmt: skip
 quiet(bars)
 headed(bars, "What each step costs, in nats")
