@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +10,17 @@ from torch import Tensor, nn
 from ...potentials.linear import count
 from .layers import Layers, State
 from .machine import Machine
-from .units import Units
+
+Rule = Callable[[Tensor], Tensor]  # what units do at fields `[*batch, numbers]`
 
 
 @torch.no_grad()
 def sweep(
-    machine: Layers, state: State, layers: Sequence[str], fixed: Mapping[str, Tensor] | None = None
+    machine: Layers,
+    state: State,
+    layers: Sequence[str],
+    fixed: Mapping[str, Tensor] | None = None,
+    means: bool = False,
 ) -> dict[str, Tensor]:
     """A state with some layers drawn anew, each given all the others, in this order.
 
@@ -24,6 +29,7 @@ def sweep(
         state: vectors of numbers `[*batch, numbers]`; of the first layer only where its units are coupled.
         layers: names.
         fixed: units that stay as they are, True or 1, `[*batch, numbers]` by name: what is known of a layer.
+        means: whether units take their means instead, a round of mean field, which never lowers its bound.
 
     Reference: Geman and Geman (1984), Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of
     images.
@@ -31,22 +37,23 @@ def sweep(
     now, stays = dict(state), fixed or {}
     for name in layers:
         weights, field, units = machine.within(name), machine.field(name, now), machine.units(name)
+        rule = units.mean if means else units.draw
         if weights is not None:
-            drawn = _one_by_one(units, now[name], field, weights, stays.get(name))
+            drawn = _one_by_one(rule, now[name], field, weights, stays.get(name))
         else:
-            drawn = units.draw(field)
+            drawn = rule(field)
             if name in stays:
                 drawn = torch.where(stays[name].bool(), now[name], drawn)
         now[name] = drawn
     return now
 
 
-def _one_by_one(units: Units, before: Tensor, field: Tensor, weights: Tensor, stays: Tensor | None) -> Tensor:
-    """A layer whose units are coupled, each drawn given all others."""
+def _one_by_one(rule: Rule, before: Tensor, field: Tensor, weights: Tensor, stays: Tensor | None) -> Tensor:
+    """A layer whose units are coupled, each moved given all others."""
     x = before.clone()
     for unit in range(x.shape[-1]):
         here = slice(unit, unit + 1)
-        drawn = units.draw(field[..., here])
+        drawn = rule(field[..., here])
         if stays is not None:
             drawn = torch.where(stays[..., here].bool(), x[..., here], drawn)
         field = field + (drawn - x[..., here]) * weights[unit]

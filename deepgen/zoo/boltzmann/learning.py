@@ -11,8 +11,11 @@ from torch import Tensor
 from pgm.errors import PlanError
 
 from ...training.phase import Batch, Moment, Phase
+from .clamped import Clamped, mean_field
 from .gibbs import Chains, sweep
 from .machine import Machine, State
+
+MEANS = mean_field()
 
 
 def contrastive_divergence(machine: Machine, steps: int = 1, **options: Any) -> Phase:
@@ -35,6 +38,7 @@ def contrastive_divergence(machine: Machine, steps: int = 1, **options: Any) -> 
     Reference: Hinton (2002), Training products of experts by minimizing contrastive divergence.
     """
     hidden, visible = _layers(machine, steps)
+    machine.require_independent(hidden)
 
     def objective(batch: Batch, moment: Moment) -> Mapping[str, Tensor]:
         data = machine.state(batch)
@@ -46,17 +50,22 @@ def contrastive_divergence(machine: Machine, steps: int = 1, **options: Any) -> 
     return Phase("contrastive divergence", machine.modules, objective, **options)
 
 
-def persistent(machine: Machine, chains: int = 100, steps: int = 1, **options: Any) -> Phase:
+def persistent(machine: Machine, chains: int = 100, steps: int = 1, clamped: Clamped = MEANS, **options: Any) -> Phase:
     """Dreams go on from step to step: PCD, the gradient of F(data) - F(persistent chains).
 
+    Where hidden units are coupled with one another it is that of E(data) - E(persistent chains) with hidden units that
+    are inferred: of a weight -(p+ - p-) / temperature, p+ how often both its units are on while data clamp the visible
+    ones, p- how often they are when the machine runs free.
+
     Args:
-        machine: whose hidden units are independent given what is seen, with nothing given.
+        machine: with nothing given.
         chains: how many.
         steps: sweeps of each chain a step of learning.
+        clamped: how hidden units that are coupled are inferred: `mean_field()` or `sampled()`.
         options: of the phase.
 
     Raises:
-        PlanError: when hidden units are coupled, something is given, or there is no step.
+        PlanError: when something is given, or there is no step.
 
     Example:
         >>> from pgm import Binary, Variable
@@ -64,10 +73,12 @@ def persistent(machine: Machine, chains: int = 100, steps: int = 1, **options: A
         >>> persistent(rbm(Variable("image", Binary(28, 28)), 500))
         Phase(persistent contrastive divergence: moves model, chains, 1 step a turn)
 
-    Reference: Younes (1999), On the convergence of Markovian stochastic algorithms with rapidly decreasing ergodicity
-    rates; Tieleman (2008), Training restricted Boltzmann machines using approximations to the likelihood gradient.
+    Reference: Ackley, Hinton and Sejnowski (1985), A learning algorithm for Boltzmann machines; Younes (1999), On the
+    convergence of Markovian stochastic algorithms with rapidly decreasing ergodicity rates; Tieleman (2008), Training
+    restricted Boltzmann machines using approximations to the likelihood gradient.
     """
     hidden, visible = _layers(machine, steps)
+    closed = _independent(machine)
     if machine.given:
         names = ", ".join(v.name for v in machine.given)
         raise PlanError(f"persistent: {names} is given, and chains are of no row; use contrastive_divergence.")
@@ -79,7 +90,9 @@ def persistent(machine: Machine, chains: int = 100, steps: int = 1, **options: A
             state = sweep(machine, state, [*hidden, *visible])
         if torch.is_grad_enabled():  # rows that are only looked at leave the chains where they are
             dreams.put(state)
-        return _contrast(machine, machine.state(batch), state, hidden)
+        if closed:
+            return _contrast(machine, machine.state(batch), state, hidden)
+        return _clamped_contrast(machine, clamped(machine, machine.state(batch)), state)
 
     return Phase("persistent contrastive divergence", {**machine.modules, "chains": dreams}, objective, **options)
 
@@ -91,9 +104,21 @@ def _contrast(machine: Machine, data: State, dreams: State, hidden: list[str]) -
     return {"free energy gap": energies[0] - energies[1]}
 
 
+def _clamped_contrast(machine: Machine, data: State, dreams: State) -> Mapping[str, Tensor]:
+    """E(data) - E(dreams), the hidden units of the data being inferred."""
+    return {"energy gap": machine.score(dreams).mean() - machine.score(data).mean()}
+
+
 def _layers(machine: Machine, steps: int) -> tuple[list[str], list[str]]:
     if steps < 1:
         raise PlanError(f"steps is {steps}, expected 1 sweep or more.")
-    hidden, visible = ([v.name for v in layers] for layers in (machine.hidden, machine.visible))
-    machine.require_independent(hidden)
-    return hidden, visible
+    return [v.name for v in machine.hidden], [v.name for v in machine.visible]
+
+
+def _independent(machine: Machine) -> bool:
+    """Whether the sum over the hidden units has a closed form."""
+    try:
+        machine.require_independent([v.name for v in machine.hidden])
+    except PlanError:
+        return False
+    return True
