@@ -104,6 +104,17 @@ if TYPE_CHECKING:
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
     from .zoo.bits import expanded as expanded
+    from .zoo.boltzmann.capacity import predicted_error as predicted_error
+    from .zoo.boltzmann.capacity import recall_error as recall_error
+    from .zoo.boltzmann.continuous import ContinuousMemory as ContinuousMemory
+    from .zoo.boltzmann.dense import DenseMemory as DenseMemory
+    from .zoo.boltzmann.dense import exponential as exponential
+    from .zoo.boltzmann.dense import polynomial as polynomial
+    from .zoo.boltzmann.hopfield import Hopfield as Hopfield
+    from .zoo.boltzmann.hopfield import hebbian as hebbian
+    from .zoo.boltzmann.hopfield import hopfield as hopfield
+    from .zoo.boltzmann.hopfield import projection as projection
+    from .zoo.boltzmann.memory import Recall as Recall
     from .zoo.diffusion.latent import LatentDiffusion as LatentDiffusion
     from .zoo.diffusion.latent import denoised_code as denoised_code
     from .zoo.diffusion.latent import latent_diffusion as latent_diffusion
@@ -187,6 +198,11 @@ _HOME = {
     "training.schedules": "constant cosine linear",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
+    "zoo.boltzmann.capacity": "predicted_error recall_error",
+    "zoo.boltzmann.continuous": "ContinuousMemory",
+    "zoo.boltzmann.dense": "DenseMemory exponential polynomial",
+    "zoo.boltzmann.hopfield": "Hopfield hebbian hopfield projection",
+    "zoo.boltzmann.memory": "Recall",
     "zoo.diffusion.latent": "LatentDiffusion denoised_code latent_diffusion",
     "zoo.diffusion.learning": "denoised",
     "zoo.diffusion.model": "Diffusion diffusion",
