@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import combinations
@@ -84,7 +84,7 @@ def log_z(machine: Machine, given: Mapping[str, Tensor] | None = None) -> float:
         787.0
     """
     exact, fixed = _double(machine), {name: x.double() for name, x in machine.state(given or {}).items()}
-    return torch.cat([logs for _, logs in _worlds(exact, smallest(exact), fixed)]).logsumexp(0).item()
+    return torch.cat([logs for _, logs in states(exact, smallest(exact), fixed)]).logsumexp(0).item()
 
 
 @torch.no_grad()
@@ -99,21 +99,50 @@ def draws(machine: Machine, names: Sequence[str], rows: int) -> dict[str, Tensor
     Raises:
         PlanError: when these have more than 25 bits.
     """
-    worlds = list(_worlds(_double(machine), names, {}))
+    worlds = list(states(_double(machine), names))
     logs = torch.cat([found for _, found in worlds])
     chosen = torch.multinomial((logs - logs.logsumexp(0)).exp(), rows, replacement=True)
     whole = {name: torch.cat([block[name] for block, _ in worlds])[chosen] for name in names}
     return {name: x.to(machine.zeros(name)) for name, x in whole.items()}
 
 
-def smallest(machine: Machine) -> tuple[str, ...]:
+def log_likelihood(machine: Machine, seen: Mapping[str, Tensor]) -> Tensor:
+    """log p(visible | given) exactly, `[*batch]` in nats and double precision; differentiable in all parameters.
+
+    Args:
+        machine: so small that all states of what is not summed in closed form can be looked at.
+        seen: visible and given layers, `[*batch, *event]` by name.
+
+    Raises:
+        PlanError: when more than 25 bits would have to be looked at.
+
+    Example:
+        >>> from math import log
+        >>> from deepgen.zoo.boltzmann import boltzmann_machine
+        >>> machine = boltzmann_machine(Variable("v", Binary(4)), 2, deviation=0.0)
+        >>> found = log_likelihood(machine, {"v": torch.ones(5, 4)})
+        >>> found.shape, round(found[0].exp().item(), 6)
+        (torch.Size([5]), 0.0625)
+    """
+    state = {name: x.unsqueeze(-2) for name, x in machine.state(seen).items()}  # [*batch, 1, numbers]
+    given = {v.name: state[v.name] for v in machine.given}
+    return _log_total(machine, state) - _log_total(machine, given)
+
+
+def smallest(machine: Machine, known: Iterable[str] = ()) -> tuple[str, ...]:
     """The layers with the fewest states, given which the units of all others are independent.
+
+    Args:
+        machine: a machine.
+        known: layers that are known anyway.
 
     Raises:
         PlanError: when there are none, since layers of real numbers are coupled.
     """
-    layers = [v.name for v in machine.model.variables if v not in machine.given]
-    possible = [names for r in range(len(layers) + 1) for names in combinations(layers, r) if _splits(machine, names)]
+    also = {*known, *(v.name for v in machine.given)}
+    layers = [v.name for v in machine.model.variables if v.name not in also]
+    subsets = (names for r in range(len(layers) + 1) for names in combinations(layers, r))
+    possible = [names for names in subsets if _splits(machine, names, layers)]
     if not possible:
         raise PlanError("log_z: layers of real numbers are coupled with one another, so that no sum has a closed form.")
     return min(possible, key=lambda names: bits_of(machine, names))
@@ -125,18 +154,36 @@ def bits_of(machine: Machine, names: Sequence[str]) -> float:
     return sum(log2(v.size) if v.finite else count(v) for v in layers)
 
 
-def _worlds(machine: Machine, names: Sequence[str], fixed: State) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """All states of some layers, some at a time, each with the log of the sum over all others."""
+def states(
+    machine: Machine, names: Sequence[str], fixed: State | None = None
+) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """All states of some layers, some at a time, each with the log of the sum over all others, `[*batch, states]`.
+
+    Args:
+        machine: a machine.
+        names: of the layers, given which the units of all others are independent.
+        fixed: layers that are known, `[*batch, 1, numbers]` or `[numbers]` by name.
+
+    Raises:
+        PlanError: when they have more than 25 bits.
+    """
+    known = fixed or {}
     if bits_of(machine, names) > MOST:
         raise PlanError(
             f"log_z: {' and '.join(names)} have {bits_of(machine, names):.0f} bits, too many to look at all states "
             f"(limit {MOST}); estimate it with annealed_log_z()."
         )
     chosen = [machine.model[name] for name in names]
-    summed = [v.name for v in machine.model.variables if v not in (*chosen, *machine.given)]
-    for states in _states(chosen, machine.device):
-        block = _split(chosen, states)
-        yield block, machine.log_sum({**fixed, **block}, summed)
+    summed = [v.name for v in machine.model.variables if v not in (*chosen, *machine.given) and v.name not in known]
+    for numbers in _numbers(chosen, machine.device):
+        block = {name: x.to(machine.zeros(name)) for name, x in _split(chosen, numbers).items()}
+        yield block, machine.log_sum({**known, **block}, summed)
+
+
+def _log_total(machine: Machine, fixed: State) -> Tensor:
+    """The log of the sum over all states of all layers that are not known, `[*batch]`."""
+    found = [logs.double() for _, logs in states(machine, smallest(machine, fixed), fixed)]
+    return torch.cat(found, -1).logsumexp(-1)
 
 
 def _double(machine: Machine) -> Machine:
@@ -171,18 +218,17 @@ def _couplings(a: Variable, b: Variable, bits: Mapping[str, Sequence[Variable]],
                 yield Pairwise(one, other, logs)
 
 
-def _splits(machine: Machine, names: Sequence[str]) -> bool:
+def _splits(machine: Machine, names: Sequence[str], layers: Sequence[str]) -> bool:
     if not all(isinstance(machine.model[name].domain, Binary | Finite) for name in names):
         return False
-    layers = (v for v in machine.model.variables if v not in machine.given)
     try:
-        machine.require_independent([v.name for v in layers if v.name not in names])
+        machine.require_independent([name for name in layers if name not in names])
     except PlanError:
         return False
     return True
 
 
-def _states(chosen: Sequence[Variable], device: torch.device) -> Iterator[Tensor]:
+def _numbers(chosen: Sequence[Variable], device: torch.device) -> Iterator[Tensor]:
     """All states of layers, a number for every bit or state, `[states, variables]`, some at a time."""
     sizes = [size for v in chosen for size in ([v.size] if v.finite else [2] * count(v))]
     total = round(2 ** sum(map(log2, sizes)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pgm.errors import PlanError
 
 from ...training.phase import Batch, Moment, Phase
 from .clamped import Clamped, mean_field
+from .exact import log_likelihood
 from .gibbs import Chains, sweep
 from .machine import Machine, State
 
@@ -21,9 +21,13 @@ MEANS = mean_field()
 def contrastive_divergence(machine: Machine, steps: int = 1, **options: Any) -> Phase:
     """Dreams begin at the data: CD-k, the gradient of F(data) - F(what k sweeps make of them).
 
+    Choices that are absent (`OneHot` zeros) stay absent in the dreams, so that each row has a machine of what it has.
+
     Args:
         machine: whose hidden units are independent given what is seen.
         steps: sweeps, k.
+        centring: share of the way that centres go to the means of the data each step, such as 0.01; 0 for none.
+        penalty: a cost of hidden means, such as `sparse()`.
         options: `optimiser`, `rate` and `clip` of the phase.
 
     Raises:
@@ -37,20 +41,32 @@ def contrastive_divergence(machine: Machine, steps: int = 1, **options: Any) -> 
 
     Reference: Hinton (2002), Training products of experts by minimizing contrastive divergence.
     """
-    hidden, visible = _layers(machine, steps)
-    machine.require_independent(hidden)
+    require_steps(steps)
+    contrast = Contrast(machine, centring, penalty)
+    machine.require_independent(contrast.hidden)
 
     def objective(batch: Batch, moment: Moment) -> Mapping[str, Tensor]:
         data = machine.state(batch)
+        absent = {name: machine.units(name).absent(data[name]) for name in contrast.visible}
+        fixed = {name: mask for name, mask in absent.items() if mask is not None}
         state: State = data
         for _ in range(steps):
-            state = sweep(machine, state, [*hidden, *visible])
-        return _contrast(machine, data, state, hidden)
+            state = sweep(machine, state, [*contrast.hidden, *contrast.visible], fixed)
+        return contrast.terms(data, state)[0]
 
     return Phase("contrastive divergence", machine.modules, objective, **options)
 
 
-def persistent(machine: Machine, chains: int = 100, steps: int = 1, clamped: Clamped = MEANS, **options: Any) -> Phase:
+def persistent(
+    machine: Machine,
+    chains: int = 100,
+    steps: int = 1,
+    clamped: Clamped = MEANS,
+    *,
+    centring: float = 0.0,
+    penalty: Penalty | None = None,
+    **options: Any,
+) -> Phase:
     """Dreams go on from step to step: PCD, the gradient of F(data) - F(persistent chains).
 
     Where hidden units are coupled with one another it is that of E(data) - E(persistent chains) with hidden units that
@@ -62,6 +78,7 @@ def persistent(machine: Machine, chains: int = 100, steps: int = 1, clamped: Cla
         chains: how many.
         steps: sweeps of each chain a step of learning.
         clamped: how hidden units that are coupled are inferred: `mean_field()` or `sampled()`.
+        centring, penalty: as for `contrastive_divergence`.
         options: of the phase.
 
     Raises:
@@ -77,48 +94,32 @@ def persistent(machine: Machine, chains: int = 100, steps: int = 1, clamped: Cla
     convergence of Markovian stochastic algorithms with rapidly decreasing ergodicity rates; Tieleman (2008), Training
     restricted Boltzmann machines using approximations to the likelihood gradient.
     """
-    hidden, visible = _layers(machine, steps)
-    closed = _independent(machine)
-    if machine.given:
-        names = ", ".join(v.name for v in machine.given)
-        raise PlanError(f"persistent: {names} is given, and chains are of no row; use contrastive_divergence.")
-    dreams = Chains(machine, chains)
+    require_chains(machine, steps, "persistent")
+    contrast, dreams = Contrast(machine, centring, penalty, clamped), Chains(machine, chains)
+    hidden, visible = contrast.hidden, contrast.visible
 
     def objective(batch: Batch, moment: Moment) -> Mapping[str, Tensor]:
         state = dreams.state
-        for _ in range(steps):
-            state = sweep(machine, state, [*hidden, *visible])
-        if torch.is_grad_enabled():  # rows that are only looked at leave the chains where they are
-            dreams.put(state)
-        if closed:
-            return _contrast(machine, machine.state(batch), state, hidden)
-        return _clamped_contrast(machine, clamped(machine, machine.state(batch)), state)
+        for _ in range(steps - 1):
+            state = sweep(machine, state, [*visible, *hidden])
+        state = sweep(machine, state, visible if contrast.closed else [*visible, *hidden])
+        terms, fields = contrast.terms(machine.state(batch), state)
+        if machine.model.training:  # rows that are only looked at leave the chains where they are
+            dreams.put({**state, **{name: machine.units(name).draw(field) for name, field in fields.items()}})
+        return terms
 
     return Phase("persistent contrastive divergence", {**machine.modules, "chains": dreams}, objective, **options)
 
 
-def _contrast(machine: Machine, data: State, dreams: State, hidden: list[str]) -> Mapping[str, Tensor]:
-    """F(data) - F(dreams), whose gradient is that of -log p(data) as far as the dreams are the machine's own."""
-    known = {v.name for v in (*machine.visible, *machine.given)}
-    energies = [-machine.log_sum({k: x for k, x in s.items() if k in known}, hidden).mean() for s in (data, dreams)]
-    return {"free energy gap": energies[0] - energies[1]}
-
-
-def _clamped_contrast(machine: Machine, data: State, dreams: State) -> Mapping[str, Tensor]:
-    """E(data) - E(dreams), the hidden units of the data being inferred."""
-    return {"energy gap": machine.score(dreams).mean() - machine.score(data).mean()}
-
-
-def _layers(machine: Machine, steps: int) -> tuple[list[str], list[str]]:
+def require_steps(steps: int) -> None:
+    """Raise a `PlanError` unless there is a sweep."""
     if steps < 1:
         raise PlanError(f"steps is {steps}, expected 1 sweep or more.")
-    return [v.name for v in machine.hidden], [v.name for v in machine.visible]
 
 
-def _independent(machine: Machine) -> bool:
-    """Whether the sum over the hidden units has a closed form."""
-    try:
-        machine.require_independent([v.name for v in machine.hidden])
-    except PlanError:
-        return False
-    return True
+def require_chains(machine: Machine, steps: int, subject: str) -> None:
+    """Raise a `PlanError` unless chains of a machine can go on from row to row, and have a sweep to make."""
+    require_steps(steps)
+    if machine.given:
+        names = ", ".join(v.name for v in machine.given)
+        raise PlanError(f"{subject}: {names} is given, and chains are of no row; use contrastive_divergence.")
