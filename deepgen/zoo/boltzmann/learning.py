@@ -10,12 +10,13 @@ from torch import Tensor
 from pgm.errors import PlanError
 
 from ...training.phase import Batch, Moment, Phase
-from .clamped import Clamped, mean_field
+from .clamped import Clamped
+from .contrast import MEANS, Contrast, Penalty
 from .exact import log_likelihood
 from .gibbs import Chains, sweep
-from .machine import Machine, State
+from .layers import State
+from .machine import Machine
 
-MEANS = mean_field()
 
 
 def contrastive_divergence(machine: Machine, steps: int = 1, **options: Any) -> Phase:
@@ -109,6 +110,22 @@ def persistent(
         return terms
 
     return Phase("persistent contrastive divergence", {**machine.modules, "chains": dreams}, objective, **options)
+
+
+def exact_likelihood(machine: Machine, **options: Any) -> Phase:
+    """The exact gradient of -log p(visible | given), for machines so small that all their states can be looked at.
+
+    Args:
+        machine: see `log_likelihood`.
+        options: of the phase.
+
+    Example:
+        >>> from pgm import Binary, Variable
+        >>> from deepgen.zoo.boltzmann import boltzmann_machine
+        >>> exact_likelihood(boltzmann_machine(Variable("bits", Binary(8)), 2))
+        Phase(exact likelihood: moves model, 1 step a turn)
+    """
+    return Phase("exact likelihood", machine.modules, lambda batch, _: -log_likelihood(machine, batch), **options)
 
 
 def require_steps(steps: int) -> None:
