@@ -6,6 +6,7 @@ from .capacity import recall_error as recall_error
 from .clamped import mean_field as mean_field
 from .clamped import sampled as sampled
 from .continuous import ContinuousMemory as ContinuousMemory
+from .deep import dbm as dbm
 from .dense import DenseMemory as DenseMemory
 from .dense import exponential as exponential
 from .dense import polynomial as polynomial
@@ -20,6 +21,10 @@ from .hopfield import hopfield as hopfield
 from .hopfield import projection as projection
 from .learning import contrastive_divergence as contrastive_divergence
 from .learning import persistent as persistent
+from .likelihood import likelihood as likelihood
+from .likelihood import log_product_bound as log_product_bound
+from .likelihood import log_z_figure as log_z_figure
+from .likelihood import normalised as normalised
 from .machine import Machine as Machine
 from .memory import Recall as Recall
 from .restricted import rbm as rbm
