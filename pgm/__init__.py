@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .domains import Binary as Binary
     from .domains import Count as Count
     from .domains import Finite as Finite
+    from .domains import OneHot as OneHot
     from .domains import Real as Real
     from .energies import Energy as Energy
     from .energies import Quadratic as Quadratic
@@ -169,7 +170,7 @@ _HOME = {
     "chordal": "JunctionTree Treewidth junction_tree treewidth triangulate",
     "conditionals": "Conditional Deterministic Tabular",
     "counts": "IndependentBernoulli Multinomial",
-    "domains": "Binary Count Finite Real",
+    "domains": "Binary Count Finite OneHot Real",
     "energies": "Energy Quadratic",
     "engines.annealed": "AIS",
     "engines.annealing": "SimulatedAnnealing",

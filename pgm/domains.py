@@ -122,4 +122,16 @@ class Count(Numeric):
     """
 
 
+@dataclass(frozen=True, init=False, repr=False)
+class OneHot(Numeric):
+    """Choices side by side, a one among zeros along the last axis each, as floating-point numbers; all zeros for none.
+
+    A single choice is `Finite`; this is for many with the same states, such as the ratings of all films by one person.
+
+    Example:
+        >>> OneHot(100, 5).length  # 100 films, 1 to 5 stars
+        500
+    """
+
+
 Domain = Finite | Numeric

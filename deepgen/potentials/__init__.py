@@ -4,5 +4,6 @@ from .bias import Bias as Bias
 from .coupling import Coupling as Coupling
 from .linear import Layered as Layered
 from .linear import Linear as Linear
+from .total import Total as Total
 from .width import Width as Width
 from .within import Within as Within

@@ -47,5 +47,5 @@ class Coupling(Linear):
     def score(self, *numbers: Tensor) -> Tensor:
         first, second = numbers
         if second.dim() == 1:  # one vector for all rows
-            return ((first - self.centre) * self.field(0, second)).sum(-1)
+            return (first - self.centre) @ self.field(0, second)
         return (self.field(1, first) * (second - self.other_centre)).sum(-1)

@@ -33,12 +33,12 @@ class Between(Layers):
     Args:
         machine: p.
         base: fields of the base by layer, `[numbers]` each; real numbers keep their widths.
-        beta: from 0, the base, to 1.
+        beta: from 0, the base, to 1; a tensor `[..., 1]` where chains have their own.
     """
 
     machine: Machine
     base: Mapping[str, Tensor]
-    beta: float
+    beta: float | Tensor
 
     def units(self, name: str) -> Units:
         return self.machine.units(name)

@@ -18,8 +18,9 @@ from .layers import State
 from .machine import Machine
 
 
-
-def contrastive_divergence(machine: Machine, steps: int = 1, **options: Any) -> Phase:
+def contrastive_divergence(
+    machine: Machine, steps: int = 1, *, centring: float = 0.0, penalty: Penalty | None = None, **options: Any
+) -> Phase:
     """Dreams begin at the data: CD-k, the gradient of F(data) - F(what k sweeps make of them).
 
     Choices that are absent (`OneHot` zeros) stay absent in the dreams, so that each row has a machine of what it has.

@@ -13,7 +13,7 @@ from pgm.errors import GraphError, PlanError
 from pgm.model import Model
 from pgm.variable import Variable
 
-from ...potentials import Layered, Linear, Width, Within
+from ...potentials import Layered, Linear, Total, Width, Within
 from ...potentials.linear import count, numbers, value
 from .layers import Layers, State
 from .units import Units, units_of
@@ -86,8 +86,9 @@ class Machine(Layers):
         return {name: value(self.model[name], found) for name, found in state.items()}
 
     def units(self, name: str) -> Units:
-        width = next((term for term in self._touching[name] if isinstance(term, Width)), None)
-        return units_of(self.model[name], None if width is None else width.precision)
+        terms = self._touching[name]
+        width = next((term.precision for term in terms if isinstance(term, Width)), None)
+        return units_of(self.model[name], width, next((term.total for term in terms if isinstance(term, Total)), None))
 
     def within(self, name: str) -> Tensor | None:
         found = [term.weights / term.temperature for term in self._touching[name] if isinstance(term, Within)]
@@ -109,12 +110,18 @@ class Machine(Layers):
             total = total + term.score(*(state[v.name] for v in term.scope))
         return total
 
-    def log_sum(self, state: State, summed: Sequence[str]) -> Tensor:
+    def linear(self, state: State) -> Tensor:
+        """That of the potentials that temperatures act on: without widths and numbers of ways, `[*batch]`."""
+        linear = [term for term in self._layered if isinstance(term, Linear)]
+        return torch.stack([term.score(*(state[v.name] for v in term.scope)) for term in linear]).sum(0)
+
+    def log_sum(self, state: State, summed: Sequence[str], fields: State | None = None) -> Tensor:
         """log of the sum of exp(score) over some layers, exactly, `[*batch]`, in nats.
 
         Args:
             state: of all others.
             summed: names of layers whose units are independent given these.
+            fields: of the summed layers, where they are known already.
 
         Raises:
             PlanError: when they are not.
@@ -122,7 +129,8 @@ class Machine(Layers):
         self.require_independent(summed)
         total = self.score({**state, **{name: self.zeros(name) for name in summed}})
         for name in summed:
-            total = total + self.units(name).log_sum(self.field(name, state))
+            field = self.field(name, state) if fields is None else fields[name]
+            total = total + self.units(name).log_sum(field)
         return total
 
     def free_energy(self, seen: Mapping[str, Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot, softplus
 
-from pgm.domains import Binary, Finite, Real
+from pgm.domains import Binary, Count, Finite, OneHot, Real
 from pgm.errors import PlanError
 from pgm.variable import Variable
 
@@ -37,6 +37,10 @@ class Units(ABC):
     def log_sum(self, field: Tensor) -> Tensor:
         """log of the sum of base(x) exp(f . x) over all x, `[*batch]`, in nats."""
 
+    def absent(self, x: Tensor) -> Tensor | None:
+        """True at units that are not there, `[*batch, numbers]`; None where all always are."""
+        return None
+
 
 @dataclass(frozen=True)
 class Bits(Units):
@@ -57,20 +61,59 @@ class Bits(Units):
 
 @dataclass(frozen=True)
 class States(Units):
-    """One of several states, a one among zeros, with the field as logits."""
+    """Choices side by side, a one among zeros each, with the field as logits.
+
+    Args:
+        states: of each choice.
+    """
+
+    states: int
 
     def draw(self, field: Tensor) -> Tensor:
-        chosen = torch.multinomial(field.softmax(-1).flatten(0, -2), 1).reshape(field.shape[:-1])
-        return one_hot(chosen, field.shape[-1]).to(field.dtype)
+        logits = self._apart(field)
+        chosen = torch.multinomial(logits.softmax(-1).flatten(0, -2), 1).reshape(logits.shape[:-1])
+        return one_hot(chosen, self.states).to(field.dtype).flatten(-2)
 
     def mean(self, field: Tensor) -> Tensor:
-        return field.softmax(-1)
+        return self._apart(field).softmax(-1).flatten(-2)
 
     def field_of(self, mean: Tensor) -> Tensor:
         return mean.clamp_min(LEAST).log()
 
     def log_sum(self, field: Tensor) -> Tensor:
-        return field.logsumexp(-1)
+        return self._apart(field).logsumexp(-1).sum(-1)
+
+    def absent(self, x: Tensor) -> Tensor | None:
+        none = self._apart(x).sum(-1, keepdim=True) == 0
+        return none.expand(*none.shape[:-1], self.states).flatten(-2)
+
+    def _apart(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (-1, self.states))
+
+
+@dataclass(frozen=True)
+class Counts(Units):
+    """How often each of several kinds was chosen, so many times in all, with the field as logits.
+
+    Args:
+        total: choices.
+    """
+
+    total: int
+
+    def draw(self, field: Tensor) -> Tensor:
+        chosen = torch.multinomial(field.softmax(-1).flatten(0, -2), self.total, replacement=True)
+        drawn = torch.zeros_like(field).flatten(0, -2)
+        return drawn.scatter_add_(-1, chosen, torch.ones_like(chosen, dtype=field.dtype)).reshape(field.shape)
+
+    def mean(self, field: Tensor) -> Tensor:
+        return self.total * field.softmax(-1)
+
+    def field_of(self, mean: Tensor) -> Tensor:
+        return mean.clamp_min(LEAST).log()
+
+    def log_sum(self, field: Tensor) -> Tensor:
+        return self.total * field.logsumexp(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,22 +139,26 @@ class Numbers(Units):
         return 0.5 * (field.square() / self.precision + log(2 * pi) - self.precision.log()).sum(-1)
 
 
-def units_of(variable: Variable, precision: Tensor | None = None) -> Units:
+def units_of(variable: Variable, precision: Tensor | None = None, total: int | None = None) -> Units:
     """The units of a variable.
 
     Args:
-        variable: `Binary`, finite, or `Real`.
+        variable: `Binary`, finite, `OneHot`, `Real`, or `Count`.
         precision: of real numbers, `[numbers]`.
+        total: what counts sum to.
 
     Raises:
-        PlanError: when there are none of its kind, or real numbers are kept near nothing.
+        PlanError: when real numbers are kept near nothing, or counts may be of anything.
     """
     if isinstance(variable.domain, Binary):
         return Bits()
     if isinstance(variable.domain, Finite):
-        return States()
+        return States(variable.size)
+    if isinstance(variable.domain, OneHot):
+        return States(variable.shape[-1])
     if isinstance(variable.domain, Real) and precision is not None:
         return Numbers(precision)
-    if isinstance(variable.domain, Real):
-        raise PlanError(f"{variable.name!r} is {variable.domain!r} without a Width, so that nothing sums to one.")
-    raise PlanError(f"{variable.name!r} is {variable.domain!r}, expected Binary, Real, or a variable with states.")
+    if isinstance(variable.domain, Count) and total is not None:
+        return Counts(total)
+    missing = "Total" if isinstance(variable.domain, Count) else "Width"
+    raise PlanError(f"{variable.name!r} is {variable.domain!r} without a {missing}, so that nothing sums to one.")

@@ -1,0 +1,62 @@
+"""Centres of couplings: moved without changing what a machine says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pgm.domains import OneHot
+from pgm.errors import PlanError
+
+from ...potentials import Bias, Coupling
+from .machine import Machine
+
+
+@torch.no_grad()
+def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) -> None:
+    """Move the centres of layers some way towards means, and undo in biases what that does to the distribution.
+
+        c += s (mean - c), and the bias of each neighbour += s (mean - c) W
+
+    Gradients of weights are then those of covariances, which no longer depend on which state of a unit is called 1.
+    Choices that may be absent (`OneHot`) stay where they are: an absent one says nothing only while its centre is 0.
+
+    Args:
+        machine: whose couplings are between layers with a `Bias`; moved in place.
+        means: of layers, `[numbers]` by name.
+        share: of the way, from 0 to 1.
+
+    Raises:
+        PlanError: when a neighbour has no bias.
+
+    Example:
+        >>> from pgm import Binary, Variable
+        >>> from deepgen.zoo.boltzmann import log_z, rbm
+        >>> machine = rbm(Variable("v", Binary(6)), 4, deviation=1.0)
+        >>> rows = {"v": torch.eye(6)}
+        >>> before = -machine.free_energy(rows) - log_z(machine)
+        >>> recentre(machine, {"v": torch.full((6,), 0.3), "h": torch.full((4,), 0.5)})
+        >>> torch.allclose(-machine.free_energy(rows) - log_z(machine), before, atol=1e-4)
+        True
+
+    Reference: Montavon and Muller (2012), Deep Boltzmann machines and the centering trick; Melchior, Fischer and
+    Wiskott (2016), How to center deep Boltzmann machines.
+    """
+    biases = {term.scope[0]: term for term in machine.model.terms if isinstance(term, Bias)}
+    for term in machine.model.terms:
+        if isinstance(term, Coupling):
+            (a, b), weight = term.scope, term.weight
+            for one, other, centre, said in (
+                (a, b, term.centre, weight.T),
+                (b, a, term.other_centre, weight),
+            ):
+                if one.name not in means or isinstance(one.domain, OneHot):
+                    continue
+                step = share * (means[one.name] - centre)
+                centre += step
+                if other in biases:
+                    biases[other].bias += said @ step * (biases[other].temperature / term.temperature)
+                elif other not in machine.given:
+                    raise PlanError(f"recentre: {other.name!r} has no bias, in which to undo a move; give it a Bias.")
