@@ -99,7 +99,9 @@ if TYPE_CHECKING:
     from .training.phase import adam as adam
     from .training.schedules import constant as constant
     from .training.schedules import cosine as cosine
+    from .training.schedules import geometric as geometric
     from .training.schedules import linear as linear
+    from .training.schedules import logarithmic as logarithmic
     from .zoo.autoencoder import autoencoder as autoencoder
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
@@ -195,7 +197,7 @@ _HOME = {
     "training.fit": "fit",
     "training.history": "History read_history",
     "training.phase": "Moment Phase adam",
-    "training.schedules": "constant cosine linear",
+    "training.schedules": "constant cosine geometric linear logarithmic",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
     "zoo.boltzmann.capacity": "predicted_error recall_error",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import cos, pi
+from math import cos, log, pi
 
 from pgm.errors import PlanError
 
@@ -38,6 +38,47 @@ def linear(start: float, end: float, over: int) -> Schedule:
     return lambda step: start + (end - start) * min(step / over, 1.0)
 
 
+def geometric(start: float, end: float, over: int) -> Schedule:
+    """From one number to another by the same factor each step, and the latter from then on: cooling.
+
+    Args:
+        start, end: the numbers, above 0.
+        over: how many steps.
+
+    Raises:
+        PlanError: when there are no steps, or a number is not above 0.
+
+    Example:
+        >>> [geometric(8.0, 1.0, 3)(step) for step in range(5)]
+        [8.0, 4.0, 2.0, 1.0, 1.0]
+
+    Reference: Kirkpatrick, Gelatt and Vecchi (1983), Optimization by simulated annealing.
+    """
+    _require_steps(over, "geometric")
+    _require_positive("geometric", start, end)
+    return lambda step: start * (end / start) ** min(step / over, 1.0)
+
+
+def logarithmic(start: float) -> Schedule:
+    """start log 2 / log(2 + step): so slow that simulated annealing with a large start ends in the best states.
+
+    Args:
+        start: the first number, above 0.
+
+    Raises:
+        PlanError: when it is not.
+
+    Example:
+        >>> [round(logarithmic(4.0)(step), 2) for step in (0, 2, 14, 1_000_000)]
+        [4.0, 2.0, 1.0, 0.2]
+
+    Reference: Geman and Geman (1984), Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of
+    images.
+    """
+    _require_positive("logarithmic", start)
+    return lambda step: start * log(2) / log(2 + step)
+
+
 def cosine(total: int, warm_up: int = 0, last: float = 0.0) -> Schedule:
     """Up to 1 in a straight line over the first steps, then down half a cosine to the last number.
 
@@ -69,3 +110,9 @@ def cosine(total: int, warm_up: int = 0, last: float = 0.0) -> Schedule:
 def _require_steps(steps: int, name: str) -> None:
     if steps < 1:
         raise PlanError(f"{name}: it changes over {steps} steps, expected 1 or more.")
+
+
+def _require_positive(name: str, *numbers: float) -> None:
+    wrong = next((number for number in numbers if not number > 0), None)
+    if wrong is not None:
+        raise PlanError(f"{name}: {wrong} is given, expected numbers above 0.")
