@@ -10,11 +10,17 @@ from .deep import dbm as dbm
 from .dense import DenseMemory as DenseMemory
 from .dense import exponential as exponential
 from .dense import polynomial as polynomial
+from .equilibrium import Equilibrium as Equilibrium
+from .equilibrium import energies as energies
+from .equilibrium import equilibrium as equilibrium
 from .exact import expanded as expanded
+from .exact import log_likelihood as log_likelihood
 from .exact import log_z as log_z
 from .general import boltzmann_machine as boltzmann_machine
 from .gibbs import Chains as Chains
 from .gibbs import sweep as sweep
+from .ground_state import GroundState as GroundState
+from .ground_state import ground_state as ground_state
 from .hopfield import Hopfield as Hopfield
 from .hopfield import hebbian as hebbian
 from .hopfield import hopfield as hopfield
