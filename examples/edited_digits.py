@@ -53,11 +53,11 @@ for name, mask in masks.items():
     options = {"known": truth[several], "mask": mask, "guidance": -1.0, "repeats": repeats, "steps": 20}
     made = model.sample(24, {"label": test["label"][several]}, seed=2, **options).reshape(3, 8, 8, 8)
     blank = torch.where(mask.bool(), truth[shown], -1.0)
-    white, real = torch.ones(3, 1, 3, 8, 8), inked(truth[shown, None], torch.ones(8, 8))
+    white, real = torch.ones(3, 1, 3, 8, 8), (1 - truth[shown, None, None].expand(-1, -1, 3, -1, -1)) / 2
     rows.append(torch.cat([inked(blank, mask)[:, None], white, inked(made, mask), white, real], 1))
 
 tiles = torch.cat(rows)
-above = ["known", "", "", "", "", "filled in, eight times", "", "", "", "", "", "digit"]
+above = ["known", "", "", "", "", "filled in, eight times", "", "", "", "", "", "the digit"]
 text = Text("The rest of a digit: what was given is amber, what was made is blue", above=above)
 sheet(tiles.flatten(0, 1), tiles.shape[1], text, band=3, path=folder / "edited-digits.png")
 

@@ -22,6 +22,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 from sklearn.svm import SVC
@@ -35,13 +37,14 @@ from deepgen.zoo.diffusion import Diffusion
 Row = dict[str, object]
 RECIPE = Recipe(labels=True)
 UPSAMPLED = Recipe(coarse=2)
+TINY: dict[str, Any] = {"epochs": 0.1, "hidden": (8,)}
 THIRDS = 1 / 3, 2 / 3, 1.0
 WAYS = (
     (0.0, 20, 0.0), (0.0, 50, 1.0), (0.0, 200, 1.0), (0.5, 20, 0.0), (1.0, 10, 0.0), (1.0, 20, 0.0), (1.0, 50, 1.0),
     (2.0, 20, 0.0),
 )  # fmt: skip
 STRENGTHS = 0.2, 0.4, 0.6, 0.8, 1.0
-EVERY = 8  # digits held out are filled in; several results for one
+EVERY = 8  # fine images for each coarse one
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ def rows(smoke: bool = False) -> Iterator[Row]:
     yield {"name": "judge", "digits": len(test), "right": judge.right(test["image"], test["label"]), "nearest": apart}
     n = 20 if smoke else 500
     for third in THIRDS[-1:] if smoke else THIRDS:
-        model, told = learned(replace(RECIPE, epochs=0.1 if smoke else third * RECIPE.epochs), train)
+        model, told = learned(replace(RECIPE, **({"epochs": third * RECIPE.epochs} | (TINY if smoke else {}))), train)
         yield told | {f"right_{g}": judge.right(*asked(model, n, float(g), 20, 0.0)) for g in (0, 1)}
     yield from sampled(model, judge, n, WAYS[:1] if smoke else WAYS)
     yield from filled(model, judge, smoke)
@@ -122,15 +125,14 @@ def masks() -> dict[str, Tensor]:
 
 
 def filled(model: Diffusion, judge: Judge, smoke: bool) -> Iterator[Row]:
-    """Hidden parts of held-out digits; the label of nothing is a row of zeros, as in training."""
+    """Hidden parts of held-out digits; a guidance of -1 forgets the label."""
     test = judge.test.rows(slice(10)) if smoke else judge.test
-    truth = test["image"]
+    truth, given = test["image"], {"label": test["label"]}
+    fill = partial(model.sample, len(test), given, known=truth, steps=2 if smoke else 20, seed=1, progress=False)
     for part, mask in masks().items():
         seen = judge.of_part(mask.bool())
         for label, repeats in ((True, 1), (True, 5), (False, 1), (False, 5), (False, 20)):
-            options = {"known": truth, "mask": mask, "repeats": repeats, "guidance": 0.0 if label else -1.0}
-            given = {"label": test["label"]}
-            images = model.sample(len(test), given, steps=20, seed=1, progress=False, **options)
+            images = fill(mask=mask, repeats=repeats, guidance=0.0 if label else -1.0)
             wrong = (images - truth)[:, mask == 0].square().mean().sqrt().item()
             right = judge.right(images, test["label"])
             yield {"name": part, "label": label, "repeats": repeats, "right": right, "error": wrong, "seen": seen}
@@ -140,9 +142,11 @@ def edited(model: Diffusion, judge: Judge, times: int) -> Iterator[Row]:
     """Digits in seven segments with more and more strength."""
     labels = torch.arange(10).repeat(times)
     start = centred(seven_segments())["image"].repeat(times, 1, 1)
+    edit = partial(
+        model.sample, len(start), {"label": labels}, start=start, guidance=1.0, steps=50, seed=1, progress=False
+    )
     for strength in STRENGTHS:
-        options = {"start": start, "strength": strength, "steps": 50}
-        images = model.sample(len(start), {"label": labels}, guidance=1.0, seed=1, progress=False, **options)
+        images = edit(strength=strength)
         yield {
             "name": "edited", "strength": strength, "right": judge.right(images, labels),
             "moved": (images - start).square().mean().sqrt().item(),
@@ -152,15 +156,14 @@ def edited(model: Diffusion, judge: Judge, times: int) -> Iterator[Row]:
 
 def upsampled(judge: Judge, smoke: bool) -> Iterator[Row]:
     """Several fine images for each coarse one."""
-    recipe = replace(UPSAMPLED, epochs=0.1) if smoke else UPSAMPLED
+    recipe = replace(UPSAMPLED, **(TINY if smoke else {}))
     train, test = recipe.load("train"), recipe.load("test")
     model, told = learned(recipe, train)
     yield told | {"name": "upsampled"}
     test = test.rows(slice(3)) if smoke else test
+    coarse = test["coarse"].repeat(EVERY, 1, 1)
     for guidance in (0.0, 1.0):
-        coarse = test["coarse"].repeat(EVERY, 1, 1)
-        options = {"steps": 20, "guidance": guidance, "seed": 1, "progress": False}
-        images = model.sample(len(coarse), {"coarse": coarse}, **options)
+        images = model.sample(len(coarse), {"coarse": coarse}, guidance=guidance, steps=20, seed=1, progress=False)
         yield {
             "name": "4x4 to 8x8", "guidance": guidance, "right": judge.right(images, test["label"].repeat(EVERY)),
             "off": (pooled(images, 2) - coarse).square().mean().sqrt().item(),
