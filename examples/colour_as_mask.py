@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from deepgen import Data, adam, cosine, cosine_noise, denoised, diffusion, fit, from_opponent, timed_mlp, to_opponent
 from deepgen.pictures.style import canvas, headed, saved
@@ -20,7 +21,7 @@ from pgm.pictures.style import QUIET
 
 smoke = "--smoke" in sys.argv
 folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
-turns, steps, repeats, held = (3, 3, 1, 12) if smoke else (2500, 40, 10, 120)
+turns, steps, repeats, held = (3, 3, 1, 12) if smoke else (2500, 100, 3, 120)
 SIDE, HOURS = 12, ("night", "dawn", "dusk")
 PALETTE = """
     10205c 3a5fa8 203f7a 0c2140
@@ -47,23 +48,28 @@ def landscapes(hours: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     return image, image[hours, torch.arange(n)]
 
 
+def turned(images: Tensor) -> Tensor:
+    """Lightness and two axes of colour, all from -1 to 1, so that sampling may keep to that."""
+    return to_opponent(images) / 3**0.5
+
+
 hours = torch.arange(3).repeat(34 if smoke else 2000)
-data = Data({"image": to_opponent(landscapes(hours, seed=0)[1])}, "landscapes")
+data = Data({"image": turned(landscapes(hours, seed=0)[1])}, "landscapes")
 torch.manual_seed(0)
-model = diffusion(data.variable("image"), timed_mlp(512, 512, 512), noise=cosine_noise(200), predicts="v")
+image, net = data.variable("image"), timed_mlp(512, 512, 512)
+model = diffusion(image, net, noise=cosine_noise(200), predicts="data", levels=256)
 phase = denoised(model, optimiser=adam(1e-3), rate=cosine(turns))
 fit(phase, data, turns=turns, batch=100, average=0.99, device="cpu")
 
 # New landscapes, of which only the lightness is known.
 new = torch.arange(3).repeat(held // 3)
 every, truth = landscapes(new, seed=1)
-mask = torch.zeros(3, SIDE, SIDE)
-mask[0] = 1
-options = {"known": to_opponent(truth) * mask, "mask": mask, "steps": steps, "repeats": repeats}
-coloured = [from_opponent(model.sample(held, **options, seed=seed)) for seed in range(1 if smoke else 3)]
+mask = torch.tensor([1, 0, 0])[:, None, None].expand(3, SIDE, SIDE)
+options = {"known": turned(truth) * mask, "mask": mask, "steps": steps, "repeats": repeats}
+coloured = [from_opponent(model.sample(held, **options, seed=seed) * 3**0.5) for seed in range(1 if smoke else 3)]
 
 # Of which hour is the colour of each pixel, and of each picture? Lightness does not count.
-near = (to_opponent(coloured[0]) - to_opponent(every))[:, :, 1:].norm(dim=2)  # [3, held, SIDE, SIDE]
+near = (turned(coloured[0]) - turned(every))[:, :, 1:].norm(dim=2)  # [3, held, SIDE, SIDE]
 pixel, whole, night = near.argmin(0), near.square().sum((-2, -1)).argmin(0), new == 0
 print(f"At night, pixels in the colour of the night: {(pixel[night] == 0).double().mean():.1%}")
 print(f"  pictures coloured as night {(whole[night] == 0).double().mean():6.1%}, right is 100%")
@@ -77,14 +83,14 @@ for hour in (1, 2):
 grey = truth.mean(1, keepdim=True).expand_as(truth)
 rows = {"grey": grey, **{f"colouring {n + 1}": each for n, each in enumerate(coloured)}, "as it was": truth}
 chosen = torch.arange(held).reshape(-1, 3).T[:, :4].flatten()  # four of each hour
-paper = torch.nn.functional.pad(torch.stack([each[chosen] for each in rows.values()]), (1, 1, 1, 1), value=1.0)
+paper = pad(torch.stack([each[chosen] for each in rows.values()]), (1, 1, 1, 1), value=1.0)
 sheet = paper.permute(0, 3, 1, 4, 2).reshape(len(rows) * (SIDE + 2), -1, 3).clamp(-1, 1) / 2 + 0.5
 figure = canvas(980, 440)
-axes = figure.add_axes((0.085, 0.01, 0.91, 0.89))
+axes = figure.add_axes((0.1, 0.01, 0.895, 0.89))
 axes.imshow(sheet.numpy())
 middles = (SIDE + 2) * (torch.arange(12) + 0.5) - 0.5
 axes.set_yticks(middles[: len(rows)].tolist(), list(rows), fontsize=8, color=QUIET)
-axes.set_xticks(middles[::4].tolist(), HOURS, fontsize=8, color=QUIET)
+axes.set_xticks((middles[1::4] + SIDE / 2 + 1).tolist(), HOURS, fontsize=8, color=QUIET)
 axes.xaxis.tick_top()
 axes.tick_params(length=0)
 axes.spines[:].set_visible(False)
