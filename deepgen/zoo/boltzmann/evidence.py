@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,7 +14,9 @@ from pgm.evidence import MISSING
 from pgm.variable import Variable
 
 from ...potentials.linear import count
-from .machine import Machine
+
+if TYPE_CHECKING:
+    from .machine import Machine
 
 
 def begun(machine: Machine, rows: int, known: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

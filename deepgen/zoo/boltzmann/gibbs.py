@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from ...potentials.linear import count
 from .layers import Layers, State
-from .machine import Machine
+
+if TYPE_CHECKING:
+    from .machine import Machine
 
 Rule = Callable[[Tensor], Tensor]  # what units do at fields `[*batch, numbers]`
 

@@ -104,7 +104,7 @@ def ground_state(
         torch.manual_seed(seed)
         state, fixed = begun(machine, restarts, known or {})
         layers = free(machine, fixed)
-        best = (-machine.score(state), state)
+        best: tuple[Tensor, State] = (-machine.score(state), state)
         with Watched(sweeps, "sweeps", progress) as steps:
             for step in steps:
                 state = sweep(Between(machine, zeros, 1 / temperatures[step]), state, layers, fixed)

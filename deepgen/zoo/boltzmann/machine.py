@@ -9,13 +9,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pgm.errors import GraphError, PlanError
+from pgm.errors import GraphError, PlanError, ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
 from ...potentials import Layered, Linear, Total, Width, Within
 from ...potentials.linear import count, numbers, value
 from .layers import Layers, State
+from .sampling import drawn
 from .units import Units, units_of
 
 
@@ -77,9 +78,13 @@ class Machine(Layers):
         return next(self.model.parameters()).new_zeros(count(self.model[name]))
 
     def state(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Values `[*batch, *event]` as vectors of numbers, of layers that it has."""
+        """Values `[*batch, *event]` as vectors of numbers, of layers that it has.
+
+        Raises:
+            ShapeError: when a value has another shape.
+        """
         known = self.model.graph.by_name
-        return {name: numbers(known[name], found) for name, found in values.items() if name in known}
+        return {name: _numbers(known[name], found) for name, found in values.items() if name in known}
 
     def values(self, state: State) -> dict[str, Tensor]:
         """Vectors of numbers as values `[*batch, *event]`."""
@@ -95,12 +100,7 @@ class Machine(Layers):
         return sum(found[1:], found[0]) if found else None
 
     def field(self, name: str, state: State) -> Tensor:
-        said = []
-        for term in self._touching[name]:
-            if isinstance(term, Linear):
-                names = [v.name for v in term.scope]
-                others = [other for other in names if other != name] or ([name] if isinstance(term, Within) else [])
-                said.append(term.field(names.index(name), *(state[other] for other in others)))
+        said, _ = self._said(name, state)
         return sum(said[1:], said[0])
 
     def score(self, state: State) -> Tensor:
@@ -115,23 +115,37 @@ class Machine(Layers):
         linear = [term for term in self._layered if isinstance(term, Linear)]
         return torch.stack([term.score(*(state[v.name] for v in term.scope)) for term in linear]).sum(0)
 
-    def log_sum(self, state: State, summed: Sequence[str], fields: State | None = None) -> Tensor:
+    def log_sum(self, state: State, summed: Sequence[str]) -> Tensor:
         """log of the sum of exp(score) over some layers, exactly, `[*batch]`, in nats.
 
         Args:
             state: of all others.
             summed: names of layers whose units are independent given these.
-            fields: of the summed layers, where they are known already.
 
         Raises:
             PlanError: when they are not.
         """
-        self.require_independent(summed)
-        total = self.score({**state, **{name: self.zeros(name) for name in summed}})
-        for name in summed:
-            field = self.field(name, state) if fields is None else fields[name]
-            total = total + self.units(name).log_sum(field)
-        return total
+        return self.summed(state, summed)[0]
+
+    def summed(self, state: State, names: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """That, and the fields of the layers that are summed, `[*batch, numbers]` by name, which took most of the work.
+
+        Args:
+            state, names: as for `log_sum`.
+
+        Raises:
+            PlanError: as `log_sum`.
+        """
+        self.require_independent(names)
+        others = [term for term in self._layered if not any(v.name in names for v in term.scope)]
+        parts = [term.score(*(state[v.name] for v in term.scope)) for term in others]
+        fields = {}
+        for name in names:
+            said, origins = self._said(name, state)
+            fields[name] = sum(said[1:], said[0])
+            parts.append(self.units(name).log_sum(fields[name]))
+            parts += [-(one @ origin) for one, origin in zip(said, origins, strict=True) if origin is not None]
+        return sum(parts[1:], parts[0]), fields
 
     def free_energy(self, seen: Mapping[str, Tensor]) -> Tensor:
         """-log of the sum over hidden layers, `[*batch]`, in nats: log p(v) = -F(v) - log Z.
@@ -144,6 +158,47 @@ class Machine(Layers):
         """
         return -self.log_sum(self.state(seen), [v.name for v in self.hidden])
 
+    def sample(
+        self,
+        rows: int,
+        known: Mapping[str, Tensor] | None = None,
+        *,
+        burn: int = 1000,
+        seed: int | None = None,
+        progress: bool = True,
+    ) -> dict[str, Tensor]:
+        """Draws of all layers, `[rows, *event]` by name, each from a Gibbs chain of its own.
+
+        They are as good as the chains have mixed, which `equilibrium` looks at.
+
+        Args:
+            rows: how many.
+            known: layers, or units of them, that stay as they are: values `[*event]` or `[rows, *event]` by name, with
+                NaN (of states -1) where they are to be drawn. Whatever is `given` has to be here.
+            burn: sweeps of each chain.
+            seed: of these draws; torch's own randomness when None.
+            progress: whether to show a bar when it takes long; Ctrl-C keeps the draws as they are then.
+
+        Raises:
+            EvidenceError: on values that a layer cannot have, or none of what is always given.
+            ShapeError: when a value has another shape.
+
+        Example:
+            >>> from pgm import Binary
+            >>> from deepgen.zoo.boltzmann import rbm
+            >>> half = torch.tensor([1.0, 1.0, torch.nan, torch.nan])
+            >>> rbm(Variable("image", Binary(4)), 3).sample(5, {"image": half}, burn=10)["image"][:, :2]
+            tensor([[1., 1.],
+                    [1., 1.],
+                    [1., 1.],
+                    [1., 1.],
+                    [1., 1.]])
+
+        Reference: Geman and Geman (1984), Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of
+        images.
+        """
+        return drawn(self, rows, known or {}, burn, seed, progress)
+
     def require_independent(self, names: Iterable[str]) -> None:
         """Raise a `PlanError` unless all units of these layers are independent given the others."""
         for term in self.model.terms:
@@ -153,6 +208,18 @@ class Machine(Layers):
                     f"Machine: units of {', '.join(map(repr, inside))} are coupled with one another, so that no sum "
                     "over them has a closed form; use expanded() on small ones, log_z() by AIS on large ones."
                 )
+
+    def _said(self, name: str, state: State) -> tuple[list[Tensor], list[Tensor | None]]:
+        """What each potential says to a layer, and the numbers of the layer at which that potential is 1."""
+        said, origins = [], []
+        for term in self._touching[name]:
+            if isinstance(term, Linear):
+                names = [v.name for v in term.scope]
+                place = names.index(name)
+                others = [other for other in names if other != name] or ([name] if isinstance(term, Within) else [])
+                said.append(term.field(place, *(state[other] for other in others)))
+                origins.append(term.origin(place))
+        return said, origins
 
     @property
     def _layered(self) -> tuple[Layered, ...]:
@@ -171,3 +238,13 @@ class Machine(Layers):
         names = [", ".join(v.name for v in layers) for layers in (self.visible, self.hidden, self.given)]
         hidden = f" explained by {names[1]}" if names[1] else ""
         return f"Machine({names[0]}{hidden}{f' given {names[2]}' if names[2] else ''})"
+
+
+def _numbers(variable: Variable, found: Tensor) -> Tensor:
+    shape = tuple(found.shape[found.dim() - len(variable.shape) :])
+    if shape != variable.shape:
+        raise ShapeError(
+            f"Machine: {variable.name!r} has shape {tuple(found.shape)}, expected (*batch, "
+            f"{', '.join(map(str, variable.shape))})."
+        )
+    return numbers(variable, found)
