@@ -44,6 +44,9 @@ class Coupling(Linear):
         said = (others[0] - centre) @ weight
         return said / self.temperature if self.temperature != 1 else said
 
+    def origin(self, place: int) -> Tensor | None:
+        return self.other_centre if place else self.centre
+
     def score(self, *numbers: Tensor) -> Tensor:
         first, second = numbers
         if second.dim() == 1:  # one vector for all rows

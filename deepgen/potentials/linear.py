@@ -61,6 +61,10 @@ class Linear(Layered):
                 which tells each of its units what all others say.
         """
 
+    def origin(self, place: int) -> Tensor | None:
+        """The numbers of the variable at a place at which s is 0 whatever the other's, `[numbers]`; None for zeros."""
+        return None
+
 
 def count(variable: Variable) -> int:
     """How many numbers a variable has: as many as states, or as its shape says.

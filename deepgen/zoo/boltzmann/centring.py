@@ -57,6 +57,6 @@ def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) 
                 step = share * (means[one.name] - centre)
                 centre += step
                 if other in biases:
-                    biases[other].bias += said @ step * (biases[other].temperature / term.temperature)
+                    biases[other].bias.add_(said @ step, alpha=biases[other].temperature / term.temperature)
                 elif other not in machine.given:
                     raise PlanError(f"recentre: {other.name!r} has no bias, in which to undo a move; give it a Bias.")

@@ -75,12 +75,11 @@ class Contrast:
     def _closed(self, data: State, dreams: State) -> Parts:
         known = [v.name for v in (*self.machine.visible, *self.machine.given)]
         both = {name: torch.cat([data[name], dreams[name]]) for name in known}  # one product for the two
-        fields = {name: self.machine.field(name, both) for name in self.hidden}
         rows = len(data[known[0]])
-        energies = -self.machine.log_sum(both, self.hidden, fields)
+        sums, fields = self.machine.summed(both, self.hidden)
         needed = fields if self.penalty is not None or self.centring else {}
         means = {name: self.machine.units(name).mean(field[:rows]) for name, field in needed.items()}
-        terms = {"free energy gap": energies[:rows].mean() - energies[rows:].mean()}
+        terms = {"free energy gap": sums[rows:].mean() - sums[:rows].mean()}
         return terms, means, {name: field.detach()[rows:] for name, field in fields.items()}
 
     def _inferred(self, data: State, dreams: State) -> Parts:

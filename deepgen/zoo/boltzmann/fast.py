@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,13 +23,13 @@ class Fast(nn.Module):
         parameters: to which it is added.
     """
 
-    def __init__(self, parameters: list[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
         super().__init__()
         for number, parameter in enumerate(parameters):
             self.register_buffer(f"added{number}", torch.zeros_like(parameter))
 
     @contextmanager
-    def added(self, parameters: list[nn.Parameter]) -> Iterator[None]:
+    def added(self, parameters: list[Tensor]) -> Iterator[None]:
         """The parameters with this added; what they had is put back afterwards, to the bit."""
         kept = [parameter.detach().clone() for parameter in parameters]
         with torch.no_grad():
@@ -40,7 +40,7 @@ class Fast(nn.Module):
                 torch._foreach_copy_(parameters, kept)
 
     @torch.no_grad()
-    def learn(self, gradients: tuple[Tensor, ...], rate: float, decay: float) -> None:
+    def learn(self, gradients: Sequence[Tensor], rate: float, decay: float) -> None:
         """Forget some, and follow gradients."""
         held = list(self.buffers())
         torch._foreach_mul_(held, decay)
@@ -85,7 +85,7 @@ def fast_persistent(
     require_chains(machine, steps, "fast_persistent")
     contrast, dreams = Contrast(machine, centring, penalty), Chains(machine, chains)
     machine.require_independent(contrast.hidden)
-    parameters = [p for p in machine.model.parameters() if p.requires_grad]
+    parameters: list[Tensor] = [p for p in machine.model.parameters() if p.requires_grad]
     fast = Fast(parameters)
 
     def objective(batch: Batch, moment: Moment) -> Mapping[str, Tensor]:
