@@ -18,8 +18,8 @@ from deepgen.pictures.style import canvas, headed, saved
 
 smoke = "--smoke" in sys.argv
 folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
-turns, steps, repeats = (2, 2, 1) if smoke else (800, 40, 4)
-SIDE, WIDE, STRIDE = 16, 48 if smoke else 160, 4
+turns, steps, repeats = (2, 1, 1) if smoke else (800, 40, 4)
+SIDE, WIDE, STRIDE = 16, 32 if smoke else 160, 4
 HOURS = ("night", "dawn", "day", "dusk")
 PALETTE = """
     0a0d29 293366 262e59 171d3d 070a1a
