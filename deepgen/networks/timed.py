@@ -42,12 +42,14 @@ class Waves(nn.Module):
         return torch.cat([phase.sin(), phase.cos()], -1)
 
 
-def timed_mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.SiLU) -> Network:
+def timed_mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.SiLU, octaves: int = 0) -> Network:
     """Makes dense networks of parents x, time and whatever else is given, with residual layers that see the time.
 
     Args:
         hidden: units of each layer; layers as wide as the one before are residual.
         activation: makes what comes after each of them.
+        octaves: how many sines and cosines of each number of x are seen besides it, of frequencies 1, 2, 4, ...: for
+            detail that is much finer than its deviation.
 
     Example:
         >>> from pgm import Real
@@ -57,7 +59,7 @@ def timed_mlp(*hidden: int, activation: Callable[[], nn.Module] = nn.SiLU) -> Ne
     """
 
     def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
-        return TimedMLP(given, shape, hidden, activation)
+        return TimedMLP(given, shape, hidden, activation, octaves)
 
     return make
 
@@ -68,7 +70,7 @@ class TimedMLP(nn.Module):
     Args:
         given: x, time and others.
         shape: of the result.
-        hidden, activation: as for `timed_mlp`.
+        hidden, activation, octaves: as for `timed_mlp`.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class TimedMLP(nn.Module):
         shape: Sequence[int],
         hidden: Sequence[int],
         activation: Callable[[], nn.Module],
+        octaves: int = 0,
     ) -> None:
         super().__init__()
         require_time(given, "timed_mlp")
@@ -84,7 +87,8 @@ class TimedMLP(nn.Module):
             raise ShapeError("timed_mlp: there is no layer, expected the units of one or more, timed_mlp(128, 128).")
         self.axes = [1 if v.finite else len(v.shape) for v in given]
         self.shape, self.waves, self.activation = tuple(shape), Waves(), activation()
-        self.first = nn.Linear(columns(given) - 1, hidden[0])
+        self.octaves = octaves
+        self.first = nn.Linear(columns(given) - 1 + 2 * octaves * columns(given[:1]), hidden[0])
         self.times = nn.ModuleList(nn.Linear(WAVES, width) for width in hidden)
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(hidden, hidden[1:], strict=False))
         self.last = nn.Linear(hidden[-1], prod(shape))
@@ -93,6 +97,7 @@ class TimedMLP(nn.Module):
         """x `[*batch, *event]`, time `[*batch, 1]` and others to numbers `[*batch, *shape]`."""
         axes = [self.axes[0], *self.axes[2:]]
         flat = [value.flatten(value.dim() - n) for value, n in zip((x, *others), axes, strict=True)]
+        flat += [wave(2**octave * flat[0]) for octave in range(self.octaves) for wave in (torch.sin, torch.cos)]
         batch = torch.broadcast_shapes(*(value.shape[:-1] for value in flat))
         waves = self.waves(time)
         hidden = self.activation(self.first(_beside(flat, batch)) + self.times[0](waves))

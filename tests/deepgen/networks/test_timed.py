@@ -68,3 +68,16 @@ def test_times_are_told_apart(network):
 def test_refusals(make, text):
     with pytest.raises(ShapeError, match=text):
         make()
+
+
+def test_octaves_are_sines_and_cosines_of_whole_frequencies_beside_x():
+    """Without x itself all that is seen of it repeats after 2 pi, and not after a half of that."""
+    torch.manual_seed(0)
+    x, time = Variable("x", Real(2)), Variable("time", Real(1))
+    net = timed_mlp(8, octaves=3)([x, time], [2])
+    assert net.first.in_features == 2 + 2 * 3 * 2
+    with torch.no_grad():
+        net.first.weight[:, :2] = 0
+    places, when = torch.randn(5, 2), torch.zeros(5, 1)
+    torch.testing.assert_close(net(places + 2 * torch.pi, when), net(places, when), atol=1e-4, rtol=1e-4)
+    assert (net(places + torch.pi, when) - net(places, when)).abs().max() > 1e-2
