@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ class Bias(Linear):
     Args:
         x: a layer.
         temperature: above 0.
+        alike: how many of the last axes of x share one bias, such as 2 for maps of features, `(maps, height, width)`.
 
     Example:
         >>> from pgm import Binary
@@ -23,12 +26,14 @@ class Bias(Linear):
         tensor([0., 0., 0., 0., 0.], grad_fn=...)
     """
 
-    def __init__(self, x: Variable, temperature: float = 1.0) -> None:
+    def __init__(self, x: Variable, temperature: float = 1.0, alike: int = 0) -> None:
         super().__init__([x], temperature)
-        self.bias = nn.Parameter(torch.zeros(count(x)))
+        self.times = prod(x.shape[len(x.shape) - alike :])
+        self.bias = nn.Parameter(torch.zeros(count(x) // self.times))
 
     def field(self, place: int, *others: Tensor) -> Tensor:
-        return self.bias / self.temperature if self.temperature != 1 else self.bias
+        whole = self.bias if self.times == 1 else self.bias.repeat_interleave(self.times)
+        return whole / self.temperature if self.temperature != 1 else whole
 
     def score(self, *numbers: Tensor) -> Tensor:
-        return numbers[0] @ self.bias / self.temperature
+        return numbers[0] @ self.field(0)

@@ -6,6 +6,7 @@ from .capacity import recall_error as recall_error
 from .clamped import mean_field as mean_field
 from .clamped import sampled as sampled
 from .continuous import ContinuousMemory as ContinuousMemory
+from .convolutional import convolutional_rbm as convolutional_rbm
 from .deep import dbm as dbm
 from .dense import DenseMemory as DenseMemory
 from .dense import exponential as exponential
@@ -26,6 +27,7 @@ from .hopfield import hebbian as hebbian
 from .hopfield import hopfield as hopfield
 from .hopfield import projection as projection
 from .learning import contrastive_divergence as contrastive_divergence
+from .learning import exact_likelihood as exact_likelihood
 from .learning import persistent as persistent
 from .likelihood import likelihood as likelihood
 from .likelihood import log_product_bound as log_product_bound

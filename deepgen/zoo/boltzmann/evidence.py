@@ -14,6 +14,7 @@ from pgm.evidence import MISSING
 from pgm.variable import Variable
 
 from ...potentials.linear import count
+from .units import Bits, Numbers
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -43,8 +44,8 @@ def begun(machine: Machine, rows: int, known: Mapping[str, Tensor]) -> tuple[dic
             state[v.name] = machine.units(v.name).draw(machine.zeros(v.name).expand(rows, -1))
         if v.name in known:
             values, here = _read(v, known[v.name].to(machine.device), rows)
-            if v in machine.given and not bool(here.all()):
-                raise EvidenceError(f"Machine: {v.name!r} is never drawn, so that all of it has to be given.")
+            if not bool(here.all()):
+                _require_separable(machine, v)
             found = machine.state({v.name: values})[v.name]
             state[v.name] = torch.where(here, found, state.get(v.name, found))
             fixed[v.name] = here
@@ -69,6 +70,14 @@ def _read(v: Variable, value: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     _require_support(v, value)
     whole = missing.expand(rows, *v.shape).reshape(rows, -1)
     return value.expand(rows, *v.shape), ~whole.expand(rows, count(v))
+
+
+def _require_separable(machine: Machine, v: Variable) -> None:
+    """Raise an `EvidenceError` unless some units can be known and the others drawn."""
+    if v in machine.given:
+        raise EvidenceError(f"Machine: {v.name!r} is never drawn, so that all of it has to be given.")
+    if not v.finite and not isinstance(machine.units(v.name), Bits | Numbers):
+        raise EvidenceError(f"Machine: units of {v.name!r} are drawn together, so that all or none have to be known.")
 
 
 def _require_support(v: Variable, value: Tensor) -> None:

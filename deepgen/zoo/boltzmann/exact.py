@@ -19,7 +19,7 @@ from pgm.model import MarkovNetwork
 from pgm.potentials import Pairwise, Potential, Table
 from pgm.variable import Variable
 
-from ...potentials import Within
+from ...potentials import Exclusive, Within
 from ...potentials.linear import count
 from .layers import State
 from .machine import Machine
@@ -62,6 +62,8 @@ def expanded(machine: Machine) -> MarkovNetwork:
         found += [Table([bit], logs.exp()) for bit, logs in zip(bits[v.name], _unary(v, field), strict=True)]
     for a, b, weights in _pairs(machine):
         found += _couplings(a, b, bits, weights)
+    for block in _blocks(machine, bits):
+        found += [Table(pair, [[1.0, 1.0], [1.0, 0.0]]) for pair in combinations(block, 2)]
     return MarkovNetwork(*found, variables=[bit for v in layers for bit in bits[v.name]], name=machine.model.name)
 
 
@@ -205,6 +207,13 @@ def _pairs(machine: Machine) -> Iterator[tuple[Variable, Variable, Tensor]]:
             a, b = term.scope
             ones = torch.eye(count(a), device=machine.device, dtype=torch.float64)
             yield a, b, term.field(1, ones) - term.field(1, machine.zeros(a.name))  # type: ignore[operator]
+
+
+def _blocks(machine: Machine, bits: Mapping[str, Sequence[Variable]]) -> Iterator[list[Variable]]:
+    """Bits of which at most one is on."""
+    for term in machine.model.terms:
+        if isinstance(term, Exclusive):
+            yield from ([bits[term.scope[0].name][place] for place in block] for block in term.blocks.tolist())
 
 
 def _couplings(a: Variable, b: Variable, bits: Mapping[str, Sequence[Variable]], weights: Tensor) -> Iterator[Pairwise]:

@@ -13,8 +13,9 @@ from pgm.errors import GraphError, PlanError, ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
-from ...potentials import Layered, Linear, Total, Width, Within
+from ...potentials import Exclusive, Layered, Linear, Total, Width, Within
 from ...potentials.linear import count, numbers, value
+from .blocks import Blocks
 from .layers import Layers, State
 from .sampling import drawn
 from .units import Units, units_of
@@ -92,6 +93,9 @@ class Machine(Layers):
 
     def units(self, name: str) -> Units:
         terms = self._touching[name]
+        blocks = next((term.blocks for term in terms if isinstance(term, Exclusive)), None)
+        if blocks is not None:
+            return Blocks(blocks)
         width = next((term.precision for term in terms if isinstance(term, Width)), None)
         return units_of(self.model[name], width, next((term.total for term in terms if isinstance(term, Total)), None))
 
