@@ -108,14 +108,26 @@ if TYPE_CHECKING:
     from .zoo.bits import expanded as expanded
     from .zoo.boltzmann.capacity import predicted_error as predicted_error
     from .zoo.boltzmann.capacity import recall_error as recall_error
+    from .zoo.boltzmann.clamped import mean_field as mean_field
+    from .zoo.boltzmann.clamped import sampled as sampled
     from .zoo.boltzmann.continuous import ContinuousMemory as ContinuousMemory
+    from .zoo.boltzmann.convolutional import convolutional_rbm as convolutional_rbm
     from .zoo.boltzmann.dense import DenseMemory as DenseMemory
     from .zoo.boltzmann.dense import exponential as exponential
     from .zoo.boltzmann.dense import polynomial as polynomial
+    from .zoo.boltzmann.equilibrium import Equilibrium as Equilibrium
+    from .zoo.boltzmann.equilibrium import energies as energies
+    from .zoo.boltzmann.equilibrium import equilibrium as equilibrium
+    from .zoo.boltzmann.exact import log_likelihood as log_likelihood
+    from .zoo.boltzmann.general import boltzmann_machine as boltzmann_machine
+    from .zoo.boltzmann.ground_state import GroundState as GroundState
+    from .zoo.boltzmann.ground_state import ground_state as ground_state
     from .zoo.boltzmann.hopfield import Hopfield as Hopfield
     from .zoo.boltzmann.hopfield import hebbian as hebbian
     from .zoo.boltzmann.hopfield import hopfield as hopfield
     from .zoo.boltzmann.hopfield import projection as projection
+    from .zoo.boltzmann.kernel import BlockGibbs as BlockGibbs
+    from .zoo.boltzmann.learning import exact_likelihood as exact_likelihood
     from .zoo.boltzmann.memory import Recall as Recall
     from .zoo.diffusion.latent import LatentDiffusion as LatentDiffusion
     from .zoo.diffusion.latent import denoised_code as denoised_code
@@ -201,9 +213,17 @@ _HOME = {
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
     "zoo.boltzmann.capacity": "predicted_error recall_error",
+    "zoo.boltzmann.clamped": "mean_field sampled",
     "zoo.boltzmann.continuous": "ContinuousMemory",
+    "zoo.boltzmann.convolutional": "convolutional_rbm",
     "zoo.boltzmann.dense": "DenseMemory exponential polynomial",
+    "zoo.boltzmann.equilibrium": "Equilibrium energies equilibrium",
+    "zoo.boltzmann.exact": "log_likelihood",
+    "zoo.boltzmann.general": "boltzmann_machine",
+    "zoo.boltzmann.ground_state": "GroundState ground_state",
     "zoo.boltzmann.hopfield": "Hopfield hebbian hopfield projection",
+    "zoo.boltzmann.kernel": "BlockGibbs",
+    "zoo.boltzmann.learning": "exact_likelihood",
     "zoo.boltzmann.memory": "Recall",
     "zoo.diffusion.latent": "LatentDiffusion denoised_code latent_diffusion",
     "zoo.diffusion.learning": "denoised",
