@@ -16,7 +16,7 @@ from pgm.errors import PlanError
 
 from ...evaluate.figure import Figure
 from ...potentials import Linear
-from .exact import MOST, bits_of, draws, smallest
+from .exact import SOON, bits_of, draws, smallest
 from .gibbs import sweep
 from .layers import Layers, State
 from .machine import Machine
@@ -189,7 +189,7 @@ def _walked(path: Path, point: Point, powers: Sequence[float], progress: bool) -
 
 def _drawn(path: Path, end: Point, chains: int) -> tuple[Point, str]:
     """Where the way down begins: exact draws of small machines, otherwise chains that came up and went on."""
-    if bits_of(path.machine, path.kept) <= MOST:
+    if bits_of(path.machine, path.kept) <= SOON:
         return path.at(draws(path.machine, path.kept, chains)), "exact draws"
     for _ in range(BURN):
         end = path.moved(end, 1.0)

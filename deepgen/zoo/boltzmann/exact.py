@@ -25,6 +25,7 @@ from .layers import State
 from .machine import Machine
 
 MOST = 25  # bits whose states are looked at one by one
+SOON = 20  # bits whose states are looked at where there is another way
 AT_ONCE = 2**14  # states
 
 
@@ -103,7 +104,8 @@ def draws(machine: Machine, names: Sequence[str], rows: int) -> dict[str, Tensor
     """
     worlds = list(states(_double(machine), names))
     logs = torch.cat([found for _, found in worlds])
-    chosen = torch.multinomial((logs - logs.logsumexp(0)).exp(), rows, replacement=True)
+    shares = (logs - logs.logsumexp(0)).exp().cumsum(0)  # multinomial() takes no more than 2^24
+    chosen = torch.searchsorted(shares, torch.rand(rows).to(shares)).clamp_max(len(shares) - 1)
     whole = {name: torch.cat([block[name] for block, _ in worlds])[chosen] for name in names}
     return {name: x.to(machine.zeros(name)) for name, x in whole.items()}
 

@@ -18,10 +18,8 @@ from ...evaluate.rows import Rows, at_rest
 from ...training.fitting import require_fitting
 from .annealed import annealed_log_z
 from .clamped import mean_field
-from .exact import bits_of, log_z, smallest
+from .exact import SOON, bits_of, log_z, smallest
 from .machine import Machine
-
-SOON = 20  # bits whose states are all looked at, rather than annealed
 
 
 @torch.no_grad()
