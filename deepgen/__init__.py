@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from .training.phase import Moment as Moment
     from .training.phase import Phase as Phase
     from .training.phase import adam as adam
+    from .training.phase import sgd as sgd
     from .training.schedules import constant as constant
     from .training.schedules import cosine as cosine
     from .training.schedules import geometric as geometric
@@ -106,11 +107,15 @@ if TYPE_CHECKING:
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
     from .zoo.bits import expanded as expanded
+    from .zoo.boltzmann.annealed import annealed_log_z as annealed_log_z
     from .zoo.boltzmann.capacity import predicted_error as predicted_error
     from .zoo.boltzmann.capacity import recall_error as recall_error
+    from .zoo.boltzmann.centring import recentre as recentre
     from .zoo.boltzmann.clamped import mean_field as mean_field
     from .zoo.boltzmann.clamped import sampled as sampled
+    from .zoo.boltzmann.completion import completed as completed
     from .zoo.boltzmann.continuous import ContinuousMemory as ContinuousMemory
+    from .zoo.boltzmann.contrast import sparse as sparse
     from .zoo.boltzmann.convolutional import convolutional_rbm as convolutional_rbm
     from .zoo.boltzmann.dense import DenseMemory as DenseMemory
     from .zoo.boltzmann.dense import exponential as exponential
@@ -119,6 +124,8 @@ if TYPE_CHECKING:
     from .zoo.boltzmann.equilibrium import energies as energies
     from .zoo.boltzmann.equilibrium import equilibrium as equilibrium
     from .zoo.boltzmann.exact import log_likelihood as log_likelihood
+    from .zoo.boltzmann.exact import log_z as log_z
+    from .zoo.boltzmann.fast import fast_persistent as fast_persistent
     from .zoo.boltzmann.general import boltzmann_machine as boltzmann_machine
     from .zoo.boltzmann.ground_state import GroundState as GroundState
     from .zoo.boltzmann.ground_state import ground_state as ground_state
@@ -127,8 +134,19 @@ if TYPE_CHECKING:
     from .zoo.boltzmann.hopfield import hopfield as hopfield
     from .zoo.boltzmann.hopfield import projection as projection
     from .zoo.boltzmann.kernel import BlockGibbs as BlockGibbs
+    from .zoo.boltzmann.labels import discriminative as discriminative
+    from .zoo.boltzmann.labels import label_log_prob as label_log_prob
+    from .zoo.boltzmann.learning import contrastive_divergence as contrastive_divergence
     from .zoo.boltzmann.learning import exact_likelihood as exact_likelihood
+    from .zoo.boltzmann.learning import persistent as persistent
+    from .zoo.boltzmann.machine import Machine as Machine
     from .zoo.boltzmann.memory import Recall as Recall
+    from .zoo.boltzmann.monitors import health as health
+    from .zoo.boltzmann.monitors import monitored as monitored
+    from .zoo.boltzmann.monitors import notices as notices
+    from .zoo.boltzmann.monitors import pseudo_likelihood as pseudo_likelihood
+    from .zoo.boltzmann.restricted import rbm as rbm
+    from .zoo.boltzmann.tempering import tempered as tempered
     from .zoo.diffusion.latent import LatentDiffusion as LatentDiffusion
     from .zoo.diffusion.latent import denoised_code as denoised_code
     from .zoo.diffusion.latent import latent_diffusion as latent_diffusion
@@ -208,23 +226,33 @@ _HOME = {
     "runs.training": "resume train",
     "training.fit": "fit",
     "training.history": "History read_history",
-    "training.phase": "Moment Phase adam",
+    "training.phase": "Moment Phase adam sgd",
     "training.schedules": "constant cosine geometric linear logarithmic",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
+    "zoo.boltzmann.annealed": "annealed_log_z",
     "zoo.boltzmann.capacity": "predicted_error recall_error",
+    "zoo.boltzmann.centring": "recentre",
     "zoo.boltzmann.clamped": "mean_field sampled",
+    "zoo.boltzmann.completion": "completed",
     "zoo.boltzmann.continuous": "ContinuousMemory",
+    "zoo.boltzmann.contrast": "sparse",
     "zoo.boltzmann.convolutional": "convolutional_rbm",
     "zoo.boltzmann.dense": "DenseMemory exponential polynomial",
     "zoo.boltzmann.equilibrium": "Equilibrium energies equilibrium",
-    "zoo.boltzmann.exact": "log_likelihood",
+    "zoo.boltzmann.exact": "log_likelihood log_z",
+    "zoo.boltzmann.fast": "fast_persistent",
     "zoo.boltzmann.general": "boltzmann_machine",
     "zoo.boltzmann.ground_state": "GroundState ground_state",
     "zoo.boltzmann.hopfield": "Hopfield hebbian hopfield projection",
     "zoo.boltzmann.kernel": "BlockGibbs",
-    "zoo.boltzmann.learning": "exact_likelihood",
+    "zoo.boltzmann.labels": "discriminative label_log_prob",
+    "zoo.boltzmann.learning": "contrastive_divergence exact_likelihood persistent",
+    "zoo.boltzmann.machine": "Machine",
     "zoo.boltzmann.memory": "Recall",
+    "zoo.boltzmann.monitors": "health monitored notices pseudo_likelihood",
+    "zoo.boltzmann.restricted": "rbm",
+    "zoo.boltzmann.tempering": "tempered",
     "zoo.diffusion.latent": "LatentDiffusion denoised_code latent_diffusion",
     "zoo.diffusion.learning": "denoised",
     "zoo.diffusion.model": "Diffusion diffusion",

@@ -101,6 +101,33 @@ def adam(rate: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), decay: f
     return lambda parameters: torch.optim.AdamW(parameters, lr=rate, betas=betas, weight_decay=decay, fused=True)
 
 
+def sgd(rate: float = 0.01, momentum: float = 0.0, decay: float = 0.0) -> Make:
+    """Makes stochastic gradient descent, all of a step in one kernel; weights decay, biases do not.
+
+    Args:
+        rate: learning rate.
+        momentum: share of the last step that is repeated.
+        decay: of weights, that is of parameters with two axes or more.
+
+    Example:
+        >>> type(sgd(0.1, momentum=0.5)([nn.Parameter(torch.zeros(1))])).__name__
+        'SGD'
+
+    Reference: Robbins and Monro (1951), A stochastic approximation method; Polyak (1964), Some methods of speeding up
+    the convergence of iteration methods.
+    """
+
+    def make(parameters: Iterable[nn.Parameter]) -> Optimizer:
+        held = list(parameters)
+        groups = [
+            {"params": [p for p in held if p.dim() > 1], "weight_decay": decay},
+            {"params": [p for p in held if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.SGD([g for g in groups if g["params"]], lr=rate, momentum=momentum, fused=True)
+
+    return make
+
+
 def named_modules(phases: Iterable[Phase]) -> dict[str, nn.Module]:
     """All modules of all phases by name.
 

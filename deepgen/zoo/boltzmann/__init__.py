@@ -3,9 +3,12 @@
 from .annealed import annealed_log_z as annealed_log_z
 from .capacity import predicted_error as predicted_error
 from .capacity import recall_error as recall_error
+from .centring import recentre as recentre
 from .clamped import mean_field as mean_field
 from .clamped import sampled as sampled
+from .completion import completed as completed
 from .continuous import ContinuousMemory as ContinuousMemory
+from .contrast import sparse as sparse
 from .convolutional import convolutional_rbm as convolutional_rbm
 from .deep import dbm as dbm
 from .dense import DenseMemory as DenseMemory
@@ -17,6 +20,7 @@ from .equilibrium import equilibrium as equilibrium
 from .exact import expanded as expanded
 from .exact import log_likelihood as log_likelihood
 from .exact import log_z as log_z
+from .fast import fast_persistent as fast_persistent
 from .general import boltzmann_machine as boltzmann_machine
 from .gibbs import Chains as Chains
 from .gibbs import sweep as sweep
@@ -26,6 +30,8 @@ from .hopfield import Hopfield as Hopfield
 from .hopfield import hebbian as hebbian
 from .hopfield import hopfield as hopfield
 from .hopfield import projection as projection
+from .labels import discriminative as discriminative
+from .labels import label_log_prob as label_log_prob
 from .learning import contrastive_divergence as contrastive_divergence
 from .learning import exact_likelihood as exact_likelihood
 from .learning import persistent as persistent
@@ -35,4 +41,9 @@ from .likelihood import log_z_figure as log_z_figure
 from .likelihood import normalised as normalised
 from .machine import Machine as Machine
 from .memory import Recall as Recall
+from .monitors import health as health
+from .monitors import monitored as monitored
+from .monitors import notices as notices
+from .monitors import pseudo_likelihood as pseudo_likelihood
 from .restricted import rbm as rbm
+from .tempering import tempered as tempered

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pgm.domains import Binary, Real
+from pgm.domains import Binary, Count, Real
+from pgm.errors import ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
-from ...potentials import Bias, Coupling, Linear, Width
+from ...potentials import Bias, Coupling, Layered, Total, Width
 from .machine import Machine
 
 
@@ -18,16 +19,24 @@ def rbm(
     given: Variable | None = None,
     deviation: float = 0.01,
     temperature: float = 1.0,
+    learned_widths: bool = False,
+    total: int | None = None,
 ) -> Machine:
     """A restricted Boltzmann machine, p(x, h) proportional to exp(b . x + c . h + x W h).
 
     Args:
-        x: what is seen: `Binary` pixels, `Real` numbers (with deviations of 1), or a variable with states.
+        x: what is seen: `Binary` pixels, `Real` numbers, a variable with states, many of these side by side (`OneHot`,
+            such as ratings), or a `Count` of each of many words that sum to `total`.
         hidden: binary units.
         label: seen as well, for a machine that classifies and draws by label.
         given: what biases of both layers are linear in, such as the rows before, for a conditional machine.
         deviation: of the weights at first.
         temperature: above 0.
+        learned_widths: whether deviations of `Real` numbers, 1 at first, are learned.
+        total: what a `Count` sums to, as many words as each document has.
+
+    Raises:
+        ShapeError: when there is a `Count` and no total.
 
     Example:
         >>> rbm(Variable("image", Binary(28, 28)), 500, label=Variable("label", range(10)))
@@ -35,13 +44,18 @@ def rbm(
 
     Reference: Smolensky (1986); Hinton (2002), Training products of experts by minimizing contrastive divergence;
     Larochelle and Bengio (2008), Classification using discriminative restricted Boltzmann machines; Taylor, Hinton and
-    Roweis (2007), Modeling human motion using binary latent variables, for what is given.
+    Roweis (2007), Modeling human motion using binary latent variables, for what is given; Salakhutdinov, Mnih and
+    Hinton (2007), Restricted Boltzmann machines for collaborative filtering; Salakhutdinov and Hinton (2009),
+    Replicated softmax: an undirected topic model.
     """
     h = Variable("h", Binary(hidden))
     visible = (x, *([label] if label is not None else []))
-    terms: list[Linear | Width] = [Bias(layer, temperature) for layer in (*visible, h)]
+    if isinstance(x.domain, Count) and total is None:
+        raise ShapeError(f"rbm: {x.name!r} is {x.domain!r}, and total is None; say how many things are counted.")
+    terms: list[Layered] = [Bias(layer, temperature) for layer in (*visible, h)]
     terms += [Coupling(layer, h, deviation, temperature) for layer in visible]
-    terms += [Width(layer) for layer in visible if isinstance(layer.domain, Real)]
+    terms += [Width(layer, learned=learned_widths) for layer in visible if isinstance(layer.domain, Real)]
+    terms += [Total(x, total)] if total is not None else []
     if given is not None:
         terms += [Coupling(given, layer, deviation, temperature) for layer in (x, h)]
     also = (given,) if given is not None else ()

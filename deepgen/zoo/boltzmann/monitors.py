@@ -1,0 +1,166 @@
+"""What to look at while a machine learns, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pgm.domains import Binary
+from pgm.errors import PlanError
+
+from ...data.data import Data
+from ...evaluate.rows import Rows
+from ...potentials import Coupling
+from ...training.history import History
+from ...training.phase import Batch, Moment, Phase
+from .gibbs import sweep
+from .layers import State
+from .machine import Machine
+
+IDLE = 0.01  # share of rows up to which a unit is dead, or beyond whose complement it is always on
+MANY = 0.25  # share of hidden units that are dead, or always on, from which that is said
+LARGE = 20.0  # log odds that one unit adds to another's from which weights are said to explode
+OPEN = 0.1  # gap of free energies, as a share of the spread of those of training rows, from which it is said
+
+
+def monitored(phase: Phase, machine: Machine, data: Data, held: Data, every: int = 100, rows: int = 500) -> Phase:
+    """A phase whose history also shows how the machine is, every so many steps; what it learns stays the same.
+
+    Args:
+        phase: how the machine learns.
+        machine: whose hidden units are independent given what is seen.
+        data: what it learns from, and
+        held: what it does not; the first rows of both are looked at.
+        every: steps between looks.
+        rows: of each.
+
+    Returns:
+        The phase; `notices` reads its history. The figures are those of `health`.
+
+    Raises:
+        PlanError: when there is no step between looks.
+
+    Example:
+        >>> from deepgen import digits, persistent, rbm, thresholded
+        >>> test, train = thresholded(digits()).split(297)
+        >>> machine = rbm(train.variable("image"), 64)
+        >>> monitored(persistent(machine), machine, train, test)
+        Phase(persistent contrastive divergence: moves model, chains, 1 step a turn)
+
+    Reference: Hinton (2012), A practical guide to training restricted Boltzmann machines.
+    """
+    if every < 1:
+        raise PlanError(f"monitored: every is {every}, expected 1 or more.")
+    shown, hidden_away = (Rows(each, rows, 0, machine.device)[0] for each in (data, held))
+
+    def objective(batch: Batch, moment: Moment) -> Mapping[str, Tensor]:
+        found = phase.objective(batch, moment)
+        terms = found if isinstance(found, Mapping) else {"loss": found}
+        if not machine.model.training or moment.step % every:
+            return terms
+        with torch.random.fork_rng():
+            torch.manual_seed(moment.step)
+            seen = ({name: x.to(machine.device) for name, x in each.items()} for each in (shown, hidden_away))
+            return {**terms, **health(machine, *seen)}
+
+    return replace(phase, objective=objective)
+
+
+@torch.no_grad()
+def health(machine: Machine, train: Mapping[str, Tensor], held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """How a machine is, each a number `[]`.
+
+    `overfitting`: the mean free energy of held-out rows less that of training rows, in standard deviations of the
+    latter: it needs no log Z, and opens when rows are learned by heart. `reconstruction error`: mean square of what
+    hidden means make of training rows. `pseudo-likelihood`: of binary pixels, an estimate in nats. `dead` and
+    `always on`: shares of hidden units that are on in less than 1 %, or more than 99 %, of rows. `largest weight`: in
+    log odds.
+
+    Args:
+        machine: whose hidden units are independent given what is seen.
+        train, held: rows `[rows, *event]` by name.
+    """
+    state, free = machine.state(train), machine.free_energy(train)
+    hidden, visible = [v.name for v in machine.hidden], [v.name for v in machine.visible]
+    whole = sweep(machine, state, hidden, means=True)
+    on = torch.cat([whole[name].mean(0) for name in hidden], -1)
+    again = sweep(machine, whole, visible, means=True)
+    error = torch.cat([(again[name] - state[name]).square() for name in visible], -1).mean()
+    couplings = (term for term in machine.model.terms if isinstance(term, Coupling))
+    found = {
+        "overfitting": (machine.free_energy(held).mean() - free.mean()) / free.std().clamp_min(1e-6),
+        "reconstruction error": error,
+        "dead": (on < IDLE).float().mean(),
+        "always on": (on > 1 - IDLE).float().mean(),
+        "largest weight": torch.stack([t.weight.abs().max() / t.temperature for t in couplings]).max(),
+    }
+    pixels = next((v for v in machine.visible if isinstance(v.domain, Binary)), None)
+    return found if pixels is None else found | {"pseudo-likelihood": pseudo_likelihood(machine, train, 1).mean()}
+
+
+@torch.no_grad()
+def pseudo_likelihood(machine: Machine, seen: Mapping[str, Tensor], bits: int | None = None) -> Tensor:
+    """Sum over all bits of log p(bit | all other bits), of the first binary layer, `[rows]` in nats.
+
+    Args:
+        machine: whose hidden units are independent given what is seen.
+        seen: rows `[rows, *event]` by name.
+        bits: how many to look at in each row, chosen at random, an estimate without bias; all when None.
+
+    Raises:
+        PlanError: when there is no binary layer.
+
+    Example:
+        >>> from pgm import Variable
+        >>> from deepgen.zoo.boltzmann import rbm
+        >>> machine = rbm(Variable("v", Binary(4)), 3, deviation=0.0)
+        >>> pseudo_likelihood(machine, {"v": torch.ones(2, 4)})  # four coins
+        tensor([-2.7726, -2.7726])
+
+    Reference: Besag (1975), Statistical analysis of non-lattice data.
+    """
+    layer = next((v.name for v in machine.visible if isinstance(v.domain, Binary)), None)
+    if layer is None:
+        raise PlanError(f"pseudo_likelihood: {machine!r} has no visible layer of bits.")
+    state, hidden = machine.state(seen), [v.name for v in machine.hidden]
+    x, before = state[layer], machine.log_sum(state, hidden)
+    places = torch.rand_like(x).argsort(-1)[:, : x.shape[-1] if bits is None else bits]
+    total = torch.zeros_like(before)
+    for place in places.T[..., None]:
+        flipped: State = {**state, layer: x.scatter(-1, place, 1 - x.gather(-1, place))}
+        total += (before - machine.log_sum(flipped, hidden)).sigmoid().log()
+    return total * (x.shape[-1] / len(places.T))
+
+
+def notices(history: History) -> tuple[str, ...]:
+    """What the newest figures of a monitored phase say is wrong, a line each; none when all is well.
+
+    Example:
+        >>> print(*notices(History([{"turn": 100, "pcd.dead": 0.5, "pcd.largest weight": 3.0}])))
+        dead units: 50% of hidden units are on in less than 1% of rows; lower the rate, or use centring or sparse().
+    """
+    last = {name.rpartition(".")[2]: value for name, value in history.last.items()}
+    dead, stuck = last.get("dead", 0.0), last.get("always on", 0.0)
+    weight, gap, swaps = last.get("largest weight", 0.0), last.get("overfitting", 0.0), last.get("rarest swap", 1.0)
+    return tuple(
+        line
+        for wrong, line in (
+            (weight > LARGE, f"exploding weights: the largest is {weight:.3g}; lower the rate, or add decay."),
+            (
+                dead > MANY,
+                f"dead units: {dead:.0%} of hidden units are on in less than 1% of rows; lower the rate, or use "
+                "centring or sparse().",
+            ),
+            (stuck > MANY, f"stuck units: {stuck:.0%} of hidden units are on in more than 99% of rows; use centring."),
+            (
+                gap > OPEN,
+                f"a gap that opens: free energies of held-out rows are {gap:.2f} standard deviations above those of "
+                "training rows; stop earlier, add decay, or take fewer hidden units.",
+            ),
+            (swaps < IDLE, f"chains that do not mix: {swaps:.1%} of swaps are accepted; take more temperatures."),
+        )
+        if wrong
+    )
