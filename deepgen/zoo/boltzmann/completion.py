@@ -62,6 +62,7 @@ def completed(
             state = sweep(machine, state, hidden, fixed)
             if number >= burn:
                 means = sweep(machine, state, names, fixed, means=True)  # visible layers say nothing to one another
-                total = {name: held + means[name] / sweeps for name, held in total.items()}
+                total = {name: held + means[name] for name, held in total.items()}
             state = sweep(machine, state, names, fixed)
-    return {v.name: total[v.name] if v.finite else value(v, total[v.name]) for v in machine.visible}
+    found = {name: held / sweeps for name, held in total.items()}
+    return {v.name: found[v.name] if v.finite else value(v, found[v.name]) for v in machine.visible}

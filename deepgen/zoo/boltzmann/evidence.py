@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pgm.domains import Binary
+from pgm.domains import Binary, OneHot
 from pgm.errors import EvidenceError, ShapeError
 from pgm.evidence import MISSING
 from pgm.variable import Variable
@@ -45,7 +45,7 @@ def begun(machine: Machine, rows: int, known: Mapping[str, Tensor]) -> tuple[dic
         if v.name in known:
             values, here = _read(v, known[v.name].to(machine.device), rows)
             if not bool(here.all()):
-                _require_separable(machine, v)
+                _require_separable(machine, v, here)
             found = machine.state({v.name: values})[v.name]
             state[v.name] = torch.where(here, found, state.get(v.name, found))
             fixed[v.name] = here
@@ -72,11 +72,15 @@ def _read(v: Variable, value: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     return value.expand(rows, *v.shape), ~whole.expand(rows, count(v))
 
 
-def _require_separable(machine: Machine, v: Variable) -> None:
+def _require_separable(machine: Machine, v: Variable, here: Tensor) -> None:
     """Raise an `EvidenceError` unless some units can be known and the others drawn."""
     if v in machine.given:
         raise EvidenceError(f"Machine: {v.name!r} is never drawn, so that all of it has to be given.")
-    if not v.finite and not isinstance(machine.units(v.name), Bits | Numbers):
+    if isinstance(v.domain, OneHot):
+        choices = here.unflatten(-1, (-1, v.shape[-1]))
+        if bool((choices.any(-1) != choices.all(-1)).any()):
+            raise EvidenceError(f"Machine: a choice of {v.name!r} is partly missing, expected NaN in all its states.")
+    elif not v.finite and not isinstance(machine.units(v.name), Bits | Numbers):
         raise EvidenceError(f"Machine: units of {v.name!r} are drawn together, so that all or none have to be known.")
 
 
