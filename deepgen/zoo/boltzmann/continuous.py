@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import log
 
 import torch
@@ -94,7 +95,7 @@ class ContinuousMemory:
         """
         if steps < 1:
             raise PlanError(f"recall: steps is {steps}, expected 1 or more.")
-        path, near = [values], CLOSE * self._patterns.norm(dim=-1).max()
+        path, near = [values.to(self._patterns)], CLOSE * self._patterns.norm(dim=-1).max()
         for _ in range(steps):
             path.append(self.step(path[-1]))
             there = self._numbers(self.step(path[-1]) - path[-1]).norm(dim=-1) <= near
@@ -117,15 +118,16 @@ class ContinuousMemory:
         pattern = Variable("pattern", range(len(self.patterns)))
         width, among = Width(self.x, self.sharpness**-0.5), Coupling(self.x, pattern, 0.0)
         among.weight.data = self.sharpness * self._patterns.T.clone()
-        return Machine(Model(width, among, name="continuous Hopfield").to(self.patterns.device), (self.x,))
+        return Machine(Model(width, among, name="continuous Hopfield").to(self._patterns), (self.x,))
 
-    @property
+    @cached_property
     def _patterns(self) -> Tensor:
-        return vector(self.patterns, len(self.x.shape))
+        floating = torch.promote_types(self.patterns.dtype, torch.float32)
+        return vector(self.patterns, len(self.x.shape)).to(floating)
 
     def _numbers(self, values: Tensor) -> Tensor:
         require_shape(self.x, values, "ContinuousMemory")
-        return vector(values, len(self.x.shape))
+        return vector(values, len(self.x.shape)).to(self._patterns)
 
     def __repr__(self) -> str:
         return f"ContinuousMemory({self.x.name}: {count(self.x)} numbers, {len(self.patterns)} patterns)"

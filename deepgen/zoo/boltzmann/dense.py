@@ -15,7 +15,7 @@ from pgm.variable import Variable
 
 from ...potentials import Layered
 from ...potentials.linear import count
-from .memory import Memory, spins_of
+from .memory import Memory, beyond_rounding, spins_of
 
 Separation = Callable[[Tensor], Tensor]  # of overlaps `[*batch, patterns]`, `[*batch]`
 AT_ONCE = 2**24  # overlaps
@@ -132,11 +132,13 @@ class DenseMemory(Memory):
 
     def pull(self, spins: Tensor, units: slice) -> Tensor:
         overlaps, own = spins @ self.spins.T, self.spins.T[units]  # [rows, patterns], [some, patterns]
-        saved = [
-            self.separation(overlaps[:, None]) - self.separation(overlaps[:, None] - 2 * some[..., None] * theirs)
+        now = self.separation(overlaps[:, None])  # [rows, 1]
+        turned = [
+            self.separation(overlaps[:, None] - 2 * some[..., None] * theirs)
             for some, theirs in self._blocks(spins[:, units], own)
         ]
-        return 0.5 * spins[:, units] * torch.cat(saved, -1)
+        pull = 0.5 * spins[:, units] * (now - torch.cat(turned, -1))
+        return beyond_rounding(pull, len(self.patterns), now.abs())
 
     def _blocks(self, spins: Tensor, own: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Some units at a time, so that all overlaps without each fit into memory."""

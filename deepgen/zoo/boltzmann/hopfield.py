@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from pgm.variable import Variable
 from ...potentials import Bias, Within
 from ...potentials.linear import count
 from .machine import Machine
-from .memory import Memory, spins_of
+from .memory import Memory, beyond_rounding, spins_of
 
 Rule = Callable[[Tensor], Tensor]  # weights `[units, units]` of spins `[patterns, units]`
 
@@ -79,7 +80,13 @@ class Hopfield(Memory):
         return -0.5 * (spins @ self.weights * spins).sum(-1) + spins @ self.thresholds
 
     def pull(self, spins: Tensor, units: slice) -> Tensor:
-        return spins @ self.weights[:, units] - self.thresholds[units]
+        pull = spins @ self.weights[:, units] - self.thresholds[units]
+        return beyond_rounding(pull, len(self.thresholds), self._most[units])
+
+    @cached_property
+    def _most(self) -> Tensor:
+        """The strongest that each unit can be pulled."""
+        return self.weights.abs().sum(0) + self.thresholds.abs()
 
     @torch.no_grad()
     def machine(self, temperature: float = 1.0) -> Machine:

@@ -133,10 +133,10 @@ class Memory(ABC):
         bits = ((1 + spins) / 2).reshape(-1, *values.shape)
         return Recall(bits, self.energy_of(spins), period.reshape(begun.shape[:-1]))
 
-    def _free(self, values: Tensor, fixed: Tensor | None) -> Tensor:
-        """Which units may turn, `[rows, units]`, or `[1, 1]` for all."""
+    def _free(self, values: Tensor, fixed: Tensor | None) -> Tensor | None:
+        """Which units may turn, `[rows, units]`; None for all."""
         if fixed is None:
-            return torch.ones(1, 1, dtype=torch.bool, device=self.like.device)
+            return None
         held = fixed.to(self.like.device).bool()
         if held.shape not in (values.shape, self.x.shape):
             raise ShapeError(
@@ -144,18 +144,18 @@ class Memory(ABC):
             )
         return ~held.expand(values.shape).reshape(-1, self.x.domain.length)  # type: ignore[union-attr]
 
-    def _swept(self, spins: Tensor, free: Tensor, order: list[slice]) -> Tensor:
+    def _swept(self, spins: Tensor, free: Tensor | None, order: list[slice]) -> Tensor:
         now = spins.clone()
         for units in order:
             now[:, units] = self._turned(now, free, units)
         return now
 
-    def _turned(self, spins: Tensor, free: Tensor, units: slice) -> Tensor:
+    def _turned(self, spins: Tensor, free: Tensor | None, units: slice) -> Tensor:
         pull, before = self.pull(spins, units), spins[:, units]
-        turns = (pull != 0) & (free if free.shape[-1] == 1 else free[:, units])
-        return torch.where(turns, pull.sign(), before)
+        stays = pull == 0 if free is None else (pull == 0) | ~free[:, units]
+        return torch.where(stays, before, pull.sign())
 
-    def _period(self, path: list[Tensor], free: Tensor, together: bool) -> Tensor:
+    def _period(self, path: list[Tensor], free: Tensor | None, together: bool) -> Tensor:
         """Of each row: a fixed point is one from which no unit turns, whatever the order."""
         after = self._turned(path[-1], free, slice(None))
         still, back = (after == path[-1]).all(-1), (after == path[-2]).all(-1)
@@ -195,6 +195,11 @@ def require_shape(x: Variable, values: Tensor, subject: str, rows: str = "*batch
             f"{subject}: there are numbers of shape {tuple(values.shape)}, expected "
             f"[{', '.join([rows, *map(str, x.shape)])}], since {x.name!r} is {x.domain!r}."
         )
+
+
+def beyond_rounding(pull: Tensor, terms: int, size: Tensor) -> Tensor:
+    """A pull, or 0 where it is no more than rounding leaves of so many terms whose absolute values sum to a size."""
+    return torch.where(pull.abs() > terms**0.5 * torch.finfo(pull.dtype).eps * size, pull, 0)
 
 
 def _order(update: Update, units: int, generator: torch.Generator) -> list[slice]:
