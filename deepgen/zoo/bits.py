@@ -45,11 +45,15 @@ def expanded(model: Model, given: Mapping[str, Tensor] | None = None) -> Bayesia
 
     Reference: Neal (1992), Connectionist learning of belief networks.
     """
+    return BayesianNetwork(*logistic(model, given), name=model.name)
+
+
+def logistic(model: Model, given: Mapping[str, Tensor] | None = None) -> list[Logistic]:
+    """The conditionals of `expanded`, of a model that may have other terms besides."""
     known = {name: value.double() if value.is_floating_point() else value for name, value in (given or {}).items()}
     exact = deepcopy(model).double()
     names = (name for name in exact.graph.topological if name in exact.conditionals and name not in known)
-    pieces = [exact.conditionals[name] for name in names]
-    return BayesianNetwork(*(bit for piece in pieces for bit in _expanded(piece, known)), name=model.name)
+    return [bit for name in names for bit in _expanded(exact.conditionals[name], known)]
 
 
 def bits(variable: Variable, values: Tensor) -> dict[str, Tensor]:

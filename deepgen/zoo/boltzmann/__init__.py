@@ -1,6 +1,10 @@
 """Boltzmann machines: models of potentials, answered exactly when small and by sampling when large."""
 
 from .annealed import annealed_log_z as annealed_log_z
+from .belief import Belief as Belief
+from .belief import classifier as classifier
+from .belief import dbn as dbn
+from .belief import stacked as stacked
 from .capacity import predicted_error as predicted_error
 from .capacity import recall_error as recall_error
 from .centring import recentre as recentre
@@ -24,6 +28,9 @@ from .fast import fast_persistent as fast_persistent
 from .general import boltzmann_machine as boltzmann_machine
 from .gibbs import Chains as Chains
 from .gibbs import sweep as sweep
+from .greedy import belief_bounds as belief_bounds
+from .greedy import greedy as greedy
+from .greedy import up_down as up_down
 from .ground_state import GroundState as GroundState
 from .ground_state import ground_state as ground_state
 from .hopfield import Hopfield as Hopfield
