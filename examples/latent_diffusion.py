@@ -19,12 +19,12 @@ from deepgen import (
     Isotropic,
     adam,
     centred,
-    convolutional,
     cosine,
     cosine_noise,
     denoised_code,
     fit,
     latent_diffusion,
+    mlp,
     named,
     painted,
     unet,
@@ -36,17 +36,17 @@ from deepgen.pictures.sheet import Text, sheet
 
 smoke = "--smoke" in sys.argv
 folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
-turns, rows, steps, each = ((2, 2), 200, 2, 1) if smoke else ((500, 1100), 10_000, 30, 5)
+turns, rows, steps, each = ((2, 2), 200, 2, 1) if smoke else ((3000, 1200), 10_000, 30, 4)
 torch.manual_seed(0)
 
 grey = named("digits")
 train, test = (centred(painted(*part, "seen")) for part in [(grey, rows), (named("digits", "test"), 200)])
 words = [train.variable(name) for name in ("label", "colour", "place")]
 
-# The autoencoder: image -> z and back; its z is a small image too.
-network = convolutional(32, 64)
+# The autoencoder: image -> z and back; z has the shape of a small image too.
+network = mlp(256, activation=torch.nn.SiLU)
 autoencoder = vae(train.variable("image"), (8, 4, 4), encoder=network, decoder=network, family=Isotropic(0.1))
-phase = variational(autoencoder, beta=0.1, optimiser=adam(3e-3), rate=cosine(turns[0], turns[0] // 30))
+phase = variational(autoencoder, beta=0.1, optimiser=adam(2e-3), rate=cosine(turns[0]))
 fit(phase, train, turns=turns[0], batch=100, device="cpu")
 kept = autoencoder.means(autoencoder.infer({"image": test["image"]}, mean=True))["image"]
 lost = (kept - test["image"]).square().mean() / test["image"].var()
