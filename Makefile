@@ -30,13 +30,14 @@ collected: $(VENV)/installed-test
 
 # The last three want static MNIST in the folder that DEEPGEN_DATA names.
 bench: $(VENV)/installed-bench $(VENV)/compiled
-	for each in exact structure temporal svi loopy gibbs training vae hierarchy sbn; do $(BIN)/python -m benchmarks.$$each || exit; done
+	for each in exact structure temporal svi loopy gibbs training diffusion vae hierarchy sbn; do $(BIN)/python -m benchmarks.$$each || exit; done
 
 # Set PYTHON to an interpreter with a CUDA build of PyTorch; nothing is installed into it.
 gpu:
 	$(PYTHON) -m pytest -q -m gpu $$(grep -rl 'mark\.gpu' tests --include='test_*.py')
 	$(PYTHON) -m benchmarks.training --device cuda
 	$(PYTHON) -m benchmarks.training --device cuda --precision bf16
+	$(PYTHON) -m benchmarks.diffusion --only speed,mnist --device cuda
 
 clean:
 	rm -rf $(VENV) build demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
