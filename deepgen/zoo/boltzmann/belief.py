@@ -97,8 +97,15 @@ class Belief:
     def settle(self, machine: int) -> None:
         """Let the guide below a machine be what the machines there infer, as learning goes on above them."""
         for below in self.machines[:machine]:
-            net = self.pair.guide.conditionals[below.hidden[0].name].net
-            net.model.load_state_dict(_touching(below, below.hidden[0]).state_dict())
+            (layer,) = below.hidden
+            self.told(layer).model.load_state_dict(_touching(below, layer).state_dict())
+
+    def told(self, layer: Variable) -> Told:
+        """What computes the log odds of a hidden layer in the guide."""
+        found = self.pair.guide.conditionals[layer.name]
+        assert isinstance(found, Neural)
+        assert isinstance(found.net, Told)
+        return found.net
 
     def expanded(self) -> Model:
         """The same distribution with a variable for each bit, `h1[0]`, ...: exact answers for small networks.
@@ -195,7 +202,7 @@ def classifier(belief: Belief, label: Variable) -> Model:
     for layer, below, into in zip(layers, belief.machines, linear, strict=False):
         probes = torch.cat([torch.zeros(1, into.in_features), torch.eye(into.in_features)])
         unlabelled = [torch.zeros(1, v.size) for v in below.visible[1:]]
-        told = belief.pair.guide.conditionals[layer.name].net.field(probes, *unlabelled)
+        told = belief.told(layer).field(probes, *unlabelled)
         into.bias.copy_(told[0])
         into.weight.copy_((told[1:] - told[0]).T)
     return Model(telling)
