@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from deepgen import Data, adam, fit, timed_mlp, vae, variational
 from deepgen.objectives import elbo
 from deepgen.pair import Pair
+from deepgen.training.phase import Moment
 from deepgen.zoo.diffusion import Noise, cosine_noise
 from deepgen.zoo.diffusion.denoiser import Denoiser
 from deepgen.zoo.diffusion.latent import LatentDiffusion, Unit, denoised_code, latent_diffusion
@@ -143,7 +144,7 @@ def test_two_fits_one_after_the_other_and_both_by_turns_find_the_unit():
         if not both:
             assert all(torch.equal(one, two) for one, two in zip(still, pair.guide.parameters(), strict=True))
         before = model.unit().clone()
-        denoised_code(model).objective({"x": data["x"][:10]}, None)  # in evaluation mode nothing is learned
+        denoised_code(model).objective({"x": data["x"][:10]}, Moment(0, 0, 0.0))  # at rest nothing is learned
         assert torch.equal(before, model.unit())
         assert set(model.unit.state_dict()) == {"square", "weight"}
 
