@@ -1,5 +1,7 @@
 """Pictures of deep models: functions that return matplotlib figures, which belong to no window."""
 
+from .chains import cooling as cooling
+from .chains import equilibrium as equilibrium
 from .curves import curves as curves
 from .graph import graph as graph
 from .grid import grid as grid
