@@ -139,6 +139,8 @@ if TYPE_CHECKING:
     from .zoo.boltzmann.learning import contrastive_divergence as contrastive_divergence
     from .zoo.boltzmann.learning import exact_likelihood as exact_likelihood
     from .zoo.boltzmann.learning import persistent as persistent
+    from .zoo.boltzmann.likelihood import likelihood as likelihood
+    from .zoo.boltzmann.likelihood import log_z_figure as log_z_figure
     from .zoo.boltzmann.machine import Machine as Machine
     from .zoo.boltzmann.memory import Recall as Recall
     from .zoo.boltzmann.monitors import health as health
@@ -248,6 +250,7 @@ _HOME = {
     "zoo.boltzmann.kernel": "BlockGibbs",
     "zoo.boltzmann.labels": "discriminative label_log_prob",
     "zoo.boltzmann.learning": "contrastive_divergence exact_likelihood persistent",
+    "zoo.boltzmann.likelihood": "likelihood log_z_figure",
     "zoo.boltzmann.machine": "Machine",
     "zoo.boltzmann.memory": "Recall",
     "zoo.boltzmann.monitors": "health monitored notices pseudo_likelihood",
