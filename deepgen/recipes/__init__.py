@@ -9,6 +9,7 @@ from .hierarchical import ConvolutionalLadder, Hierarchical, Ladder
 from .latent_diffusion import LatentDiffusion
 from .mixture_vae import MixtureVAE
 from .predictability import Predictability
+from .rbm import RBM
 from .recipe import Recipe as Recipe
 from .setup import Setup as Setup
 from .sigmoid import SBN, Helmholtz
@@ -26,6 +27,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "latent_diffusion": LatentDiffusion,
     "mixture_vae": MixtureVAE,
     "predictability": Predictability,
+    "rbm": RBM,
     "sbn": SBN,
     "vae": VAE,
     "vq_vae": VQVAE,

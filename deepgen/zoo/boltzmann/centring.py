@@ -48,14 +48,12 @@ def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) 
     for term in machine.model.terms:
         if isinstance(term, Coupling):
             (a, b), weight = term.scope, term.weight
-            for one, other, centre, said in (
-                (a, b, term.centre, weight.T),
-                (b, a, term.other_centre, weight),
-            ):
+            for one, other, name, said in ((a, b, "centre", weight.T), (b, a, "other_centre", weight)):
                 if one.name not in means or isinstance(one.domain, OneHot):
                     continue
+                centre = term.get_buffer(name)
                 step = share * (means[one.name] - centre)
-                centre += step
+                setattr(term, name, centre + step)  # another tensor: free energies may still need the old one
                 if other in biases:
                     biases[other].bias.add_(said @ step, alpha=biases[other].temperature / term.temperature)
                 elif other not in machine.given:
