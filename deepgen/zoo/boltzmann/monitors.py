@@ -23,7 +23,7 @@ from .machine import Machine
 IDLE = 0.01  # share of rows up to which a unit is dead, or beyond whose complement it is always on
 MANY = 0.25  # share of hidden units that are dead, or always on, from which that is said
 LARGE = 20.0  # log odds that one unit adds to another's from which weights are said to explode
-OPEN = 0.1  # gap of free energies, as a share of the spread of those of training rows, from which it is said
+OPEN = 0.25  # standard deviations by which the gap of free energies has grown from which that is said
 
 
 def monitored(phase: Phase, machine: Machine, data: Data, held: Data, every: int = 100, rows: int = 500) -> Phase:
@@ -136,7 +136,7 @@ def pseudo_likelihood(machine: Machine, seen: Mapping[str, Tensor], bits: int | 
 
 
 def notices(history: History) -> tuple[str, ...]:
-    """What the newest figures of a monitored phase say is wrong, a line each; none when all is well.
+    """What the figures of a monitored phase say is wrong by now, a line each; none when all is well.
 
     Example:
         >>> print(*notices(History([{"turn": 100, "pcd.dead": 0.5, "pcd.largest weight": 3.0}])))
@@ -144,7 +144,9 @@ def notices(history: History) -> tuple[str, ...]:
     """
     last = {name.rpartition(".")[2]: value for name, value in history.last.items()}
     dead, stuck = last.get("dead", 0.0), last.get("always on", 0.0)
-    weight, gap, swaps = last.get("largest weight", 0.0), last.get("overfitting", 0.0), last.get("rarest swap", 1.0)
+    weight, swaps = last.get("largest weight", 0.0), last.get("rarest swap", 1.0)
+    gaps = [history[name] for name in history.names if name.endswith("overfitting")]
+    gap = max((each[-1] - each[0] for each in gaps), default=0.0)  # two sets of rows differ a little from the start
     return tuple(
         line
         for wrong, line in (
@@ -157,8 +159,8 @@ def notices(history: History) -> tuple[str, ...]:
             (stuck > MANY, f"stuck units: {stuck:.0%} of hidden units are on in more than 99% of rows; use centring."),
             (
                 gap > OPEN,
-                f"a gap that opens: free energies of held-out rows are {gap:.2f} standard deviations above those of "
-                "training rows; stop earlier, add decay, or take fewer hidden units.",
+                f"a gap that opens: free energies of held-out rows have risen by {gap:.2f} standard deviations above "
+                "those of training rows; stop earlier, add decay, or take fewer hidden units.",
             ),
             (swaps < IDLE, f"chains that do not mix: {swaps:.1%} of swaps are accepted; take more temperatures."),
         )
