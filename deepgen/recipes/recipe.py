@@ -14,7 +14,7 @@ from ..data.data import Data
 from ..data.images import Split
 from ..data.named import Binarisation, named
 from ..training.phase import adam
-from ..training.schedules import constant, cosine
+from ..training.schedules import Schedule, constant, cosine
 from .setup import Setup
 
 
@@ -86,6 +86,8 @@ class Recipe(ABC):
 
     def options(self, data: Data) -> dict[str, Any]:
         """The optimiser, its rate and the clip of a phase."""
-        steps = self.steps(data)
-        rate = cosine(steps, min(self.warm_up, steps - 1)) if self.decay or self.warm_up else constant()
-        return {"optimiser": adam(self.rate), "rate": rate, "clip": self.clip}
+        return {"optimiser": adam(self.rate), "rate": self.schedule(self.steps(data)), "clip": self.clip}
+
+    def schedule(self, steps: int) -> Schedule:
+        """What the rate is multiplied by, in so many steps."""
+        return cosine(steps, min(self.warm_up, steps - 1)) if self.decay or self.warm_up else constant()
