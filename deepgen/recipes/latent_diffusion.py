@@ -52,7 +52,7 @@ class LatentDiffusion(Recipe):
         channels: of the U-Net, at the size of the code, at half of it, and so on.
         dropped: share of rows that are learned without their labels.
         guidance: how far to go beyond what labels ask for, when sampling.
-        sample_steps: steps when sampling; 0 for all of them.
+        sample_steps: steps when sampling; all T where it is 0, or more than these.
         eta: 0 for a deterministic way when sampling, 1 for an ancestral one.
     """
 
@@ -71,7 +71,7 @@ class LatentDiffusion(Recipe):
     predicts: Prediction = "v"
     channels: tuple[int, ...] = (32, 64)
     dropped: float = 0.1
-    guidance: float = 1.0
+    guidance: float = 0.0
     sample_steps: int = 50
     eta: float = 1.0
 
@@ -79,6 +79,9 @@ class LatentDiffusion(Recipe):
         super().__post_init__()
         if self.turns < 1:
             raise PlanError(f"LatentDiffusion: turns is {self.turns!r}, expected 1 or more.")
+        if self.guidance and not (self.labels and self.dropped):
+            need = "labels=True" if self.dropped else "dropped above 0"
+            raise PlanError(f"LatentDiffusion: guidance is {self.guidance:g}, which needs {need} while training.")
 
     def load(self, split: Split = "train") -> Data:
         return centred(named(self.data, split, self.binarise))
@@ -96,6 +99,7 @@ class LatentDiffusion(Recipe):
             predicts=self.predicts,
             dropped=self.dropped if captions else 0.0,
         )
+        model.diffusion.route(self._steps, self.eta)  # says what is wrong with them before anything is learned
         few = replace(model, diffusion=model.diffusion.respaced(min(DRAWN, self.noise_steps)))
         first = variational(pair, beta=self.beta, **self._part(1).options(data))
         second = replace(denoised_code(model, **self._part(self.turns).options(data)), steps=self.turns)
@@ -110,14 +114,18 @@ class LatentDiffusion(Recipe):
         """The recipe with so many epochs as a phase has that makes so many steps a turn."""
         return replace(self, epochs=self.epochs * steps / (1 + self.turns))
 
+    @property
+    def _steps(self) -> int:
+        """When sampling."""
+        return min(self.sample_steps or self.noise_steps, self.noise_steps)
+
     def _sample(self, model: Model, rows: int, labels: Tensor | None) -> Tensor:
         place = model.diffusion.denoiser.place.device
         given, number = dict[str, Tensor](), torch.arange(rows, device=place)
         for word in model.given:
             given[word.name], number = number % word.size, number // word.size
         given |= {} if labels is None else {"label": labels}
-        guidance = self.guidance if given and self.dropped else 0.0
-        found = model.sample(rows, given, steps=self.sample_steps or None, guidance=guidance, eta=self.eta)
+        found = model.sample(rows, given, steps=self._steps, guidance=self.guidance, eta=self.eta)
         return (found + 1) / 2
 
 

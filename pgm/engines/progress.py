@@ -37,7 +37,8 @@ class Watched:
     Args:
         total: how many steps at most.
         what: what a step is called, in the plural.
-        shown: whether to show a bar on stderr once it takes long, when that is a terminal.
+        shown: whether to show a bar on stderr once it takes long, when that is a terminal, and to say there that Ctrl-C
+            cut the run short.
 
     Attributes:
         interrupted: whether Ctrl-C ended the steps.
@@ -53,7 +54,7 @@ class Watched:
     """
 
     def __init__(self, total: int, what: str, shown: bool = True) -> None:
-        self.total, self.what = total, what
+        self.total, self.what, self.shown = total, what, shown
         self.done, self.interrupted = 0, False
         self._bar = _bar(what, shown)
         self._task = self._bar.add_task(what, total=total, said="")
@@ -82,6 +83,9 @@ class Watched:
         while isinstance(error, SystemError):  # Ctrl-C in a compiled loop comes out as the cause of one
             error = error.__cause__
         self.interrupted = isinstance(error, KeyboardInterrupt) and self.done > 0
+        if self.interrupted and self.shown:
+            said = f"Ctrl-C: cut short, {self.done} of at most {self.total} {self.what} are done."
+            self._bar.console.print(said, highlight=False)
         return self.interrupted
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...networks.rest import resting
 from .chain import decoded
 from .denoiser import Backward, Denoiser
 from .noise import Noise
@@ -53,19 +54,18 @@ def prior_cost(noise: Noise, start: Tensor, event: int) -> Tensor:
 
 
 def step_cost(
-    denoiser: Denoiser, start: Tensor, now: Tensor, steps: Tensor, said: Backward, event: int, levels: int | None
+    noise: Noise, start: Tensor, now: Tensor, steps: Tensor, said: Backward, event: int, levels: int | None
 ) -> Tensor:
     """L_{t-1} of rows that are each at a step of their own, L_0 where t is 1, `[*batch]`, in nats.
 
     Args:
-        denoiser: whose costs they are.
+        noise: the process.
         start, now: x_0 and x_t, `[*batch, *event]`.
         steps: t, `[*batch]`.
         said: p(x_{t-1} | x_t).
         event: how many axes are the event's.
         levels: how many shades x_0 has; None when it is any number.
     """
-    noise = denoiser.noise
     first = -decoded(said.mean, said.log_variance, event, levels).log_prob(start)
     if noise.steps == 1:
         return first
@@ -84,6 +84,8 @@ def costs(
 ) -> Costs:
     """All terms of minus the evidence lower bound, with draws of x_t of every step.
 
+    The network is at rest meanwhile, so that dropout is for training alone.
+
     Args:
         denoiser: whose bound it is.
         start: x_0, `[*batch, *event]`.
@@ -94,13 +96,14 @@ def costs(
     """
     noise, batch = denoiser.noise, start.shape[: start.dim() - event]
     found: list[Tensor] = []
-    for t in range(1, noise.steps + 1):
-        steps = torch.full(batch, t, device=start.device)
-        total = torch.zeros(batch, dtype=start.dtype, device=start.device)
-        for _ in range(draws):
-            now = noised(noise, start, steps, torch.randn_like(start))
-            total = total + step_cost(denoiser, start, now, steps, denoiser(now, steps, *given), event, levels)
-        found.append(total / draws)
+    with resting(denoiser):
+        for t in range(1, noise.steps + 1):
+            steps = torch.full(batch, t, device=start.device)
+            total = torch.zeros(batch, dtype=start.dtype, device=start.device)
+            for _ in range(draws):
+                now = noised(noise, start, steps, torch.randn_like(start))
+                total = total + step_cost(noise, start, now, steps, denoiser(now, steps, *given), event, levels)
+            found.append(total / draws)
     later = torch.stack(found[1:]) if len(found) > 1 else start.new_zeros(0, *batch)
     return Costs(prior_cost(noise, start, event), later, found[0])
 
@@ -125,10 +128,11 @@ def sampled_costs(
 
     def cost(steps: Tensor) -> Tensor:
         now = noised(noise, start, steps, torch.randn_like(start))
-        return step_cost(denoiser, start, now, steps, denoiser(now, steps, *given), event, levels)
+        return step_cost(noise, start, now, steps, denoiser(now, steps, *given), event, levels)
 
-    first = cost(torch.ones(rows, dtype=torch.long, device=start.device))
-    some = [later / draws * cost(spread(rows, later, start.device) + 1) for _ in range(draws if later else 0)]
+    with resting(denoiser):
+        first = cost(torch.ones(rows, dtype=torch.long, device=start.device))
+        some = [later / draws * cost(spread(rows, later, start.device) + 1) for _ in range(draws if later else 0)]
     return Costs(prior_cost(noise, start, event), torch.stack(some) if some else start.new_zeros(0, rows), first)
 
 

@@ -107,11 +107,10 @@ class Denoiser(nn.Module):
     def forward(self, now: Tensor, steps: Tensor, *given: Tensor) -> Backward:
         """p(x_{t-1} | x_t); arguments as for `start`."""
         said, between = self.said(now, steps, *given)
-        return self.backward_of(said, between, now, steps)
+        return self.backward_of(self.noise, said, between, now, steps)
 
-    def backward_of(self, said: Tensor, between: Tensor | None, now: Tensor, steps: Tensor) -> Backward:
-        """p(x_{t-1} | x_t) of what the network said."""
-        noise = self.noise
+    def backward_of(self, noise: Noise, said: Tensor, between: Tensor | None, now: Tensor, steps: Tensor) -> Backward:
+        """p(x_{t-1} | x_t) of what the network said; the process is handed over, as a learned one is slow to make."""
         start = to_data(noise, self.predicts, said, now, steps)
         mean = said if self.predicts == "mean" else posterior_mean(noise, start, now, steps)
         least, most = (at(values, steps, now) for values in self.log_variances(noise, self.error))

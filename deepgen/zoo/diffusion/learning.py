@@ -75,8 +75,8 @@ def _losses(model: Diffusion, goal: Goal, start: Tensor, steps: Tensor, told: Se
     error = mse_loss(said, wanted, reduction="none").flatten(1).mean(1)
     if goal == "simple":
         return {"loss": error}
-    back = model.denoiser.backward_of(said if goal == "bound" else said.detach(), between, now, steps)
-    cost = step_cost(model.denoiser, start, now, steps, back, model.event, model.levels)
+    back = model.denoiser.backward_of(noise, said if goal == "bound" else said.detach(), between, now, steps)
+    cost = step_cost(noise, start, now, steps, back, model.event, model.levels)
     if goal == "hybrid":
         return {"loss": error + SHARE * noise.steps * cost / start[0].numel(), "error": error, "step": cost}
     prior = prior_cost(noise, start, model.event)

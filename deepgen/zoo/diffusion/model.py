@@ -23,7 +23,17 @@ from .noise import Noise, cosine_noise
 from .prediction import Prediction
 from .respaced import respaced
 from .route import Route, route
-from .sampling import Sampler, Watch, given_values, known_part, require_guided, require_shades, require_start, walk
+from .sampling import (
+    Sampler,
+    Watch,
+    columns,
+    given_values,
+    known_part,
+    require_guided,
+    require_shades,
+    require_start,
+    walk,
+)
 from .schedule import LearnedNoise
 
 DENSE = timed_mlp(256, 256, 256)
@@ -76,7 +86,7 @@ class Diffusion:
 
     def told(self, batch: Mapping[str, Tensor]) -> list[Tensor]:
         """What the network sees of what is given."""
-        return told(self.given, [batch[v.name] for v in self.given])
+        return told(self.given, columns(self.given, batch, "diffusion"))
 
     def costs(self, batch: Mapping[str, Tensor], draws: int = 1) -> Costs:
         """Minus the evidence lower bound of rows in its three terms, in nats.
@@ -86,11 +96,12 @@ class Diffusion:
             draws: of x_t for each row and step.
 
         Raises:
+            GraphError: when one of these is missing.
             EvidenceError: when x has shades that are not from -1 to 1.
         """
-        told = self.told(batch)
-        require_shades(batch[self.x.name], self.shades, f"shades of {self.x.name!r}", "costs")
-        return costs(self.denoiser, batch[self.x.name], *told, event=self.event, levels=self.levels, draws=draws)
+        (x,), told = columns([self.x], batch, "costs"), self.told(batch)
+        require_shades(x, self.shades, f"shades of {self.x.name!r}", "costs")
+        return costs(self.denoiser, x, *told, event=self.event, levels=self.levels, draws=draws)
 
     @torch.no_grad()
     def sample(
@@ -149,7 +160,8 @@ class Diffusion:
         require_guided(guidance, self.given, self.dropped)
         clip = self.shades
         legs, sampler = self.route(steps, eta).legs, Sampler(guidance, clip, repeats, progress, watch)
-        device, seen = self.denoiser.place.device, told(self.given, given_values(self.given, given, rows, self.places))
+        device, values = self.denoiser.place.device, given_values(self.given, given, rows, self.places)
+        seen = [value.to(device) for value in told(self.given, values)]
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)

@@ -10,6 +10,7 @@ from torch import Tensor
 from pgm.errors import PlanError
 
 from ...data.data import Data
+from ...networks.rest import resting
 from .denoiser import Denoiser
 from .model import Diffusion
 from .process import noised
@@ -49,7 +50,8 @@ def optimal_variance(model: Diffusion, data: Data, draws: int = 1000, seed: int 
         given = f"the model's variance is {denoiser.variance!r} and draws is {draws}"
         raise PlanError(f"optimal_variance: {given}, expected any but 'learned', and 1 draw or more.")
     generator = torch.Generator(data[model.x.name].device).manual_seed(seed)
-    errors = [_error(model, data, step, draws, generator) for step in range(1, denoiser.schedule.steps + 1)]
+    with resting(denoiser):
+        errors = [_error(model, data, step, draws, generator) for step in range(1, denoiser.schedule.steps + 1)]
     error = torch.stack([torch.zeros_like(errors[0]), *errors])
     fitted = Denoiser(denoiser.net, denoiser.schedule, denoiser.predicts, "fitted", error)
     return replace(model, denoiser=fitted.to(denoiser.place.device))

@@ -108,9 +108,21 @@ def require_shades(values: Tensor, shades: tuple[float, float] | None, what: str
     if shades is None or not values.numel():
         return
     low, high = values.min().item(), values.max().item()
-    if low < shades[0] or high > shades[1]:
+    if not (shades[0] <= low and high <= shades[1]):  # numbers that are none are no shades either
         bounds = f"{shades[0]:g} to {shades[1]:g}"
         raise EvidenceError(f"{subject}: {what} go from {low:g} to {high:g}, expected {bounds}, as in `centred` data.")
+
+
+def columns(variables: Sequence[Variable], batch: Mapping[str, Tensor], subject: str) -> list[Tensor]:
+    """The columns of a batch that are called as some variables are.
+
+    Raises:
+        GraphError: when there is none.
+    """
+    missing = next((v.name for v in variables if v.name not in batch), None)
+    if missing is not None:
+        raise GraphError(f"{subject}: there is no column {missing!r}; there are {quoted(batch) or 'none'}.")
+    return [batch[v.name] for v in variables]
 
 
 def given_values(
@@ -187,7 +199,7 @@ def walk(
         denoiser: the way back.
         now: x_t where the first leg begins, `[rows, *event]`.
         given: what else the denoiser is told; zeros stand for nothing, as while training with guidance.
-        legs: which way to go; none leaves x_t as it is.
+        legs: which way to go; none leaves x_t as it is, but for what is known.
         sampler: what to do at each of them.
         known: the part that is known.
     """
@@ -204,9 +216,8 @@ def walk(
                     now = known.put(now, leg.before)
             if sampler.watch is not None:
                 sampler.watch(leg, before, start)
-    if not numbers.interrupted:
-        return now
-    return start if known is None else known.put(start, 1.0)
+    found = start if numbers.interrupted else now
+    return found if known is None else known.put(found, 1.0)
 
 
 def _step(

@@ -16,9 +16,18 @@ from pgm.model import Model
 from pgm.variable import Variable
 
 from ...networks.network import Network
+from ...networks.rest import resting
 from ...networks.timed import timed_mlp
 from ..diffusion.chain import told
-from ..diffusion.sampling import Known, given_values, known_part, require_guided, require_shades, require_start
+from ..diffusion.sampling import (
+    Known,
+    columns,
+    given_values,
+    known_part,
+    require_guided,
+    require_shades,
+    require_start,
+)
 from .conditional import Flowed
 from .density import log_density, signs
 from .ode import SHORTEST, Field, Method, adapted, integrated
@@ -62,7 +71,7 @@ class FlowMatching:
 
     def told(self, batch: Mapping[str, Tensor]) -> list[Tensor]:
         """What the network sees of what is given."""
-        return told(self.given, [batch[v.name] for v in self.given])
+        return told(self.given, columns(self.given, batch, "flow_matching"))
 
     @torch.no_grad()
     def sample(
@@ -113,7 +122,8 @@ class FlowMatching:
         """
         require_guided(guidance, self.given, self.dropped)
         shades = None if self.levels is None else (-1.0, 1.0)
-        seen, device = told(self.given, given_values(self.given, given, rows, self.places)), self.velocity.place.device
+        device, values = self.velocity.place.device, given_values(self.given, given, rows, self.places)
+        seen = [value.to(device) for value in told(self.given, values)]
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
@@ -130,13 +140,14 @@ class FlowMatching:
         way = around(field(self.velocity, seen, guidance), there, self.velocity.wanted(noise, part.values))
         left = None if steps is None else max(min(steps, 1), round(steps * (1 - begin)))
         states = path(way, now, begin, 1.0, left, method, tolerance)
-        with Watched(left or round(1 / SHORTEST), "steps", progress) as numbers:
-            for _, state in zip(numbers, states, strict=False):
-                time, now = state
-                if watch is not None:
-                    watch(time, now)
-        if numbers.interrupted:
-            now = self.velocity.data(now, time, way(time, now))
+        with resting(self.velocity):
+            with Watched(left or round(1 / SHORTEST), "steps", progress) as numbers:
+                for _, state in zip(numbers, states, strict=False):
+                    time, now = state
+                    if watch is not None:
+                        watch(time, now)
+            if numbers.interrupted:
+                now = self.velocity.data(now, time, way(time, now))
         return nearest(torch.where(there, part.values, now), self.levels)
 
     @torch.no_grad()
@@ -158,9 +169,14 @@ class FlowMatching:
             given: what the model is conditioned on, `[rows, *event]` by name.
             begin, end: times, 0 is noise and 1 the data; from 1 to 0 data are carried to their noise.
             steps, method, tolerance: as for `sample`.
+
+        Raises:
+            PlanError: when an option is outside its range.
+            GraphError: when something that the model is conditioned on is missing.
         """
         way = path(field(self.velocity, self.told(given or {})), x, begin, end, steps, method, tolerance)
-        *_, (_, found) = way
+        with resting(self.velocity):
+            *_, (_, found) = way
         return found
 
     def log_prob(
@@ -186,19 +202,21 @@ class FlowMatching:
 
         Raises:
             PlanError: when there is no probe, or an option is outside its range.
+            GraphError: when x or something that the model is conditioned on is missing.
 
         Reference: Chen, Rubanova, Bettencourt and Duvenaud (2018), Neural ordinary differential equations; Grathwohl
         et al. (2019), FFJORD, for probes.
         """
         if probes is not None and probes < 1:
             raise PlanError(f"log_prob: probes is {probes}, expected 1 or more, or None for exact divergences.")
-        x = batch[self.x.name]
+        (x,) = columns([self.x], batch, "log_prob")
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
             drawn = None if probes is None else signs(x, probes)
         way = partial(path, begin=1.0, end=0.0, steps=steps, method=method, tolerance=tolerance)
-        return log_density(field(self.velocity, self.told(batch)), x, way, drawn).mean(0)
+        with resting(self.velocity):
+            return log_density(field(self.velocity, self.told(batch)), x, way, drawn).mean(0)
 
     def __repr__(self) -> str:
         also = f" given {', '.join(v.name for v in self.given)}" if self.given else ""

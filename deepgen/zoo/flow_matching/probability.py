@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pgm.errors import PlanError
+
 from ..diffusion.denoiser import Denoiser
 from ..diffusion.model import Diffusion
 from ..diffusion.prediction import line
@@ -21,6 +23,9 @@ def probability_flow(model: Diffusion) -> FlowMatching:
     Args:
         model: learned already; it is not copied.
 
+    Raises:
+        PlanError: when it has a single step, between which and another there is no way.
+
     Example:
         >>> from pgm import Real, Variable
         >>> from deepgen.zoo.diffusion import diffusion
@@ -31,6 +36,8 @@ def probability_flow(model: Diffusion) -> FlowMatching:
     Reference: Song et al. (2021), Score-based generative modeling through stochastic differential equations; Song, Meng
     and Ermon (2021), Denoising diffusion implicit models.
     """
+    if model.noise.steps < 2:
+        raise PlanError("probability_flow: the model has 1 step, expected 2 or more.")
     return FlowMatching(model.x, Velocity(Undone(model.denoiser)), model.given, model.levels, model.dropped)
 
 

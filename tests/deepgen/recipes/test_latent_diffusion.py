@@ -55,3 +55,18 @@ def test_as_many_batches_go_to_each_phase_as_it_has_steps(painted):
 def test_a_diffusion_without_steps_is_refused():
     with pytest.raises(PlanError, match="turns is 0, expected 1 or more"):
         LatentDiffusion(turns=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "need"), [({}, "labels=True"), ({"labels": True, "dropped": 0}, "dropped above 0")]
+)
+def test_guidance_without_captions_is_refused(options, need):
+    with pytest.raises(PlanError, match=f"LatentDiffusion: guidance is 1, which needs {need} while training"):
+        LatentDiffusion(guidance=1.0, **options)
+
+
+def test_all_steps_are_as_many_as_there_are_and_a_wrong_share_is_told_before_training(painted):
+    setup = LatentDiffusion(data="painted_digits", **{**SMALL, "sample_steps": 50}).setup(painted)
+    assert setup.sample(2, None).shape == (2, 3, 16, 16)
+    with pytest.raises(PlanError, match="eta is 2.0, expected 0"):
+        LatentDiffusion(data="painted_digits", eta=2.0, **SMALL).setup(painted)

@@ -26,6 +26,14 @@ def test_nothing_is_kept_of_an_interrupted_first_step() -> None:
     assert not steps.interrupted
 
 
+@pytest.mark.parametrize(
+    ("shown", "said"), [(True, "Ctrl-C: cut short, 2 of at most 9 steps are done.\n"), (False, "")]
+)
+def test_it_says_that_a_run_was_cut_short(shown: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(Watched(9, "steps", shown), 2, KeyboardInterrupt())
+    assert capsys.readouterr() == ("", said)
+
+
 def test_other_errors_pass() -> None:
     steps = Watched(9, "steps")
     with pytest.raises(SystemError):

@@ -57,7 +57,7 @@ def expected(model: Diffusion, mean: float = MEAN, deviation: float = DEVIATION)
     start, draw = (values.repeat(noise.steps, 1) for values in (mean + deviation * SIGNS[0], SIGNS[1]))
     steps = torch.arange(1, noise.steps + 1).repeat_interleave(4)
     now = noised(noise, start, steps, draw)
-    cost = step_cost(model.denoiser, start, now, steps, model.denoiser(now, steps), 1, None).reshape(-1, 4).mean(1)
+    cost = step_cost(noise, start, now, steps, model.denoiser(now, steps), 1, None).reshape(-1, 4).mean(1)
     return prior_cost(noise, start, 1).mean(), cost[1:], cost[0]
 
 

@@ -82,7 +82,7 @@ def test_bounds_and_their_gradients_are_those_of_the_cpu(kind, predicts, varianc
         x, at, told = seen["x"].to(device), steps.to(device), each.told({"label": seen["label"].to(device)})
         now = noised(each.noise, x, at, draw.to(device))
         back = each.denoiser(now, at, *told)
-        cost = step_cost(each.denoiser, x, now, at, back, each.event, levels) + prior_cost(each.noise, x, each.event)
+        cost = step_cost(each.noise, x, now, at, back, each.event, levels) + prior_cost(each.noise, x, each.event)
         gradients = torch.autograd.grad(cost.mean(), list(each.denoiser.net.parameters()))
         wanted = from_data(each.noise, predicts, x, now, at)
         found.append([value.detach().cpu() for value in (now, wanted, back.mean, back.start, cost, *gradients)])

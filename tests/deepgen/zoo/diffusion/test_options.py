@@ -12,7 +12,8 @@ from deepgen.networks.timed import timed_mlp
 from deepgen.networks.unet import unet
 from deepgen.training.compiled import networks
 from deepgen.training.phase import Moment
-from deepgen.zoo.diffusion import Diffusion, cosine_noise, denoised, diffusion
+from deepgen.zoo.diffusion import Diffusion, cosine_noise, denoised, diffusion, optimal_variance
+from deepgen.zoo.diffusion.bound import sampled_costs
 from deepgen.zoo.flow_matching import flow_matching
 from pgm import Real, Variable
 
@@ -88,16 +89,32 @@ def test_the_network_within_is_what_is_compiled():
     torch.testing.assert_close(weights(model), weights(plain))
 
 
-def test_nothing_is_left_out_while_sampling():
+def test_nothing_is_left_out_while_sampling_and_measuring():
     torch.manual_seed(0)
     model = diffusion(Variable("image", Real(4, 4)), unet(4, dropout=0.5), noise=cosine_noise(5))
     nn.init.normal_(model.denoiser.net.last[-1].weight)
+    flow = flow_matching(model.x, lambda given, shape: model.denoiser.net)  # the same network
+    data = arrays("images", image=torch.randn(4, 4, 4))
+
+    def measured() -> list[Tensor]:
+        torch.manual_seed(0)
+        return [
+            model.sample(3, seed=0),
+            model.costs(data.columns).total,
+            sampled_costs(model.denoiser, data["image"], event=2).total,
+            optimal_variance(model, data, draws=4).denoiser.error,
+            flow.sample(3, steps=2, seed=0),
+            flow.carried(data["image"], steps=2),
+            flow.log_prob(data.columns, steps=1, probes=1, seed=0),
+        ]
+
     model.denoiser.net.down.eval()
-    drawn = model.sample(3, seed=0)
+    found = measured()
     assert model.denoiser.net.training
     assert not model.denoiser.net.down.training
     model.denoiser.eval()
-    assert torch.equal(drawn, model.sample(3, seed=0))
+    for training, resting in zip(found, measured(), strict=True):
+        assert torch.equal(training, resting)
 
 
 def test_channels_last_changes_no_result():

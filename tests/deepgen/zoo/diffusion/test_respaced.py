@@ -52,7 +52,7 @@ def test_each_term_is_a_weight_times_the_squared_error(steps: int, predicts: str
     cost = {}
     for variance in ("posterior", "added"):
         denoiser = Denoiser(nn.Identity(), noise, predicts, variance)
-        cost[variance] = step_cost(denoiser, start, now, t, denoiser.backward_of(said, None, now, t), 1, None)
+        cost[variance] = step_cost(noise, start, now, t, denoiser.backward_of(noise, said, None, now, t), 1, None)
     weight = (noise.snr[t - 1] - noise.snr[t]) / 2
     torch.testing.assert_close(cost["posterior"], weight * (found - start).square().sum(-1))
     error = (from_data(noise, "noise", found, now, t) - draw).square().sum(-1)

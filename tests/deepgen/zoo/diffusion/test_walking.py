@@ -117,6 +117,23 @@ def test_what_is_known_and_begun_from_is_checked(options, text) -> None:
         model.sample(ROWS, **options)
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_what_is_known_stays_whatever_the_start_is(strength: float) -> None:
+    known, mask = torch.tensor([0.3, 0.0]), torch.tensor([1, 0])
+    found = made().sample(ROWS, start=torch.full((ROWS, 2), 0.7), strength=strength, known=known, mask=mask, seed=0)
+    assert found[:, 0].tolist() == [known[0].item()] * ROWS
+
+
+def test_columns_are_asked_for_by_name_and_shades_are_numbers() -> None:
+    model = diffusion(X, timed_mlp(4), label=LABEL, noise=cosine_noise(4), levels=5)
+    with pytest.raises(ValueError, match="diffusion: there is no column 'label'; there are 'x'"):
+        model.costs({"x": torch.zeros(ROWS, 2)})
+    with pytest.raises(ValueError, match="costs: there is no column 'x'; there are 'label'"):
+        model.costs({"label": torch.zeros(ROWS, dtype=torch.long)})
+    with pytest.raises(ValueError, match="costs: shades of 'x' go from nan to nan, expected -1 to 1"):
+        model.costs({"x": torch.full((ROWS, 2), float("nan")), "label": torch.zeros(ROWS, dtype=torch.long)})
+
+
 def test_beyond_the_shades_counts_only_where_it_is_known() -> None:
     model = diffusion(X, timed_mlp(4), noise=cosine_noise(4), levels=5)
     found = model.sample(ROWS, known=torch.tensor([0.5, 255.0]), mask=torch.tensor([True, False]), seed=0)

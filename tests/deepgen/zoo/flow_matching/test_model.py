@@ -219,3 +219,7 @@ def test_other_refusals():
         flow_matching(LABEL)
     with pytest.raises(ValueError, match="probes is 0, expected 1 or more, or None for exact divergences"):
         small().log_prob({"x": torch.zeros(1, 2)}, probes=0)
+    with pytest.raises(ValueError, match="log_prob: there is no column 'x'; there are none"):
+        small().log_prob({})
+    with pytest.raises(ValueError, match="flow_matching: there is no column 'label'; there are none"):
+        flow_matching(X, label=LABEL).carried(torch.zeros(1, 2))

@@ -42,6 +42,11 @@ def test_eulers_method_at_the_times_of_the_steps_is_ddim(predicts):
     torch.testing.assert_close(same, found, atol=1e-3, rtol=1e-3)
 
 
+def test_one_step_is_no_way():
+    with pytest.raises(ValueError, match="probability_flow: the model has 1 step, expected 2 or more"):
+        probability_flow(diffusion(Variable("x", Real(2)), timed_mlp(8), noise=cosine_noise(1)))
+
+
 def test_densities_are_those_of_the_data():
     noise, x = cosine_noise(400), torch.linspace(0, 2, 5)[:, None]
     model = Diffusion(Variable("x", Real(1)), Denoiser(Best(noise), noise, "data"))
