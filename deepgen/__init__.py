@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from .training.fit import fit as fit
     from .training.history import History as History
     from .training.history import read_history as read_history
+    from .training.in_turn import in_turn as in_turn
     from .training.phase import Moment as Moment
     from .training.phase import Phase as Phase
     from .training.phase import adam as adam
@@ -108,6 +109,10 @@ if TYPE_CHECKING:
     from .zoo.bits import bits as bits
     from .zoo.bits import expanded as expanded
     from .zoo.boltzmann.annealed import annealed_log_z as annealed_log_z
+    from .zoo.boltzmann.belief import Belief as Belief
+    from .zoo.boltzmann.belief import classifier as classifier
+    from .zoo.boltzmann.belief import dbn as dbn
+    from .zoo.boltzmann.belief import stacked as stacked
     from .zoo.boltzmann.capacity import predicted_error as predicted_error
     from .zoo.boltzmann.capacity import recall_error as recall_error
     from .zoo.boltzmann.centring import recentre as recentre
@@ -117,6 +122,7 @@ if TYPE_CHECKING:
     from .zoo.boltzmann.continuous import ContinuousMemory as ContinuousMemory
     from .zoo.boltzmann.contrast import sparse as sparse
     from .zoo.boltzmann.convolutional import convolutional_rbm as convolutional_rbm
+    from .zoo.boltzmann.deep import dbm as dbm
     from .zoo.boltzmann.dense import DenseMemory as DenseMemory
     from .zoo.boltzmann.dense import exponential as exponential
     from .zoo.boltzmann.dense import polynomial as polynomial
@@ -127,6 +133,9 @@ if TYPE_CHECKING:
     from .zoo.boltzmann.exact import log_z as log_z
     from .zoo.boltzmann.fast import fast_persistent as fast_persistent
     from .zoo.boltzmann.general import boltzmann_machine as boltzmann_machine
+    from .zoo.boltzmann.greedy import belief_bounds as belief_bounds
+    from .zoo.boltzmann.greedy import greedy as greedy
+    from .zoo.boltzmann.greedy import up_down as up_down
     from .zoo.boltzmann.ground_state import GroundState as GroundState
     from .zoo.boltzmann.ground_state import ground_state as ground_state
     from .zoo.boltzmann.hopfield import Hopfield as Hopfield
@@ -228,11 +237,13 @@ _HOME = {
     "runs.training": "resume train",
     "training.fit": "fit",
     "training.history": "History read_history",
+    "training.in_turn": "in_turn",
     "training.phase": "Moment Phase adam sgd",
     "training.schedules": "constant cosine geometric linear logarithmic",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
     "zoo.boltzmann.annealed": "annealed_log_z",
+    "zoo.boltzmann.belief": "Belief classifier dbn stacked",
     "zoo.boltzmann.capacity": "predicted_error recall_error",
     "zoo.boltzmann.centring": "recentre",
     "zoo.boltzmann.clamped": "mean_field sampled",
@@ -240,11 +251,13 @@ _HOME = {
     "zoo.boltzmann.continuous": "ContinuousMemory",
     "zoo.boltzmann.contrast": "sparse",
     "zoo.boltzmann.convolutional": "convolutional_rbm",
+    "zoo.boltzmann.deep": "dbm",
     "zoo.boltzmann.dense": "DenseMemory exponential polynomial",
     "zoo.boltzmann.equilibrium": "Equilibrium energies equilibrium",
     "zoo.boltzmann.exact": "log_likelihood log_z",
     "zoo.boltzmann.fast": "fast_persistent",
     "zoo.boltzmann.general": "boltzmann_machine",
+    "zoo.boltzmann.greedy": "belief_bounds greedy up_down",
     "zoo.boltzmann.ground_state": "GroundState ground_state",
     "zoo.boltzmann.hopfield": "Hopfield hebbian hopfield projection",
     "zoo.boltzmann.kernel": "BlockGibbs",
