@@ -96,7 +96,7 @@ class DBN(Recipe):
         last = round(self.fine_tuned * self.steps(data))
         each = max(1, (self.steps(data) - last) // len(belief.machines))
         learn = partial(persistent, chains=self.chains, steps=self.sweeps, centring=self.centring)
-        parts = [(phase, each) for phase in greedy(belief, learn, **{**options, "rate": self.schedule(each)})]
+        parts = [(phase, each) for phase in greedy(belief, learn, **{**options, "rate": self.falling(each)})]
         if last:
-            parts.append((up_down(belief, **{**options, "rate": self.schedule(last)}), last))
+            parts.append((up_down(belief, **{**options, "rate": self.falling(last)}), last))
         return in_turn("layer by layer", *parts)

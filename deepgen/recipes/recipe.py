@@ -86,8 +86,8 @@ class Recipe(ABC):
 
     def options(self, data: Data) -> dict[str, Any]:
         """The optimiser, its rate and the clip of a phase."""
-        return {"optimiser": adam(self.rate), "rate": self.schedule(self.steps(data)), "clip": self.clip}
+        return {"optimiser": adam(self.rate), "rate": self.falling(self.steps(data)), "clip": self.clip}
 
-    def schedule(self, steps: int) -> Schedule:
+    def falling(self, steps: int) -> Schedule:
         """What the rate is multiplied by, in so many steps."""
         return cosine(steps, min(self.warm_up, steps - 1)) if self.decay or self.warm_up else constant()
