@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from .autoencoder import Autoencoder
+from .boltzmann import BoltzmannMachine, ConvolutionalRBM
+from .deep import DBM, DBN
 from .diffusion import Diffusion
 from .flow_matching import FlowMatching
 from .hierarchical import ConvolutionalLadder, Hierarchical, Ladder
@@ -18,7 +20,11 @@ from .vector_quantised import VQVAE, VQVAE2
 
 RECIPES: Mapping[str, type[Recipe]] = {
     "autoencoder": Autoencoder,
+    "boltzmann_machine": BoltzmannMachine,
     "convolutional_ladder": ConvolutionalLadder,
+    "convolutional_rbm": ConvolutionalRBM,
+    "dbm": DBM,
+    "dbn": DBN,
     "diffusion": Diffusion,
     "flow_matching": FlowMatching,
     "helmholtz": Helmholtz,

@@ -115,7 +115,7 @@ def ground_state(
     place = int(best[0].argmin())
     values = machine.values({name: x[place] for name, x in best[1].items()})
     went = torch.tensor(temperatures[: len(energies)])
-    return GroundState(values, best[0][place].item(), torch.stack(energies), went, steps.interrupted)
+    return GroundState(values, best[0][place].item() + 0.0, torch.stack(energies), went, steps.interrupted)
 
 
 def _lower(best: tuple[Tensor, State], energy: Tensor, state: State) -> tuple[Tensor, State]:

@@ -15,6 +15,8 @@ from deepgen.runs.pictures import PICTURES, watching
 from deepgen.training.phase import Moment, named_modules
 
 SMALL = {
+    "boltzmann_machine": {"hidden": 2, "rounds": 1},
+    "convolutional_rbm": {"filters": 4},
     "convolutional_ladder": {"channels": 8},
     "diffusion": {"network": "unet", "channels": (8, 16), "sample_steps": 5},
     "flow_matching": {"hidden": (8,), "sample_steps": 2},
