@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepgen.zoo.diffusion import Noise, cosine_noise, linear_noise
@@ -27,6 +27,7 @@ def chain(noise: Noise) -> BayesianNetwork:
     return BayesianNetwork(Gaussian(x[0], 0.0, 1.0), *steps)
 
 
+@settings(max_examples=15)  # each is a network of its own to be planned
 @given(shares, st.floats(-3, 3))
 def test_marginals_are_those_of_the_chain(alphas: list[float], start: float) -> None:
     noise = noise_of(alphas)
@@ -41,6 +42,7 @@ def test_marginals_are_those_of_the_chain(alphas: list[float], start: float) -> 
     torch.testing.assert_close(1 - noise.kept[1:], variances)
 
 
+@settings(max_examples=15)
 @given(shares.filter(lambda a: len(a) > 1), st.floats(-3, 3), st.floats(-3, 3))
 def test_posterior_is_that_of_the_chain(alphas: list[float], start: float, end: float) -> None:
     noise = noise_of(alphas)
