@@ -9,14 +9,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pgm.domains import Binary
 from pgm.variable import Variable
 
 from ..data.data import Data
 from ..evaluate.bounds import error
 from ..evaluate.figure import Figure
 from ..evaluate.rows import Rows
-from ..potentials import Bias
 from ..training.phase import Phase, sgd
 from ..zoo.boltzmann.contrast import sparse
 from ..zoo.boltzmann.fast import fast_persistent
@@ -65,9 +63,7 @@ class RBM(Recipe):
 
     def setup(self, data: Data) -> Setup:
         x, label = self.x(data), self.label(data)
-        machine = rbm(x, self.hidden, label=label)
-        if isinstance(x.domain, Binary):
-            _begin(machine, x, data)
+        machine = rbm(x, self.hidden, label=label, mean=data[x.name].mean(0))
         options = {**self.options(data), "optimiser": sgd(self.rate, self.momentum, self.weight_decay)}
         learns = monitored(self._phase(machine, options), machine, data, self.load("test"))
         also = (discriminative(machine, label, **options),) if label is not None and self.discriminative else ()
@@ -103,13 +99,6 @@ def figures(machine: Machine, held: Data, data: Data, label: Variable | None) ->
     state = health(machine, _rows(data, machine), rows)
     gap = Figure("free-energy gap", state["overfitting"].item(), "exact", "held-out less training, in deviations")
     return (*found, gap, Figure("dead hidden units", state["dead"].item(), "exact", f"of {ROWS} training rows"))
-
-
-@torch.no_grad()
-def _begin(machine: Machine, x: Variable, data: Data) -> None:
-    """Let pixels be on as often as in the data: learning begins sooner."""
-    bias = next(term for term in machine.model.terms if isinstance(term, Bias) and term.scope == (x,))
-    bias.bias.copy_(machine.units(x.name).field_of(data[x.name].mean(0).flatten()))
 
 
 def _rows(data: Data, machine: Machine) -> dict[str, Tensor]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from pgm.domains import Binary, Count, Real
 from pgm.errors import ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
 from ...potentials import Bias, Coupling, Layered, Total, Width
+from .centring import recentre
 from .machine import Machine
 
 
@@ -21,6 +25,7 @@ def rbm(
     temperature: float = 1.0,
     learned_widths: bool = False,
     total: int | None = None,
+    mean: Tensor | None = None,
 ) -> Machine:
     """A restricted Boltzmann machine, p(x, h) proportional to exp(b . x + c . h + x W h).
 
@@ -34,9 +39,10 @@ def rbm(
         temperature: above 0.
         learned_widths: whether deviations of `Real` numbers, 1 at first, are learned.
         total: what a `Count` sums to, as many words as each document has.
+        mean: of x in the data, `[*event]`, at which its biases and centres start: learning begins sooner.
 
     Raises:
-        ShapeError: when there is a `Count` and no total.
+        ShapeError: when there is a `Count` and no total, or the mean has another shape.
 
     Example:
         >>> rbm(Variable("image", Binary(28, 28)), 500, label=Variable("label", range(10)))
@@ -59,4 +65,18 @@ def rbm(
     if given is not None:
         terms += [Coupling(given, layer, deviation, temperature) for layer in (x, h)]
     also = (given,) if given is not None else ()
-    return Machine(Model(*terms, variables=(*visible, h, *also), name="RBM"), visible, also)
+    machine = Machine(Model(*terms, variables=(*visible, h, *also), name="RBM"), visible, also)
+    if mean is not None:
+        _begin(machine, x, mean)
+    return machine
+
+
+@torch.no_grad()
+def _begin(machine: Machine, x: Variable, mean: Tensor) -> None:
+    """Units of x are as in the data on their own, and gradients are those of covariances from the start."""
+    if tuple(mean.shape) != x.shape:
+        raise ShapeError(f"rbm: mean has shape {tuple(mean.shape)}, expected {x.shape}, that of {x.name!r}.")
+    bias = next(term for term in machine.model.terms if isinstance(term, Bias) and term.scope == (x,))
+    field = machine.units(x.name).field_of(mean.flatten())
+    bias.bias.copy_(field * bias.temperature)
+    recentre(machine, {x.name: mean.flatten(), "h": torch.full_like(machine.zeros("h"), 0.5)})

@@ -47,7 +47,7 @@ class Bits(Units):
     """Zeros and ones, with the field as log odds."""
 
     def draw(self, field: Tensor) -> Tensor:
-        return (torch.rand_like(field) < field.sigmoid()).to(field.dtype)
+        return torch.rand_like(field).lt_(field.sigmoid())  # one tensor less than a comparison makes
 
     def mean(self, field: Tensor) -> Tensor:
         return field.sigmoid()

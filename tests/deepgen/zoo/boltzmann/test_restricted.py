@@ -106,6 +106,12 @@ def test_moving_centres_changes_no_probability(seed: int, share: float, label: b
     torch.testing.assert_close(log_likelihood(machine, seen).detach(), before, atol=1e-5, rtol=1e-5)
 
 
+def test_a_machine_begins_at_the_mean_of_the_data() -> None:
+    machine = rbm(V, 2, deviation=0.0, mean=torch.tensor([0.2, 0.5, 0.9]))
+    found = pgm.infer(expanded(machine), [f"v[{n}]" for n in range(3)])
+    assert [found[f"v[{n}]"][1].item() for n in range(3)] == pytest.approx([0.2, 0.5, 0.9], abs=1e-6)
+
+
 def test_centred_gradients_are_covariances() -> None:
     """With centres at the means of the data the gradient of a weight is a difference of covariances, by enumeration."""
     machine, rows = of_kind("bits"), ROWS["bits"]
@@ -297,6 +303,7 @@ def test_weights_decay_and_biases_do_not() -> None:
 PART = torch.tensor([[0.0, torch.nan], [1.0, 0.0], [0.0, 0.0]])
 REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: rbm(WORDS, 2), r"total is None; say how many things are counted"),
+    (lambda: rbm(V, 2, mean=torch.zeros(4)), r"mean has shape \(4,\), expected \(3,\), that of 'v'"),
     (lambda: Total(WORDS, 0), "total is 0, expected 1 or more"),
     (lambda: tempered(of_kind("bits"), temperatures=1), "temperatures is 1, expected 2 or more"),
     (lambda: tempered(rbm(V, 2, given=Variable("u", Real(2)))), "tempered: u is given, and chains are of no row"),
