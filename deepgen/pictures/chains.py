@@ -21,7 +21,7 @@ BINS = 30
 
 
 def cooling(found: GroundState, *, title: str | None = None, path: Where | None = None) -> Figure:
-    """The energy of every restart at every sweep, and how hot it was.
+    """The energy of every restart at every sweep, their mean, and how hot it was.
 
     Args:
         found: what annealing came by.
@@ -75,11 +75,11 @@ def equilibrium(found: Equilibrium, exact: tuple[Tensor, Tensor] | None = None, 
 
 
 def cooled(axes: Axes, found: GroundState) -> None:
-    """Energies of all restarts against sweeps, the least so far in dark, with the temperature at the right."""
+    """Energies of all restarts against sweeps, their mean in dark, with the temperature at the right."""
     sweeps = range(len(found.energies))
     energies = found.energies.cpu()
     axes.plot(sweeps, energies.numpy(), color=BAR_LIGHT, lw=0.6, alpha=0.6)
-    axes.plot(sweeps, energies.amin(1).cummin(0).values.numpy(), color=INK, lw=1.4)
+    axes.plot(sweeps, energies.mean(1).numpy(), color=INK, lw=1.4)
     axes.set(xlabel="sweep", ylabel="energy, nats", xlim=(0, len(sweeps) - 1))
     other = axes.twinx()
     other.plot(sweeps, found.temperatures.numpy(), color=COLOURS[1], lw=1.3)
