@@ -45,7 +45,7 @@ SCHEDULES: Mapping[str, Callable[[int], Noise | LearnedNoise]] = {
 Timed = Literal["auto", "unet", "dense"]
 SMALL = 16  # pixels a side from which on images get a U-Net
 HIDDEN, HIDDEN_OF_IMAGES = (256, 256, 256), (512, 512, 512, 512)  # units of dense networks
-OCTAVES = 6  # of points, whose modes may be much narrower than all of them together
+OCTAVES = 7  # of points, whose modes may be much narrower than all of them together
 DRAWN = 3  # steps in pictures of the graphs
 IMAGES, POINTS, MEASURED = 3, 1000, 100  # rows in a picture of the process, and those that the bound's terms are of
 
