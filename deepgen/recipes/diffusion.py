@@ -160,7 +160,8 @@ def timed(kind: Timed, x: Variable, channels: Sequence[int], attention: int, hid
     """The network that a recipe asks for; arguments as its settings."""
     wide = len(x.shape) > 1 and min(x.shape[-2:]) >= SMALL
     if kind == "dense" or (kind == "auto" and not wide):
-        return timed_mlp(*(hidden or (HIDDEN_OF_IMAGES if len(x.shape) > 1 else HIDDEN)))
+        points = len(x.shape) == 1
+        return timed_mlp(*(hidden or (HIDDEN if points else HIDDEN_OF_IMAGES)), octaves=OCTAVES if points else 0)
     return unet(*channels, attention=attention)
 
 
