@@ -82,8 +82,8 @@ whole = completed(machine, {"image": above}, rows=12, sweeps=STEPS)["image"]
 figure, planes = charts(2, 2, 470, 190)
 strongest = weights.norm(dim=0).argsort(descending=True)[:48]
 sheets = (
-    ("What 48 of 100 hidden units add to each pixel's log odds", weights.T[strongest], 12, "RdBu_r", (-1.5, 1.5)),
-    ("Twelve chains that begin at digits, 20 sweeps from row to row", torch.cat(frames), 12, "gray_r", (0, 1)),
+    ("What each of 48 hidden units adds to log odds", weights.T[strongest], 12, "RdBu_r", (-1.5, 1.5)),
+    ("Chains that begin at digits, 20 sweeps a row", torch.cat(frames), 12, "gray_r", (0, 1)),
     ("Held-out digits, and what the machine makes of them", torch.cat([seen, again]), 12, "gray_r", (0, 1)),
     ("The upper half is known, the lower one inferred", torch.cat([seen, above, whole]), 12, "gray_r", (0, 1)),
 )  # fmt: skip
