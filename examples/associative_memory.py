@@ -1,0 +1,99 @@
+"""Associative memory: damaged digits come back, one unit at a time or in a single step of attention.
+
+A Hopfield network stores patterns as minima of an energy of pairs, up to 0.138 patterns a unit. Energies that are
+steeper hold more: powers of overlaps, and at last the softmax, which is attention. Nothing is trained.
+The picture goes to examples/pictures/, with --smoke to a temporary folder.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from matplotlib import pyplot as plt
+
+import deepgen
+from deepgen import exponential, hopfield, polynomial, predicted_error, recall_error
+from deepgen.pictures.style import COLOURS, headed, quiet
+from pgm import Binary, Real, Variable
+
+smoke = "--smoke" in sys.argv
+folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
+generator = torch.Generator().manual_seed(0)
+SIZES, COUNTS = [50, 150, 400][: 1 if smoke else 3], [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000]
+COUNTS, LOADS = COUNTS[: 4 if smoke else None], [0.04, 0.06, 0.08, 0.1, 0.11, 0.12, 0.13, 0.137, 0.15, 0.16, 0.18, 0.2]
+
+# Four memories of digits, and what they make of damaged ones.
+data, x, half = deepgen.digits(), Variable("image", Binary(8, 8)), (torch.arange(8) < 4)[:, None]
+bits, mean = deepgen.thresholded(data)["image"], data["image"].mean(0)
+lengths = (data["image"] - mean).flatten(1).norm(dim=1)[:, None, None]
+grey, flips = (data["image"] - mean) / lengths, (torch.rand(10, 8, 8, generator=generator) < 0.15).float()
+ten, damaged = bits[:10], (bits[:10] - flips).abs()
+hebb, projected = (hopfield(x, ten, rule=rule) for rule in (deepgen.hebbian, deepgen.projection))
+dense = deepgen.DenseMemory(x, bits[:500], polynomial(20))
+softmax = deepgen.ContinuousMemory(Variable("image", Real(8, 8)), grey, sharpness=300.0)
+films = {
+    "Hebb's rule,\n10 digits": (hebb.recall(damaged).states, ten),
+    "projection rule,\n10 digits": (projected.recall(damaged).states, ten),
+    "overlaps to the 20th,\n500 digits": (dense.recall(damaged).states, ten),
+    "softmax, one step,\n1,797 digits": (softmax.recall(grey[:10] * half).states * lengths[:10] + mean, data["image"]),
+}
+print("Right, of ten digits with 15 % of pixels flipped; for the softmax of ten of which the lower half is missing:")
+for name, (states, stored) in films.items():
+    print("  " + name.replace("\n", " "), ((states[-1] - stored[:10]).abs().flatten(1).amax(1) < 0.1).sum().item())
+own = softmax.associations(grey * half).argmax(-1) == torch.arange(len(grey))
+print(f"Of all {len(grey):,} digits the softmax means the right one for {own.float().mean():.1%}, from the upper half")
+
+
+def wrong(units: int, count: int) -> float:
+    shares = []  # of networks that have 200 random patterns or so in all
+    for _ in range(1 if smoke else max(2, 200 // count)):
+        patterns = torch.randint(0, 2, (count, units), generator=generator).float()
+        network = hopfield(Variable("x", Binary(units)), patterns)
+        shares.append(recall_error(network, patterns, update="synchronous", sweeps=30).value)
+    return sum(shares) / len(shares)
+
+
+curves = {f"{units} units": [wrong(units, round(load * units)) for load in LOADS] for units in SIZES}
+print(f"\nWrong bits against patterns a unit, {SIZES} units and, predicted, endless:")
+for row in zip(LOADS, *curves.values(), map(predicted_error, LOADS), strict=True):
+    print("  ".join(f"{each:.4f}" for each in row))
+KINDS = {"square": polynomial(2), "cube": polynomial(3), "fourth power": polynomial(4), "exponential": exponential(1.0)}
+held = {name: [] for name in KINDS}
+for count in COUNTS:
+    patterns = torch.randint(0, 2, (count, 64), generator=generator).float()
+    for name, separation in KINDS.items():
+        memory = deepgen.DenseMemory(x, patterns.reshape(-1, 8, 8), separation)
+        held[name].append(recall_error(memory, memory.patterns[:20], update="synchronous", sweeps=1).value)
+print(f"\nWrong bits after one update of 64 units, {COUNTS} patterns:")
+for name, shares in held.items():
+    print(f"  {name:12s}  {'  '.join(f'{share:.3f}' for share in shares)}")
+
+figure = plt.figure(figsize=(12.4, 7.4), dpi=110, layout="constrained")
+upper, lower = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+SHOWN = ("shown", "1 sweep", "last", "stored", "")  # the last a gap
+cells = upper.subplots(len(films), 4 * len(SHOWN) - 1, width_ratios=[*3 * [*4 * [1], 0.35], *4 * [1]])
+for cell, what in zip(cells[0], 4 * SHOWN, strict=False):
+    cell.set_title(what, fontsize=8, color="#666666")
+for row, (name, (states, stored)) in zip(cells, films.items(), strict=True):
+    for place, cell in enumerate(row):
+        cell.axis("off")
+        if SHOWN[place % 5]:
+            frames = (states[0], states[1], states[-1], stored)
+            cell.imshow(frames[place % 5][(2, 3, 5, 8)[place // 5]].numpy(), cmap="gray", vmin=0, vmax=1)
+    row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=8.5)
+energy, capacity, steeper = (quiet(axes) or axes for axes in lower.subplots(1, 3))
+falling = projected.recall(damaged, update="independent").energies.numpy()
+energy.plot(falling, marker="o", ms=3, lw=1.2, color=COLOURS[0])
+headed(energy, "Energy of ten digits by sweep, projection rule")
+known = [load / 10_000 for load in range(400, 1379)]
+capacity.plot(known, [predicted_error(load) for load in known], color="#999999", lw=2, label="endless, predicted")
+headed(capacity, "Wrong bits by patterns a unit, Hebb's rule")
+steeper.set(xscale="log", xlabel="patterns in 64 units")
+headed(steeper, "Wrong bits after one update, steeper energies")
+for axes, places, lines in ((capacity, LOADS, curves), (steeper, COUNTS, held)):
+    for (name, shares), colour in zip(lines.items(), COLOURS, strict=False):
+        axes.plot(places, shares, color=colour, marker="o", ms=3, lw=1.2, label=name)
+    axes.legend(frameon=False, fontsize=8)
+figure.savefig(path := folder / "associative-memory.png")
+print("\nPicture:", path)
