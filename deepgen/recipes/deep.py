@@ -22,7 +22,7 @@ from .machines import begin_at_means, of_machine
 from .recipe import Recipe
 from .setup import Setup
 
-SWEEPS = 300  # of the top of a network, before what is shown
+SWEEPS = 200  # of the top of a network, before what is shown
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..zoo.boltzmann.likelihood import likelihood
 from ..zoo.boltzmann.machine import Machine
 from .setup import Setup
 
-BURN = 50  # sweeps from where chains are to what is shown
+BURN = 5  # sweeps from where chains are, which draw from the machine already, to what is shown
 
 
 @torch.no_grad()

@@ -169,12 +169,11 @@ def annealed_log_z(
         start, how = _drawn(path, end, chains)
         down, _ = _walked(path, start, powers[::-1], progress)
     low, high = path.log_start + _log_mean(up), path.log_start - _log_mean(down)
-    ends = sorted((low - BEYOND * _error(up), high + BEYOND * _error(down)))
-    apart = (
-        "" if low - BEYOND * _error(up) <= high + BEYOND * _error(down) else ", not bracketed: take more temperatures"
-    )
+    least, most = low - BEYOND * _error(up), high + BEYOND * _error(down)
+    ends = min(least, high), max(most, low)  # of tight estimates noise may change the order
+    apart = "" if least <= most else ", not bracketed: take more temperatures"
     said = f"AIS, {settings}, there {low:.2f} and back {high:.2f} from {how}{apart}"
-    return Figure("log Z", (low + high) / 2, "estimate", said, None, "nats", (ends[0], ends[1]))
+    return Figure("log Z", (low + high) / 2, "estimate", said, None, "nats", ends)
 
 
 def _walked(path: Path, point: Point, powers: Sequence[float], progress: bool) -> tuple[Tensor, Point]:
