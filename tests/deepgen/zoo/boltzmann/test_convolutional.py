@@ -47,7 +47,7 @@ def unrolled(machine: Machine) -> Machine:
     return dense
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(
     st.integers(0, 1000),
     st.sampled_from([X, Variable("x", Binary(2, 3, 3)), Variable("x", Real(3, 4))]),
@@ -82,7 +82,7 @@ def pooled(seed: int) -> Machine:
     return random_machine(seed, Variable("x", Binary(3, 3)), filters=2, pooling=2)
 
 
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(st.integers(0, 1000))
 def test_a_pooled_machine_is_the_network_of_bits_with_at_most_one_of_each_block(seed):
     machine = pooled(seed)

@@ -46,7 +46,7 @@ def pairs_on(machine: Machine, layer: str, given: dict[str, Tensor]) -> Tensor:
     return torch.stack([torch.as_tensor(found[pair])[..., 1, 1].mean() for pair in pairs]).float()
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(st.integers(0, 1000), st.sampled_from([0.5, 1.0, 2.0]))
 def test_the_gradient_is_minus_how_much_more_often_pairs_are_on_with_data_by_temperature(seed, temperature):
     """dG / dw = -(p+ - p-) / T."""
@@ -86,7 +86,7 @@ def test_clamped_and_free_chains_give_the_gradient_of_the_likelihood():
     assert ((found.mean(0) - expected).abs() < 5 * found.std(0) / 20**0.5 + 1e-6).all()
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.integers(0, 1000))
 def test_mean_field_is_a_bound_that_rounds_never_lower(seed):
     """E_q log of the product + H(q) <= log of the sum over hidden units, which enumeration knows."""

@@ -14,7 +14,7 @@ V, LABEL = Variable("v", Binary(5)), Variable("label", range(3))
 WAYS = {"geometric": geometric(5.0, 0.1, 60), "linear": linear(5.0, 0.1, 60), "logarithmic": logarithmic(3.0)}
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(st.integers(0, 1000), st.sampled_from(list(WAYS)), st.booleans())
 def test_small_machines_come_down_to_the_least_of_all_energies(seed, way, label):
     torch.manual_seed(seed)

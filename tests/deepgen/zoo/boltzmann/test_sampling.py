@@ -70,10 +70,10 @@ def test_programs_have_the_density_of_the_machine(name):
 
 @pytest.mark.parametrize("name", ["label", "general", "gaussian"])
 def test_pyros_mcmc_draws_the_exact_marginals(name):
-    """Means of 500 sweeps of one chain, within five standard errors by the effective sample size."""
+    """Means of 300 sweeps of one chain, within five standard errors by the effective sample size."""
     machine = machines()[name]
     torch.manual_seed(0)
-    mcmc = MCMC(BlockGibbs(machine), num_samples=500, warmup_steps=10, disable_progbar=True)
+    mcmc = MCMC(BlockGibbs(machine), num_samples=300, warmup_steps=10, disable_progbar=True)
     mcmc.run()
     draws = mcmc.get_samples(group_by_chain=True)["h"]
     error = draws[0].std(0) / effective_sample_size(draws, 0, 1).sqrt()
