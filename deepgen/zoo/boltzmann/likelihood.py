@@ -19,6 +19,7 @@ from ...training.fitting import require_fitting
 from .annealed import annealed_log_z
 from .clamped import mean_field
 from .exact import SOON, bits_of, log_z, smallest
+from .gibbs import sweep
 from .machine import Machine
 
 
@@ -52,13 +53,15 @@ def log_product_bound(machine: Machine, seen: Mapping[str, Tensor], rounds: int 
     summed = [v.name for v in machine.hidden if v.name not in kept]
     if not kept:
         return machine.log_sum(known, summed)
-    state = mean_field(rounds)(machine, known)
-    fields = {name: machine.field(name, state) for name in kept}
-    means = {name: machine.units(name).mean(field) for name, field in fields.items()}
-    total = machine.log_sum({**known, **means}, summed)
-    for name, field in fields.items():  # the entropy of units is log_sum(f) - f . mean
-        total = total + machine.units(name).log_sum(field) - (field * means[name]).sum(-1)
-    return total
+    state, entropy = mean_field(1)(machine, known), torch.zeros((), device=machine.device)
+    for _ in range(rounds - 1):  # layers of one kind and then those of the other, so that no round lowers the bound
+        state = sweep(machine, state, [*summed, *kept], means=True)
+    state = sweep(machine, state, summed, means=True)
+    for name in kept:
+        field, units = machine.field(name, state), machine.units(name)
+        state[name] = mean = units.mean(field)
+        entropy = entropy + units.log_sum(field) - (field * mean).sum(-1)
+    return machine.log_sum({name: state[name] for name in (*known, *kept)}, summed) + entropy
 
 
 def log_z_figure(machine: Machine, *, means: Mapping[str, Tensor] | None = None, **options: Any) -> Figure:
