@@ -43,11 +43,11 @@ RATE, EPOCHS = 0.05, 40
 Row = dict[str, object]
 
 
-def annealed(seeds: int, smoke: bool, device: str) -> Iterator[Row]:
+def annealed(seeds: int, steps: int, smoke: bool, device: str) -> Iterator[Row]:
     """log Z of a machine that is known."""
     machine = rbm(Variable("image", Binary(12)), 4, deviation=0.5) if smoke else published()
     machine.model.to(device)
-    exact, steps = log_z(machine), 100 if smoke else 1000
+    exact = log_z(machine)
     start = time.process_time()
     found = [annealed_log_z(machine, temperatures=steps, seed=seed, progress=False) for seed in range(seeds)]
     seconds = (time.process_time() - start) / seeds
@@ -115,10 +115,10 @@ def _seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def rows_of(question: str, smoke: bool, device: str) -> Iterator[Row]:
+def rows_of(question: str, smoke: bool, device: str, seeds: int, temperatures: int) -> Iterator[Row]:
     """The rows of one question."""
     if question == "annealed":
-        return annealed(2 if smoke else 20, smoke, device)
+        return annealed(2 if smoke else seeds, 100 if smoke else temperatures, smoke, device)
     if question == "speed":
         return speed(200 if smoke else 10_000, 20 if smoke else 500, 1 if smoke else 5, device)
     hidden, epochs = (16 if question == "small" else 500), 1 if smoke else EPOCHS
@@ -135,13 +135,15 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="tiny machines on noise: does it run?")
     parser.add_argument("--only", nargs="+", choices=("annealed", "speed", "small"), help="questions")
     parser.add_argument("--long", action="store_true", help="500 hidden units too")
+    parser.add_argument("--seeds", type=int, default=5, help="of annealing, 2 or more")
+    parser.add_argument("--temperatures", type=int, default=10_000, help="of annealing")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     questions = options.only or ["annealed", "speed", "small"]
     for question in [*questions, *(["large"] if options.long else [])]:
-        for row in rows_of(question, options.smoke, options.device):
+        for row in rows_of(question, options.smoke, options.device, options.seeds, options.temperatures):
             shown = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items() if v is not None)
             print(json.dumps(row) if options.json else "  ".join(shown), flush=True)
 
