@@ -137,7 +137,8 @@ def annealed_log_z(
 
     Args:
         machine: with nothing given.
-        means: means of layers in the data, `[*event]` by name, at which the base begins; the nearer the better.
+        means: means of layers in the data, `[*event]` by name, at which the base begins, with coins for all others:
+            far better than without, where all begin at their biases.
         chains: how many.
         temperatures: steps from the base to the machine, or the powers themselves, from 0 to 1.
         seed: of the draws.
@@ -200,10 +201,8 @@ def _path(machine: Machine, means: Mapping[str, Tensor]) -> Path:
         raise PlanError(f"annealed_log_z: {machine.given[0].name!r} is given; a machine without has one log Z.")
     layers, kept = machine.model.variables, smallest(machine)
     zeros, known = {v.name: machine.zeros(v.name) for v in layers}, machine.state(means)
-    base = {
-        v.name: machine.units(v.name).field_of(known[v.name]) if v.name in known else machine.field(v.name, zeros)
-        for v in layers
-    }
+    base = {v.name: zeros[v.name] if known else machine.field(v.name, zeros) for v in layers}
+    base |= {name: machine.units(name).field_of(mean) for name, mean in known.items()}
     return Path(machine, base, kept, tuple(v.name for v in layers if v.name not in kept))
 
 
