@@ -122,18 +122,15 @@ class FlowMatching:
         """
         require_guided(guidance, self.given, self.dropped)
         shades = None if self.levels is None else (-1.0, 1.0)
-        device, values = self.velocity.place.device, given_values(self.given, given, rows, self.places)
-        seen = [value.to(device) for value in told(self.given, values)]
-        with torch.random.fork_rng(enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
-            noise = torch.randn(rows, *self.x.shape, device=device)
+        values = given_values(self.given, given, rows, self.places)
+        noise = self._noise(rows, seed)
+        seen = [value.to(noise.device) for value in told(self.given, values)]
         now, begin = noise, 0.0
         if start is not None:
             require_start(start, noise, strength, self.x.name)
             require_shades(start, shades, "the start")
             now, begin = self.velocity.between(noise, start.to(noise), 1 - strength), 1 - strength
-        nothing = Known(noise, torch.zeros((), device=device))
+        nothing = Known(noise, noise.new_zeros(()))
         part = known_part(known, mask, noise, shades) or nothing
         there = part.mask.bool()
         now = torch.where(there, self.velocity.between(noise, part.values, begin), now)
@@ -149,6 +146,12 @@ class FlowMatching:
             if numbers.interrupted:
                 now = self.velocity.data(now, time, way(time, now))
         return nearest(torch.where(there, part.values, now), self.levels)
+
+    def _noise(self, rows: int, seed: int | None) -> Tensor:
+        with torch.random.fork_rng(enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            return torch.randn(rows, *self.x.shape, device=self.velocity.place.device)
 
     @torch.no_grad()
     def carried(
