@@ -20,11 +20,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median, stdev
+from statistics import stdev
 
 import numpy as np
 import torch
 
+from benchmarks.training import typical
 from deepgen.data.binarise import thresholded
 from deepgen.data.data import Data
 from deepgen.data.images import mnist
@@ -78,9 +79,9 @@ def speed(rows: int, hidden: int, times: int, device: str) -> Iterator[Row]:
     taken = [(_seconds(ours), _seconds(lambda: peer.fit(pixels.numpy()))) for _ in range(times)]
     state = {name: x.to(machine.device) for name, x in machine.state({"image": pixels[:100]}).items()}
     a_sweep = min(_seconds(lambda: sweep(machine, state, ["h", "image"])) for _ in range(20))
-    us, them = (median(each) for each in zip(*taken, strict=True))
-    ratio = median(peer / own for own, peer in taken)
-    yield {"question": "speed", "ours": us, "scikit_learn": them, "ratio": ratio, "sweeps": 1 / max(a_sweep, 1e-9)}
+    us, them = (typical(each) for each in zip(*taken, strict=True))
+    ratio = typical([peer / max(own, 1e-9) for own, peer in taken])
+    yield {"question": "speed", "ours": us, "scikit_learn": them, "ratio": ratio, "sweeps": 1 / typical([a_sweep])}
 
 
 def learned(question: str, train: Data, test: Data, hidden: int, epochs: int, device: str) -> Iterator[Row]:

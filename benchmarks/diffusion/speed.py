@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from statistics import median
 from types import SimpleNamespace
 
 import torch
@@ -25,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, one_hot
 
 from benchmarks.device import products
-from benchmarks.training import RATE, now, taking_turns
+from benchmarks.training import RATE, now, taking_turns, typical
 from deepgen.data.data import Data, arrays
 from deepgen.networks.timed import timed_mlp
 from deepgen.networks.unet import unet
@@ -180,14 +179,14 @@ def worked(case: Case, device: torch.device) -> Row:
             begin = now(device)
             run()
             seconds.append(now(device) - begin)
-        rates.append(products(run) / median(seconds) / 1e9)
+        rates.append(products(run) / typical(seconds) / 1e9)
     name, (whole, one) = f"network {case.name}", rates
     return {"name": name, "rows": case.batch, "gflop_per_s": whole, "conv_gflop_per_s": one, "share": whole / one}
 
 
 def beside(name: str, rows: int, ours: list[float], theirs: list[float]) -> Row:
     """Medians of both."""
-    one, other = (1e3 * median(each) for each in (ours, theirs))
+    one, other = (1e3 * typical(each) for each in (ours, theirs))
     found = {"ours_ms": one, "peer_ms": other, "ratio": one / other, "overhead_us": 1e3 * (one - other)}
     return {"name": name, "rows": rows} | found
 
