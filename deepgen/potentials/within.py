@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pgm.domains import Binary
+from pgm.errors import ShapeError
 from pgm.variable import Variable
 
 from .linear import Linear, count
@@ -16,9 +18,12 @@ class Within(Linear):
     Units of such a layer are not independent given all other layers: they are drawn one after the other.
 
     Args:
-        x: a layer.
+        x: a layer of bits.
         deviation: of the weights at first, drawn from a Gaussian.
         temperature: above 0.
+
+    Raises:
+        ShapeError: when x is not `Binary`.
 
     Example:
         >>> from pgm import Binary
@@ -31,6 +36,8 @@ class Within(Linear):
 
     def __init__(self, x: Variable, deviation: float = 0.01, temperature: float = 1.0) -> None:
         super().__init__([x], temperature)
+        if not isinstance(x.domain, Binary):
+            raise ShapeError(f"{self.subject}: {x.name!r} is {x.domain!r}, expected Binary, bits drawn one by one.")
         size = count(x)
         self.upper = nn.Parameter(deviation * torch.randn(size * (size - 1) // 2))
 

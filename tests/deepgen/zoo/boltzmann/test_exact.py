@@ -149,6 +149,8 @@ def test_dreams_of_the_machine_itself_give_the_gradient_of_the_likelihood(learn)
 def test_refusals():
     with pytest.raises(ValueError, match="temperature is 0.0, expected a number above 0"):
         rbm(V, 2, temperature=0.0)
+    with pytest.raises(ValueError, match=r"Within\(v\): 'v' is Real\(2\), expected Binary"):
+        Within(Variable("v", Real(2)))
     with pytest.raises(ValueError, match=r"units of 'h' are coupled with one another"):
         random_machine(0, within=True).free_energy({"v": torch.ones(1, 3)})
     big = rbm(Variable("v", Binary(784)), MOST + 1)
