@@ -28,9 +28,9 @@ lint: $(VENV)/installed-test
 collected: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q --collect-only > $(VENV)/collected || (cat $(VENV)/collected; exit 1)
 
-# The last three want static MNIST in the folder that DEEPGEN_DATA names.
+# The last four want MNIST and static MNIST in the folder that DEEPGEN_DATA names.
 bench: $(VENV)/installed-bench $(VENV)/compiled
-	for each in exact structure temporal svi loopy gibbs training diffusion vae hierarchy sbn; do $(BIN)/python -m benchmarks.$$each || exit; done
+	for each in exact structure temporal svi loopy gibbs training diffusion boltzmann vae hierarchy sbn; do $(BIN)/python -m benchmarks.$$each || exit; done
 
 # Set PYTHON to an interpreter with a CUDA build of PyTorch; nothing is installed into it.
 gpu:
