@@ -125,27 +125,30 @@ class FlowMatching:
         values = given_values(self.given, given, rows, self.places)
         noise = self._noise(rows, seed)
         seen = [value.to(noise.device) for value in told(self.given, values)]
-        now, begin = noise, 0.0
-        if start is not None:
-            require_start(start, noise, strength, self.x.name)
-            require_shades(start, shades, "the start")
-            now, begin = self.velocity.between(noise, start.to(noise), 1 - strength), 1 - strength
+        now, begin = (noise, 0.0) if start is None else self._begun(start, noise, strength, shades)
         nothing = Known(noise, noise.new_zeros(()))
         part = known_part(known, mask, noise, shades) or nothing
         there = part.mask.bool()
         now = torch.where(there, self.velocity.between(noise, part.values, begin), now)
         way = around(field(self.velocity, seen, guidance), there, self.velocity.wanted(noise, part.values))
         left = None if steps is None else max(min(steps, 1), round(steps * (1 - begin)))
-        states = path(way, now, begin, 1.0, left, method, tolerance)
-        with resting(self.velocity):
-            with Watched(left or round(1 / SHORTEST), "steps", progress) as numbers:
-                for _, state in zip(numbers, states, strict=False):
-                    time, now = state
-                    if watch is not None:
-                        watch(time, now)
-            if numbers.interrupted:
+        with resting(self.velocity), Watched(left or round(1 / SHORTEST), "steps", progress) as numbers:
+            for _, state in zip(numbers, path(way, now, begin, 1.0, left, method, tolerance), strict=False):
+                time, now = state
+                if watch is not None:
+                    watch(time, now)
+        if numbers.interrupted:
+            with resting(self.velocity):
                 now = self.velocity.data(now, time, way(time, now))
         return nearest(torch.where(there, part.values, now), self.levels)
+
+    def _begun(
+        self, start: Tensor, noise: Tensor, strength: float, shades: tuple[float, float] | None
+    ) -> tuple[Tensor, float]:
+        """Rows on their way between noise and a start, and the time there."""
+        require_start(start, noise, strength, self.x.name)
+        require_shades(start, shades, "the start")
+        return self.velocity.between(noise, start.to(noise), 1 - strength), 1 - strength
 
     def _noise(self, rows: int, seed: int | None) -> Tensor:
         with torch.random.fork_rng(enabled=seed is not None):

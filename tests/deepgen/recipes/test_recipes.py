@@ -1,6 +1,5 @@
 """Every recipe learns from digits for a turn, draws itself, and comes back from its folder as it was."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,10 @@ import deepgen
 from deepgen.cli.train import OPTIONS
 from deepgen.recipes import RECIPES
 from deepgen.recipes.settings import settings
-from deepgen.runs.pictures import PICTURES, watching
+from deepgen.runs.pictures import watching
 from deepgen.training.phase import Moment, named_modules
+
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 SMALL = {
     "boltzmann_machine": {"hidden": 2, "rounds": 1},
@@ -24,14 +25,6 @@ SMALL = {
     "vq_vae": {"channels": (8, 8), "prior_channels": 8},
     "vq_vae_2": {"channels": (8, 8), "prior_channels": 8},
 }  # convolutions as wide as by default would take most of the time
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_curves() -> Iterator[None]:
-    """Curves are drawn in the tests of the command line; elsewhere they would take most of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PICTURES, "curves", lambda *_: None)
-        yield
 
 
 @pytest.mark.parametrize("name", RECIPES)

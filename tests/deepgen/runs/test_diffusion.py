@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -19,19 +18,12 @@ from deepgen.runs.pictures import OWN, PICTURES
 from deepgen.training import checkpoint
 from pgm import PlanError
 
+pytestmark = pytest.mark.usefixtures("no_curves")
 TINY = RECIPES["diffusion"](
     epochs=2, batch=500, network="dense", hidden=(8,), noise_steps=6, sample_steps=3, labels=True, average=0.9
 )
 OPTIONS = {"device": "cpu", "every": 100, "progress": False}
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_curves() -> Iterator[None]:
-    """Curves are drawn in the tests of the command line; elsewhere they would take most of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PICTURES, "curves", lambda *_: None)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,13 @@ import deepgen
 from deepgen.pictures import watch
 from deepgen.recipes import VAE
 from deepgen.runs.note import read_note
-from deepgen.runs.pictures import PICTURES
 from deepgen.runs.training import alone
 from deepgen.training import checkpoint
 from pgm import EvidenceError, FileError, PlanError
 
+pytestmark = pytest.mark.usefixtures("no_curves")
 TINY = VAE(epochs=1, batch=500, latents=2, hidden=(8,), labels=True, average=0.9)
 OPTIONS = {"device": "cpu", "every": 100, "progress": False}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_curves() -> Iterator[None]:
-    """Curves are drawn in the tests of the command line; elsewhere they would take most of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PICTURES, "curves", lambda *_: None)
-        yield
 
 
 @pytest.fixture(scope="module")
