@@ -9,7 +9,8 @@ first channels at full size and batch (`share`).
 
 Digits have 8 x 8 pixels and a U-Net of 32 and 64 channels; points two numbers and three dense layers of 128 units.
 Processes have 1,000 cosine steps. The two sides take turns in one process, and times are medians: of processor
-time on a CPU, so that other load falls on both alike, and of the clock elsewhere.
+time on a CPU, so that other load falls on both alike, and of the clock elsewhere. Without diffusers its rows are left
+out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import torch
@@ -197,7 +199,7 @@ def rows(smoke: bool, device: torch.device = CPU) -> Iterator[Row]:
     digits, points = cases(smoke)
     for case in (digits, points):
         yield trained(case, device)
-    for case in (digits, points):
+    for case in (digits, points) if find_spec("diffusers") else ():
         for drawn in case.drawn:
             yield sampled(case, drawn, device)
     yield worked(digits, device)
