@@ -32,6 +32,18 @@ class Term:
         """The parents of the child; empty for a potential."""
         return tuple(name for name in self.scope if name != self.child) if self.child is not None else ()
 
+    @property
+    def label(self) -> str:
+        """How it is written: `p(child | given)` for a conditional, `f(scope)` for a potential.
+
+        Example:
+            >>> Term(("a", "b"), "b").label, Term(("a", "b")).label
+            ('p(b | a)', 'f(a, b)')
+        """
+        if self.child is None:
+            return f"f({', '.join(self.scope)})"
+        return f"p({self.child}" + (f" | {', '.join(self.given)})" if self.given else ")")
+
 
 @dataclass(frozen=True)
 class Graph:

@@ -87,20 +87,8 @@ def _add_arrows(graph: Graph, result: Any) -> None:
 
 def _add_factors(graph: Graph, result: Any) -> None:
     for number, term in enumerate(graph.terms):
-        result.add_node(number, kind="factor", label=label(term), child=term.child)
+        result.add_node(number, kind="factor", label=term.label, child=term.child)
         result.add_edges_from((number, name) for name in term.scope)
-
-
-def label(term: Term) -> str:
-    """How a term is written: `p(child | given)` for a conditional, `f(scope)` for a potential.
-
-    Example:
-        >>> label(Term(("a", "b"), "b")), label(Term(("a", "b")))
-        ('p(b | a)', 'f(a, b)')
-    """
-    if term.child is None:
-        return f"f({', '.join(term.scope)})"
-    return f"p({term.child}" + (f" | {', '.join(term.given)})" if term.given else ")")
 
 
 def _read_factors(drawn: Any) -> tuple[Term, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,11 +12,13 @@ from torch import Size, Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from pgm.conditionals import Conditional, Deterministic
-from pgm.engines.joint import Joint
 from pgm.errors import PlanError, ShapeError
 from pgm.model import Model
 from pgm.quick import LogScaleNormal, pathwise
 from pgm.variable import Variable
+
+if TYPE_CHECKING:
+    from pgm.engines.joint import Joint
 
 
 def elbo(model: Model, guide: Model, observed: Mapping[str, Tensor], particles: int = 1) -> Tensor:
@@ -338,6 +341,8 @@ def _summed(
     """The log of the product of the terms with finite variables left, summed over these."""
 
     def make() -> Joint:
+        from pgm.engines.joint import Joint  # compiled loops, which most bounds do without
+
         own = {id(conditional) for conditional in certain.values()}
         terms = [t for t in model.terms if id(t) not in own and any(v.name in {**left, **certain} for v in t.scope)]
         return Joint(terms, certain, {}, {}, list(left.values()))

@@ -15,7 +15,6 @@ from torch.nn.functional import avg_pool2d
 from pgm.errors import FileError
 
 from ..data.data import Data
-from ..recipes.setup import Setup
 from ..training.loop import Watch
 from ..training.phase import Moment
 from ..training.player import Loss
@@ -26,6 +25,8 @@ from .style import Where
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..recipes.setup import Setup
 
 FILES = "samples-*.png"
 AT_ONCE = 500  # held-out rows

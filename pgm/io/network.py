@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 import torch
 
@@ -163,6 +162,8 @@ def _rescaled(path: Path, entry: Entry) -> tuple[torch.Tensor, np.ndarray]:
 
 
 def _no_cycle(path: Path, entries: Sequence[Entry]) -> None:
+    import networkx as nx  # slow to import, and seldom needed
+
     graph = nx.DiGraph((parent.name, entry.child.name) for entry in entries for parent in entry.given)
     if nx.is_directed_acyclic_graph(graph):
         return

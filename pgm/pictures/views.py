@@ -6,11 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 
-from ..chordal import junction_tree
 from ..conditionals import Conditional
 from ..graph import Graph, Term
 from ..neural import Implicit, Neural
-from ..views import label
 from .sketch import LARGE, NO_PLATES, Engine, Plates, Sketch
 from .style import EVIDENCE_LINE, FACTOR, MARRIED, NODE, PAPER, Attributes, attributes, bold, html, small
 from .subject import Subject
@@ -91,7 +89,7 @@ def factor(graph: Graph, nodes: Nodes, plates: Plates = NO_PLATES) -> Sketch:
     A factor lies in the plates of its child; that of a potential in those of its variables, where they are inside each
     other.
     """
-    squares = dict(zip(_fresh((label(term) for term in graph.terms), graph.names), graph.terms, strict=True))
+    squares = dict(zip(_fresh((term.label for term in graph.terms), graph.names), graph.terms, strict=True))
     square = attributes(label="", shape="square", style="filled", fillcolor=FACTOR, color=FACTOR, width="0.14")
     drawn = {**nodes, **dict.fromkeys(squares, square)}
     above = [(name, square, PLAIN) for square, term in squares.items() for name in term.given]
@@ -106,6 +104,8 @@ def factor(graph: Graph, nodes: Nodes, plates: Plates = NO_PLATES) -> Sketch:
 
 def junction(graph: Graph, observed: Collection[str] = ()) -> Sketch:
     """Cliques, and between two of them a box with the variables that both hold."""
+    from ..chordal import junction_tree  # compiled loops, which the other views do without
+
     tree = junction_tree(graph)
     cliques = list(_fresh((", ".join(clique) for clique in tree.cliques), ()))
     boxes = list(_fresh((", ".join(both) for _, _, both in tree.edges), cliques))
