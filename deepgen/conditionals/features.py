@@ -31,11 +31,16 @@ def features(child: Variable, given: Sequence[Variable], network: Network) -> De
         >>> features(d, [x], mlp(8)).draw(torch.zeros(7, 3)).shape
         torch.Size([7, 5])
     """
-    return Deterministic(child, given, _Seeing(given, network(given, child.shape)))
+    return Deterministic(child, given, Seeing(given, network(given, child.shape)))
 
 
-class _Seeing(nn.Module):
-    """A net that sees states as one-hot rows and, when it takes all parents side by side, arrays as columns."""
+class Seeing(nn.Module):
+    """A net that sees states as one-hot rows and, when it takes all parents side by side, arrays as columns.
+
+    Args:
+        given: its parents.
+        net: takes one tensor a parent.
+    """
 
     def __init__(self, given: Sequence[Variable], net: nn.Module) -> None:
         super().__init__()

@@ -11,6 +11,9 @@ from torch import nn
 from pgm.conditionals import Conditional, Deterministic
 from pgm.neural import Implicit, Neural
 
+from ..conditionals.discriminator import Discriminator
+from ..conditionals.generated import Generated
+
 LIMIT = 8  # shapes of batches that each network is compiled for; beyond that it runs as it is
 
 
@@ -62,4 +65,5 @@ def _net(node: Conditional) -> nn.Module | None:
     """The network of a node, where it has one."""
     if isinstance(node, Deterministic):
         return node.function if isinstance(node.function, nn.Module) else None
-    return node.net if isinstance(node, (Neural, Implicit)) and isinstance(node.net, nn.Module) else None
+    net = node.net if isinstance(node, (Neural, Implicit, Generated, Discriminator)) else None
+    return net if isinstance(net, nn.Module) else None

@@ -1,0 +1,13 @@
+"""Adversarial networks: graphs whose generator has no density, learned with a discriminator as variational EM."""
+
+from .games import Game as Game
+from .games import hinge as hinge
+from .games import least_squares as least_squares
+from .games import minimax as minimax
+from .games import non_saturating as non_saturating
+from .games import wasserstein as wasserstein
+from .gan import Gan as Gan
+from .gan import gan as gan
+from .learning import adversarial as adversarial
+from .penalties import gradient_penalty as gradient_penalty
+from .penalties import r1 as r1
