@@ -152,10 +152,11 @@ if TYPE_CHECKING:
     from .zoo.boltzmann.likelihood import log_z_figure as log_z_figure
     from .zoo.boltzmann.machine import Machine as Machine
     from .zoo.boltzmann.memory import Recall as Recall
+    from .zoo.boltzmann.monitors import exploding as exploding
     from .zoo.boltzmann.monitors import health as health
     from .zoo.boltzmann.monitors import monitored as monitored
-    from .zoo.boltzmann.monitors import notices as notices
     from .zoo.boltzmann.monitors import pseudo_likelihood as pseudo_likelihood
+    from .zoo.boltzmann.monitors import symptoms as symptoms
     from .zoo.boltzmann.restricted import rbm as rbm
     from .zoo.boltzmann.tempering import tempered as tempered
     from .zoo.diffusion.latent import LatentDiffusion as LatentDiffusion
@@ -266,7 +267,7 @@ _HOME = {
     "zoo.boltzmann.likelihood": "likelihood log_z_figure",
     "zoo.boltzmann.machine": "Machine",
     "zoo.boltzmann.memory": "Recall",
-    "zoo.boltzmann.monitors": "health monitored notices pseudo_likelihood",
+    "zoo.boltzmann.monitors": "exploding health monitored pseudo_likelihood symptoms",
     "zoo.boltzmann.restricted": "rbm",
     "zoo.boltzmann.tempering": "tempered",
     "zoo.diffusion.latent": "LatentDiffusion denoised_code latent_diffusion",

@@ -23,7 +23,6 @@ from deepgen import (
     likelihood,
     log_z,
     monitored,
-    notices,
     persistent,
     rbm,
     sgd,
@@ -64,7 +63,7 @@ for name, pair in (("digits", (train, test)), ("digits turned", turned)):
 machine, history = learned(100, 0.01, train, test)
 found = annealed_log_z(machine, means={"image": train["image"].mean(0)}, temperatures=STEPS, progress=False)
 print(f"\n100 hidden units: {likelihood(machine, test, found)}")
-print("Notices:", *(notices(history) or ["none"]), sep="\n    ")
+print("Notices:", *(history.notices or ["none"]), sep="\n    ")
 
 (weights,) = (term.weight.detach() for term in machine.model.terms if len(term.scope) == 2)
 state = machine.state(train.rows(slice(0, 12)).columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from difflib import get_close_matches
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -102,7 +103,8 @@ def _say(run: runs.Run, json: bool) -> None:
             file=sys.stderr,
         )
     if json:
-        print_json({"run": str(run.folder), "interrupted": ended, "last": last})
+        noticed = [asdict(notice) for notice in run.history.notices]
+        print_json({"run": str(run.folder), "interrupted": ended, "last": last, "notices": noticed})
         return
     shown = "  ".join(f"{name} {value:.4g}" for name, value in last.items() if "." in name)
-    print(f"{run.folder}: {run}, {last['seconds']:.0f} s  {shown}")
+    print(f"{run.folder}: {run}, {last['seconds']:.0f} s  {shown}", *run.history.notices, sep="\n")

@@ -56,8 +56,9 @@ def fit(
 
     In every turn each phase takes its steps, one batch of rows a step. Ctrl-C ends training after the turn and keeps
     what there is. With `out`, the history is written as it grows and checkpoints every so often; a run that was ended,
-    by whatever, goes on with `resume=True`, on the CPU to the same bits as if it had never stopped. Started by
-    `accelerate launch`, every process takes its share of each batch.
+    by whatever, goes on with `resume=True`, on the CPU to the same bits as if it had never stopped. What monitors of
+    the phases find wrong is in `history.notices`, each with its name, and printed once. Started by `accelerate launch`,
+    every process takes its share of each batch.
 
     Args:
         phases: one, or those that take turns.
@@ -78,7 +79,7 @@ def fit(
         every: turns between checkpoints.
         watch: called at each checkpoint with the modules in evaluation mode; returns figures for the history, and may
             write pictures. Randomness that it uses is not that of training.
-        progress: whether to show a line on a terminal.
+        progress: whether to show a line on a terminal, and to print notices on stderr.
 
     Raises:
         PlanError: when an option is not one of these, there is no such device, a column is missing, `out` holds a run
@@ -173,8 +174,7 @@ def _begun(state: State, out: Path | None, resume: bool) -> History:
     if resume:
         found = checkpoint.read(out)
         state.load(found)
-        history = read_history(out)
-        history.rows = [row for row in history.rows if row["turn"] <= found.turn]
+        history = read_history(out).until(found.turn)
     elif checkpoint.checkpoints(out):
         raise PlanError(f"fit: {out} holds a run already; resume=True goes on with it, or name another folder.")
     else:

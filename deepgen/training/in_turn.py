@@ -55,7 +55,9 @@ def in_turn(name: str, *parts: tuple[Phase, int]) -> Phase:
         place = at(step)
         return phases[place].rate(step - begun(place))
 
-    return replace(phases[0], name=name, modules=_merged(name, phases), objective=objective, rate=rate)
+    monitors = tuple(dict.fromkeys(monitor for phase in phases for monitor in phase.monitors))
+    modules = _merged(name, phases)
+    return replace(phases[0], name=name, modules=modules, objective=objective, rate=rate, monitors=monitors)
 
 
 def _merged(name: str, phases: Sequence[Phase]) -> dict[str, nn.Module]:

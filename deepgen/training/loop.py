@@ -16,7 +16,7 @@ from ..data.data import Data
 from ..errors import DivergenceError
 from . import checkpoint
 from .events import Events
-from .history import History, Row
+from .history import History, Notice, Row
 from .order import Order
 from .phase import Batch, Moment
 from .player import Player, only
@@ -61,12 +61,15 @@ class Loop:
                 self._turn(batches, parameters)
                 self.history.interrupted = stop.asked
                 last = state.turn == total or stop.asked
-                if last or state.turn % self.record == 0:
+                rowed, kept = (last or state.turn % often == 0 for often in (self.record, self.every))
+                if rowed:
                     row = self._row(clock, good)
                     line.say(row, clock.rate(state.batches) * self.order.batch)
-                if last or state.turn % self.every == 0:
+                if kept:
                     good = self._keep(good)
                     clock.seconds()  # looking is not training
+                if rowed or kept:
+                    line.tell(self._noticed())
                 line.advance(state.turn)
         self._mode(training=False)
         if state.average is not None:
@@ -114,6 +117,16 @@ class Loop:
         self.history.append(row)
         self.events.append(row)
 
+    @torch.no_grad()
+    def _noticed(self) -> list[Notice]:
+        """What monitors have to say now that they did not say before."""
+        monitors = dict.fromkeys(monitor for player in self.state.players for monitor in player.phase.monitors)
+        found: dict[str, str] = {}
+        with torch.random.fork_rng(enabled=bool(monitors)):
+            for monitor in monitors:
+                found |= monitor(self.history)
+        return self.history.notice(self.state.turn, found)
+
     def _keep(self, good: dict[str, Tensor]) -> dict[str, Tensor]:
         """A checkpoint of a state that is known to be good, and a look at it; what is good now."""
         state = self.state
@@ -154,6 +167,7 @@ class Loop:
         where = "" if parameter is None or parameter in what else f"; the first parameter that is not is {parameter}"
         kept = self.history.folder and checkpoint.checkpoints(self.history.folder)
         held = f"the checkpoint {kept[-1]} is the last good one" if kept else "the modules have what was good last"
+        self.history.notice(self.state.turn, {"divergence": f"{what}{where}."})
         raise DivergenceError(
             f"fit: {what} by turn {self.state.turn}{where}; {held}. Lower the learning rate, or cut gradients (clip)."
         )

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from pgm.errors import PlanError
 
+from .history import Monitor
 from .schedules import Schedule, constant
 
 Batch = dict[str, Tensor]
@@ -49,6 +50,8 @@ class Phase:
         optimiser: makes an optimiser of parameters; see `adam`.
         rate: multiplies the optimiser's learning rate, by steps made.
         clip: the norm to which gradients are cut; None to leave them.
+        monitors: functions of the history so far, and of whatever else they know, such as the model: what is wrong by
+            now and what to do about it, by name. They are asked at each row; the history keeps what they say.
 
     Raises:
         PlanError: when there is nothing to move, or no step.
@@ -68,6 +71,7 @@ class Phase:
     optimiser: Make | None = None
     rate: Schedule = constant()
     clip: float | None = None
+    monitors: tuple[Monitor, ...] = ()
 
     def __post_init__(self) -> None:
         if self.steps < 1:

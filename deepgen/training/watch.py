@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from .history import Notice
 
 
 class Line:
@@ -17,11 +20,11 @@ class Line:
     Args:
         total: turns in all.
         done: turns that are over.
-        shown: whether to show it, when stderr is a terminal.
+        shown: whether to show it, when stderr is a terminal, and to print notices.
     """
 
     def __init__(self, total: int, done: int, shown: bool) -> None:
-        console = Console(stderr=True)
+        console, self._shown = Console(stderr=True), shown
         columns = (BarColumn(20), TaskProgressColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
         self._task = self._bar.add_task("", total=total, completed=done, said="")
@@ -39,6 +42,12 @@ class Line:
         """Show the newest figures, and rows a second."""
         shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if "." in name)
         self._bar.update(self._task, said=f"epoch {figures['epoch']:.2f}  {shown}  {rate:,.0f} rows/s")
+
+    def tell(self, notices: Iterable[Notice]) -> None:
+        """Print what was noticed, a line each, above this one; also where stderr is no terminal."""
+        if self._shown:
+            for notice in notices:
+                self._bar.console.print(str(notice), markup=False, highlight=False, soft_wrap=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -48,9 +48,10 @@ from .likelihood import log_z_figure as log_z_figure
 from .likelihood import normalised as normalised
 from .machine import Machine as Machine
 from .memory import Recall as Recall
+from .monitors import exploding as exploding
 from .monitors import health as health
 from .monitors import monitored as monitored
-from .monitors import notices as notices
 from .monitors import pseudo_likelihood as pseudo_likelihood
+from .monitors import symptoms as symptoms
 from .restricted import rbm as rbm
 from .tempering import tempered as tempered

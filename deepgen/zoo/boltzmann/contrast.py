@@ -83,9 +83,9 @@ class Contrast:
         return terms, means, {name: field.detach()[rows:] for name, field in fields.items()}
 
     def _inferred(self, data: State, dreams: State) -> Parts:
-        whole = self.clamped(self.machine, data)
+        whole, figures = self.clamped(self.machine, data)
         gap = self.machine.score(dreams).mean() - self.machine.score(whole).mean()
-        return {"energy gap": gap}, {name: whole[name] for name in self.hidden}, {}
+        return {"energy gap": gap, **figures}, {name: whole[name] for name in self.hidden}, {}
 
 
 def sparse(target: float = 0.1, weight: float = 1.0) -> Penalty:

@@ -14,6 +14,7 @@ from .contrast import Contrast, Penalty
 from .gibbs import Chains, sweep
 from .learning import require_chains
 from .machine import Machine
+from .monitors import alarms
 
 
 class Fast(nn.Module):
@@ -103,4 +104,4 @@ def fast_persistent(
         return terms
 
     modules = {**machine.modules, "chains": dreams, "fast": fast}
-    return Phase("fast persistent contrastive divergence", modules, objective, **options)
+    return Phase("fast persistent contrastive divergence", modules, objective, monitors=alarms(machine), **options)

@@ -16,6 +16,7 @@ from .exact import log_likelihood
 from .gibbs import Chains, sweep
 from .layers import State
 from .machine import Machine
+from .monitors import alarms
 
 
 def contrastive_divergence(
@@ -56,7 +57,7 @@ def contrastive_divergence(
             state = sweep(machine, state, [*contrast.hidden, *contrast.visible], fixed)
         return contrast.terms(data, state)[0]
 
-    return Phase("contrastive divergence", machine.modules, objective, **options)
+    return Phase("contrastive divergence", machine.modules, objective, monitors=alarms(machine), **options)
 
 
 def persistent(
@@ -110,7 +111,13 @@ def persistent(
             dreams.put({**state, **{name: machine.units(name).draw(field) for name, field in fields.items()}})
         return terms
 
-    return Phase("persistent contrastive divergence", {**machine.modules, "chains": dreams}, objective, **options)
+    return Phase(
+        "persistent contrastive divergence",
+        {**machine.modules, "chains": dreams},
+        objective,
+        monitors=alarms(machine),
+        **options,
+    )
 
 
 def exact_likelihood(machine: Machine, **options: Any) -> Phase:
@@ -126,7 +133,13 @@ def exact_likelihood(machine: Machine, **options: Any) -> Phase:
         >>> exact_likelihood(boltzmann_machine(Variable("bits", Binary(8)), 2))
         Phase(exact likelihood: moves model, 1 step a turn)
     """
-    return Phase("exact likelihood", machine.modules, lambda batch, _: -log_likelihood(machine, batch), **options)
+    return Phase(
+        "exact likelihood",
+        machine.modules,
+        lambda batch, _: -log_likelihood(machine, batch),
+        monitors=alarms(machine),
+        **options,
+    )
 
 
 def require_steps(steps: int) -> None:

@@ -53,7 +53,7 @@ def log_product_bound(machine: Machine, seen: Mapping[str, Tensor], rounds: int 
     summed = [v.name for v in machine.hidden if v.name not in kept]
     if not kept:
         return machine.log_sum(known, summed)
-    state, entropy = mean_field(1)(machine, known), torch.zeros((), device=machine.device)
+    state, entropy = mean_field(1)(machine, known)[0], torch.zeros((), device=machine.device)
     for _ in range(rounds - 1):  # layers of one kind and then those of the other, so that no round lowers the bound
         state = sweep(machine, state, [*summed, *kept], means=True)
     state = sweep(machine, state, summed, means=True)

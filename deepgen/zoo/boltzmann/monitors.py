@@ -13,9 +13,10 @@ from pgm.errors import PlanError
 
 from ...data.data import Data
 from ...evaluate.rows import Rows
-from ...potentials import Coupling
-from ...training.history import History
+from ...potentials import Bias, Linear
+from ...training.history import History, Monitor
 from ...training.phase import Batch, Moment, Phase
+from .clamped import CHANGE
 from .gibbs import sweep
 from .layers import State
 from .machine import Machine
@@ -38,7 +39,7 @@ def monitored(phase: Phase, machine: Machine, data: Data, held: Data, every: int
         rows: of each.
 
     Returns:
-        The phase; `notices` reads its history. The figures are those of `health`.
+        The phase. The figures are those of `health`, and what is wrong with them is in `history.notices`.
 
     Raises:
         PlanError: when there is no step between looks.
@@ -66,7 +67,8 @@ def monitored(phase: Phase, machine: Machine, data: Data, held: Data, every: int
             seen = ({name: x.to(machine.device) for name, x in each.items()} for each in (shown, hidden_away))
             return {**terms, **health(machine, *seen)}
 
-    return replace(phase, objective=objective)
+    monitors = dict.fromkeys((*phase.monitors, symptoms))
+    return replace(phase, objective=objective, monitors=tuple(monitors))
 
 
 @torch.no_grad()
@@ -89,13 +91,12 @@ def health(machine: Machine, train: Mapping[str, Tensor], held: Mapping[str, Ten
     on = torch.cat([whole[name].mean(0) for name in hidden], -1)
     again = sweep(machine, whole, visible, means=True)
     error = torch.cat([(again[name] - state[name]).square() for name in visible], -1).mean()
-    couplings = (term for term in machine.model.terms if isinstance(term, Coupling))
     found = {
         "overfitting": (machine.free_energy(held).mean() - free.mean()) / free.std().clamp_min(1e-6),
         "reconstruction error": error,
         "dead": (on < IDLE).float().mean(),
         "always on": (on > 1 - IDLE).float().mean(),
-        "largest weight": torch.stack([t.weight.abs().max() / t.temperature for t in couplings]).max(),
+        "largest weight": largest_weight(machine),
     }
     pixels = next((v for v in machine.visible if isinstance(v.domain, Binary)), None)
     return found if pixels is None else found | {"pseudo-likelihood": pseudo_likelihood(machine, train, 1).mean()}
@@ -135,34 +136,71 @@ def pseudo_likelihood(machine: Machine, seen: Mapping[str, Tensor], bits: int | 
     return total * (x.shape[-1] / len(places.T))
 
 
-def notices(history: History) -> tuple[str, ...]:
-    """What the figures of a monitored phase say is wrong by now, a line each; none when all is well.
+def symptoms(history: History) -> dict[str, str]:
+    """What the terms of machines say is wrong by now, and what to do, by name: a monitor, which all their phases name.
+
+    Dead and stuck units and a gap that opens are seen in the figures of `monitored` phases, chains that do not mix in
+    the swaps of `tempered`, mean field that has not converged where hidden units are coupled.
 
     Example:
-        >>> print(*notices(History([{"turn": 100, "pcd.dead": 0.5, "pcd.largest weight": 3.0}])))
-        dead units: 50% of hidden units are on in less than 1% of rows; lower the rate, or use centring or sparse().
+        >>> symptoms(History([{"turn": 100, "pcd.dead": 0.1, "pcd.always on": 0.5}]))
+        {'stuck units': '50% of hidden units are on in more than 99% of rows; use centring.'}
     """
-    last = {name.rpartition(".")[2]: value for name, value in history.last.items()}
-    dead, stuck = last.get("dead", 0.0), last.get("always on", 0.0)
-    weight, swaps = last.get("largest weight", 0.0), last.get("rarest swap", 1.0)
-    gaps = [history[name] for name in history.names if name.endswith("overfitting")]
-    gap = max((each[-1] - each[0] for each in gaps), default=0.0)  # two sets of rows differ a little from the start
-    return tuple(
-        line
-        for wrong, line in (
-            (weight > LARGE, f"exploding weights: the largest is {weight:.3g}; lower the rate, or add decay."),
-            (
-                dead > MANY,
-                f"dead units: {dead:.0%} of hidden units are on in less than 1% of rows; lower the rate, or use "
-                "centring or sparse().",
-            ),
-            (stuck > MANY, f"stuck units: {stuck:.0%} of hidden units are on in more than 99% of rows; use centring."),
-            (
-                gap > OPEN,
-                f"a gap that opens: free energies of held-out rows have risen by {gap:.2f} standard deviations above "
-                "those of training rows; stop earlier, add decay, or take fewer hidden units.",
-            ),
-            (swaps < IDLE, f"chains that do not mix: {swaps:.1%} of swaps are accepted; take more temperatures."),
-        )
-        if wrong
+    dead, stuck = history.newest("dead", 0.0), history.newest("always on", 0.0)
+    swaps, change = history.newest("rarest swap", 1.0), history.newest(CHANGE, 0.0)
+    gap = history.newest("overfitting", 0.0) - history.first("overfitting", 0.0)  # it is not quite 0 from the start
+    found = (
+        (
+            dead > MANY,
+            "dead units",
+            f"{dead:.0%} of hidden units are on in less than 1% of rows; lower the rate, or use centring or sparse().",
+        ),
+        (stuck > MANY, "stuck units", f"{stuck:.0%} of hidden units are on in more than 99% of rows; use centring."),
+        (
+            gap > OPEN,
+            "a gap that opens",
+            f"free energies of held-out rows have risen by {gap:.2f} standard deviations above those of training rows; "
+            "stop earlier, add decay, or take fewer hidden units.",
+        ),
+        (swaps < IDLE, "chains that do not mix", f"{swaps:.1%} of swaps are accepted; take more temperatures."),
+        (
+            change > IDLE,
+            "mean field that has not converged",
+            f"in its last round a unit of each row still moves by {change:.2g}; take more rounds.",
+        ),
     )
+    return {name: said for wrong, name, said in found if wrong}
+
+
+def alarms(machine: Machine) -> tuple[Monitor, ...]:
+    """The monitors of a phase in which a machine learns."""
+    return symptoms, exploding(machine)
+
+
+def exploding(machine: Machine) -> Monitor:
+    """Whether a weight adds more than 20 to another unit's log odds: a monitor, which all phases of machines name.
+
+    Args:
+        machine: what learns.
+
+    Example:
+        >>> from pgm import Variable
+        >>> from deepgen.zoo.boltzmann import rbm
+        >>> exploding(rbm(Variable("v", Binary(4)), 3, deviation=100.0))(History())
+        {'exploding weights': 'the largest is ...; lower the rate, or add decay.'}
+    """
+
+    def monitor(history: History) -> dict[str, str]:
+        largest = largest_weight(machine).item()
+        wrong = {"exploding weights": f"the largest is {largest:.3g}; lower the rate, or add decay."}
+        return wrong if largest > LARGE else {}
+
+    return monitor
+
+
+@torch.no_grad()
+def largest_weight(machine: Machine) -> Tensor:
+    """Of what one unit adds to another's field, `[]`."""
+    linear = (term for term in machine.model.terms if isinstance(term, Linear) and not isinstance(term, Bias))
+    found = [parameter.abs().max() / term.temperature for term in linear for parameter in term.parameters()]
+    return torch.stack([torch.zeros((), device=machine.device), *found]).max()

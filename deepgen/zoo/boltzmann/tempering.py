@@ -17,6 +17,7 @@ from .gibbs import Chains, sweep
 from .layers import State
 from .learning import require_chains
 from .machine import Machine
+from .monitors import alarms
 
 
 def tempered(
@@ -72,7 +73,13 @@ def tempered(
         terms, _ = contrast.terms(machine.state(batch), {name: x[-1] for name, x in state.items()})
         return {**terms, "swaps": shares.mean(), "rarest swap": shares.min()}
 
-    return Phase("tempered contrastive divergence", {**machine.modules, "chains": dreams}, objective, **options)
+    return Phase(
+        "tempered contrastive divergence",
+        {**machine.modules, "chains": dreams},
+        objective,
+        monitors=alarms(machine),
+        **options,
+    )
 
 
 @torch.no_grad()

@@ -107,7 +107,7 @@ def test_learning_follows_the_gradient_of_the_bound(layers: tuple[int, ...]) -> 
     parameters, found = list(machine.model.parameters()), []
     torch.manual_seed(0)
     for _ in range(20):
-        (loss,) = phase.objective(batch, None).values()
+        loss, *_ = phase.objective(batch, None).values()
         found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]).double())
     gradients = torch.stack(found)
     error = gradients.std(0) / 20**0.5
@@ -120,7 +120,7 @@ def _exact_gradient(machine: Machine, batch: dict[str, Tensor]) -> Tensor:
     sizes = [v.shape[0] for v in layers]
     worlds = torch.tensor(list(product((0.0, 1.0), repeat=sum(sizes))))
     state = dict(zip((v.name for v in layers), worlds.split(sizes, -1), strict=True))
-    means = mean_field(200)(machine, machine.state(batch))
+    means, _ = mean_field(200)(machine, machine.state(batch))
     loss = machine.score(state).double().logsumexp(0) - machine.score(means).double().mean()
     return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(machine.model.parameters()))]).double()
 

@@ -93,7 +93,7 @@ def test_mean_field_is_a_bound_that_rounds_never_lower(seed):
     machine, seen = random_machine(seed), {"v": DATA}
     bounds = []
     for rounds in (1, 2, 5, 20):
-        state = mean_field(rounds)(machine, seen)
+        state, _ = mean_field(rounds)(machine, seen)
         entropy = torch.distributions.Bernoulli(state["h"]).entropy().sum(-1)
         bounds.append(machine.score(state) + entropy)
     worlds = torch.tensor(list(product((0.0, 1.0), repeat=2)))

@@ -1,6 +1,7 @@
 """Monitors of machines that learn: each figure by enumeration or by hand, and what notices make of them."""
 
 from itertools import product
+from math import exp
 
 import pytest
 import torch
@@ -11,14 +12,17 @@ import pgm
 from deepgen import (
     Moment,
     arrays,
+    dbm,
+    exploding,
     fit,
     health,
+    mean_field,
     monitored,
-    notices,
     persistent,
     pseudo_likelihood,
     rbm,
     sgd,
+    symptoms,
 )
 from deepgen.potentials import Bias, Coupling
 from deepgen.training.history import History
@@ -95,19 +99,66 @@ def test_looks_are_in_the_history_and_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("figures", "begins"),
     [
-        ({"largest weight": 50.0}, "exploding weights: the largest is 50;"),
         ({"dead": 0.4}, "dead units: 40% of hidden units are on in less than 1% of rows;"),
         ({"always on": 0.4}, "stuck units: 40% of hidden units are on in more than 99% of rows;"),
         ({"overfitting": 0.9}, "a gap that opens: free energies of held-out rows have risen by 0.80 standard"),
         ({"rarest swap": 0.001}, "chains that do not mix: 0.1% of swaps are accepted;"),
+        ({"mean field change": 0.5}, "mean field that has not converged: in its last round a unit of each row still"),
     ],
 )
 def test_what_is_wrong_is_said_by_name(figures: dict[str, float], begins: str) -> None:
-    good = {"largest weight": 1.0, "dead": 0.0, "always on": 0.0, "overfitting": 0.1, "rarest swap": 0.5}
+    good = {"dead": 0.0, "always on": 0.0, "overfitting": 0.1, "rarest swap": 0.5, "mean field change": 0.0}
     first = {"turn": 1.0, **{f"pcd.{name}": value for name, value in good.items()}}
-    assert notices(History([first])) == ()
-    (line,) = notices(History([first, {"turn": 2.0, **{f"pcd.{name}": value for name, value in figures.items()}}]))
-    assert line.startswith(begins)
+    assert symptoms(History([first])) == {}
+    wrong = {"turn": 2.0, **{f"pcd.{name}": value for name, value in figures.items()}}
+    ((name, said),) = symptoms(History([first, wrong])).items()
+    assert f"{name}: {said}".startswith(begins)
+    assert symptoms(History([first, {f"held-out {term}": value for term, value in wrong.items()}])) == {}
+
+
+def test_weights_that_explode_are_noticed_while_any_machine_learns() -> None:
+    """A rate of 1,000 makes weights of hundreds in some steps; colder, the same weights say more."""
+    machine = dbm(V, 2, 2)
+    assert exploding(machine)(History()) == {}
+    history = fit(persistent(machine, 10, optimiser=sgd(1000.0)), arrays("all", v=ALL[:2]), turns=20, batch=2, record=1)
+    assert "exploding weights" in [notice.name for notice in history.notices]
+    for temperature, said in (
+        (0.01, {"exploding weights": "the largest is 50; lower the rate, or add decay."}),
+        (1, {}),
+    ):
+        cold = rbm(V, 2, temperature=temperature)
+        with torch.no_grad():
+            next(t for t in cold.model.terms if isinstance(t, Coupling)).weight.fill_(0.5)
+        assert exploding(cold)(History()) == said
+
+
+def test_the_history_says_how_far_mean_field_still_moves() -> None:
+    """By hand: h1 and h2, one unit each, x nothing; from 1/2 by rounds of h1 = s(4 h2 - 1), h2 = s(4 h1 - 1)."""
+    x = Variable("x", Binary(1))
+    machine = dbm(x, 1, 1, deviation=0.0)
+    with torch.no_grad():
+        for term in machine.model.terms:
+            names = {v.name for v in term.scope}
+            if names == {"h1", "h2"}:
+                term.weight.fill_(4.0)
+            elif isinstance(term, Bias) and names != {"x"}:
+                term.bias.fill_(-1.0)
+    sigmoid = lambda number: 1 / (1 + exp(-number))  # noqa: E731
+    one, two, moves = 0.5, 0.5, []
+    for _ in range(3):
+        before = one, two
+        one = sigmoid(4 * two - 1)
+        two = sigmoid(4 * one - 1)
+        moves.append(max(abs(one - before[0]), abs(two - before[1])))
+    for rounds in (1, 3):
+        phase, data = (
+            persistent(machine, 4, clamped=mean_field(rounds), optimiser=sgd(0.0)),
+            arrays("zeros", x=torch.zeros(8, 1)),
+        )
+        history = fit(phase, data, turns=1, batch=8, device="cpu", progress=False)
+        (found,) = history["persistent contrastive divergence.mean field change"]
+        assert found == pytest.approx(moves[rounds - 1], abs=1e-6)
+        assert [notice.name for notice in history.notices] == ["mean field that has not converged"]
 
 
 def test_refusals() -> None:
