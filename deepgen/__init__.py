@@ -157,6 +157,7 @@ if TYPE_CHECKING:
     from .zoo.boltzmann.monitors import monitored as monitored
     from .zoo.boltzmann.monitors import pseudo_likelihood as pseudo_likelihood
     from .zoo.boltzmann.monitors import symptoms as symptoms
+    from .zoo.boltzmann.pretraining import pretraining as pretraining
     from .zoo.boltzmann.restricted import rbm as rbm
     from .zoo.boltzmann.tempering import tempered as tempered
     from .zoo.diffusion.latent import LatentDiffusion as LatentDiffusion
@@ -268,6 +269,7 @@ _HOME = {
     "zoo.boltzmann.machine": "Machine",
     "zoo.boltzmann.memory": "Recall",
     "zoo.boltzmann.monitors": "exploding health monitored pseudo_likelihood symptoms",
+    "zoo.boltzmann.pretraining": "pretraining",
     "zoo.boltzmann.restricted": "rbm",
     "zoo.boltzmann.tempering": "tempered",
     "zoo.diffusion.latent": "LatentDiffusion denoised_code latent_diffusion",

@@ -53,5 +53,6 @@ from .monitors import health as health
 from .monitors import monitored as monitored
 from .monitors import pseudo_likelihood as pseudo_likelihood
 from .monitors import symptoms as symptoms
+from .pretraining import pretraining as pretraining
 from .restricted import rbm as rbm
 from .tempering import tempered as tempered

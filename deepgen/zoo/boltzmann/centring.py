@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pgm.domains import OneHot
-from pgm.errors import PlanError
+from pgm.errors import PlanError, ShapeError
+from pgm.variable import Variable
 
 from ...potentials import Bias, Coupling
 from .machine import Machine
@@ -58,3 +59,25 @@ def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) 
                     biases[other].bias.add_(said @ step, alpha=biases[other].temperature / term.temperature)
                 elif other not in machine.given:
                     raise PlanError(f"recentre: {other.name!r} has no bias, in which to undo a move; give it a Bias.")
+
+
+@torch.no_grad()
+def begin_at(machine: Machine, x: Variable, mean: Tensor) -> None:
+    """Let a machine begin where units of x are as in data on their own, and gradients are those of covariances.
+
+    Its centres are at the mean, and those of hidden layers at a half.
+
+    Args:
+        machine: not yet trained; changed in place.
+        x: one of its visible layers, with a bias for each unit.
+        mean: of x in the data, `[*event]`.
+
+    Raises:
+        ShapeError: when the mean has another shape.
+    """
+    if tuple(mean.shape) != x.shape:
+        raise ShapeError(f"{machine}: mean has shape {tuple(mean.shape)}, expected {x.shape}, that of {x.name!r}.")
+    bias = next(term for term in machine.model.terms if isinstance(term, Bias) and term.scope == (x,))
+    bias.bias.copy_(machine.units(x.name).field_of(mean.flatten()) * bias.temperature)
+    halves = {v.name: torch.full_like(machine.zeros(v.name), 0.5) for v in machine.hidden}
+    recentre(machine, {x.name: mean.flatten(), **halves})

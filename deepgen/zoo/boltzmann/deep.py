@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from torch import Tensor
+
 from pgm.domains import Binary, Real
 from pgm.errors import GraphError
 from pgm.model import Model
 from pgm.variable import Variable
 
 from ...potentials import Bias, Coupling, Layered, Width
+from .centring import begin_at
 from .machine import Machine
 
 
@@ -20,11 +23,12 @@ def dbm(
     label: Variable | None = None,
     deviation: float = 0.01,
     temperature: float = 1.0,
+    mean: Tensor | None = None,
 ) -> Machine:
     """A deep Boltzmann machine, p(x, h_1, ..., h_L) proportional to exp(sum of biases + x W_1 h_1 + h_1 W_2 h_2 + ...).
 
     With one layer it is a restricted Boltzmann machine. `persistent(machine)` trains all layers together, by mean field
-    at the data and chains that run free; `centring` there makes greedy pretraining unnecessary.
+    at the data and chains that run free; `pretraining(machine)` may go before, and `centring` makes it unnecessary.
 
     Args:
         x: what is seen: `Binary` pixels, `Real` numbers (with deviations of 1), or a variable with states.
@@ -32,10 +36,11 @@ def dbm(
         label: seen as well, coupled with the top layer.
         deviation: of the weights at first.
         temperature: above 0.
+        mean: of x in the data, `[*event]`, at which its biases and centres start: learning begins sooner.
 
     Raises:
         GraphError: when there are no layers.
-        ShapeError: when the temperature is not above 0.
+        ShapeError: when the temperature is not above 0, or the mean has another shape.
 
     Example:
         >>> dbm(Variable("image", Binary(28, 28)), 500, 1000, label=Variable("label", range(10)))
@@ -48,7 +53,10 @@ def dbm(
         raise GraphError("dbm: there are no layers of hidden units, expected one or more.")
     chain = [x, *(Variable(f"h{number}", Binary(units)) for number, units in enumerate(layers, 1))]
     pairs = [*pairwise(chain), *([(label, chain[-1])] if label is not None else [])]
-    return coupled(pairs, (x, *([label] if label is not None else [])), deviation, temperature, "DBM")
+    machine = coupled(pairs, (x, *([label] if label is not None else [])), deviation, temperature, "DBM")
+    if mean is not None:
+        begin_at(machine, x, mean)
+    return machine
 
 
 def coupled(

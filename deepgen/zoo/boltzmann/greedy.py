@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgm.conditionals import Conditional
 
@@ -122,18 +122,30 @@ def belief_bounds(
     return tuple(normalised(replace(figure, name=f"log p({names})"), log_z) for figure in found)
 
 
-def _layer(belief: Belief, number: int, inner: Phase) -> Phase:
-    """A phase of one machine as one of the network."""
+def above(number: int, inner: Phase, features: Callable[[Batch], Batch], also: Mapping[str, nn.Module]) -> Phase:
+    """A phase of one machine of a stack, which learns from what those below make of a batch.
+
+    Args:
+        number: of machines below.
+        inner: the phase of the machine alone.
+        features: what a batch is turned into.
+        also: modules that make these features, by name.
+    """
     modules = {f"{name.replace('model', 'layer')} {number + 1}": module for name, module in inner.modules.items()}
-    if number:  # whose arrows below the machine draw what it learns from
-        modules["guide"] = belief.pair.guide
 
     def objective(batch: Batch, moment: Moment) -> Terms:
+        return inner.objective(features(batch), moment)
+
+    return replace(inner, name=f"layer {number + 1}", modules={**modules, **also}, objective=objective)
+
+
+def _layer(belief: Belief, number: int, inner: Phase) -> Phase:
+    def features(batch: Batch) -> Batch:
         if belief.machines[number].model.training:
             belief.settle(number)
-        return inner.objective(belief.features(batch, number), moment)
+        return belief.features(batch, number)
 
-    return replace(inner, name=f"layer {number + 1}", modules=modules, objective=objective)
+    return above(number, inner, features, {"guide": belief.pair.guide} if number else {})
 
 
 def _surprise(conditionals: Iterable[Conditional], values: Mapping[str, Tensor]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from pgm.domains import Binary, Count, Real
@@ -11,7 +10,7 @@ from pgm.model import Model
 from pgm.variable import Variable
 
 from ...potentials import Bias, Coupling, Layered, Total, Width
-from .centring import recentre
+from .centring import begin_at
 from .machine import Machine
 
 
@@ -67,16 +66,5 @@ def rbm(
     also = (given,) if given is not None else ()
     machine = Machine(Model(*terms, variables=(*visible, h, *also), name="RBM"), visible, also)
     if mean is not None:
-        _begin(machine, x, mean)
+        begin_at(machine, x, mean)
     return machine
-
-
-@torch.no_grad()
-def _begin(machine: Machine, x: Variable, mean: Tensor) -> None:
-    """Units of x are as in the data on their own, and gradients are those of covariances from the start."""
-    if tuple(mean.shape) != x.shape:
-        raise ShapeError(f"rbm: mean has shape {tuple(mean.shape)}, expected {x.shape}, that of {x.name!r}.")
-    bias = next(term for term in machine.model.terms if isinstance(term, Bias) and term.scope == (x,))
-    field = machine.units(x.name).field_of(mean.flatten())
-    bias.bias.copy_(field * bias.temperature)
-    recentre(machine, {x.name: mean.flatten(), "h": torch.full_like(machine.zeros("h"), 0.5)})
