@@ -99,7 +99,7 @@ class DenseMemory(Memory):
         separation: G, `polynomial(degree)` or `exponential()`.
 
     Raises:
-        ShapeError: when a shape does not fit, or there is no pattern.
+        ShapeError: when a shape does not fit, there is no pattern, or energies overflow.
         EvidenceError: when patterns are not zeros and ones.
 
     Example:
@@ -116,7 +116,11 @@ class DenseMemory(Memory):
     separation: Separation
 
     def __post_init__(self) -> None:
-        spins_of(self.x, self.patterns, "DenseMemory", "patterns")
+        if not bool(self.separation(self.spins @ self.spins[0]).isfinite()):
+            raise ShapeError(
+                f"{self}: energies overflow {str(self.spins.dtype)[6:]}, expected finite ones; give the patterns in "
+                "double precision, or take a lower degree."
+            )
 
     @property
     def like(self) -> Tensor:
@@ -147,6 +151,9 @@ class DenseMemory(Memory):
 
     def model(self, temperature: float = 1.0) -> Model:
         """p(x) proportional to exp(-E / temperature), as one potential.
+
+        It is no `Machine`, which needs fields that change by a weight when a unit turns: here they change with all
+        units. `recall(..., cooling=constant(T))` draws from it, and looking at all states answers small ones.
 
         Args:
             temperature: above 0.

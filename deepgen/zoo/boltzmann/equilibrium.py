@@ -13,7 +13,7 @@ from pgm.engines.progress import Watched
 from pgm.errors import PlanError
 
 from .evidence import begun, free
-from .exact import states
+from .exact import doubled, states
 from .gibbs import sweep
 from .machine import Machine
 
@@ -155,7 +155,7 @@ def equilibrium(
 
 @torch.no_grad()
 def energies(machine: Machine) -> tuple[Tensor, Tensor]:
-    """The energies of all states of a small machine, `[states]` in nats, and their probabilities.
+    """The energies of all states of a small machine, `[states]` in nats, and their probabilities, in double precision.
 
     Args:
         machine: of bits and variables with states, with nothing given.
@@ -170,7 +170,7 @@ def energies(machine: Machine) -> tuple[Tensor, Tensor]:
         >>> found.shape, p[0].item()
         (torch.Size([8]), 0.125)
     """
-    found = -torch.cat([logs for _, logs in states(machine, [v.name for v in machine.model.variables])])
+    found = -torch.cat([logs for _, logs in states(doubled(machine), [v.name for v in machine.model.variables])])
     return found, (-found).softmax(0)
 
 

@@ -50,7 +50,7 @@ def expanded(machine: Machine) -> MarkovNetwork:
         >>> pgm.infer(network, ["h[0]"], given={"v[0]": "1"})["h[0]"].shape
         torch.Size([2])
     """
-    machine = _double(machine)
+    machine = doubled(machine)
     layers = machine.model.variables
     wrong = next((v for v in layers if not isinstance(v.domain, Binary | Finite)), None)
     if wrong is not None:
@@ -86,7 +86,7 @@ def log_z(machine: Machine, given: Mapping[str, Tensor] | None = None) -> float:
         >>> round(log_z(machine) / log(2), 6)
         787.0
     """
-    exact, fixed = _double(machine), {name: x.double() for name, x in machine.state(given or {}).items()}
+    exact, fixed = doubled(machine), {name: x.double() for name, x in machine.state(given or {}).items()}
     return torch.cat([logs for _, logs in states(exact, smallest(exact), fixed)]).logsumexp(0).item()
 
 
@@ -102,7 +102,7 @@ def draws(machine: Machine, names: Sequence[str], rows: int) -> dict[str, Tensor
     Raises:
         PlanError: when these have more than 25 bits.
     """
-    worlds = list(states(_double(machine), names))
+    worlds = list(states(doubled(machine), names))
     logs = torch.cat([found for _, found in worlds])
     shares = (logs - logs.logsumexp(0)).exp().cumsum(0)  # multinomial() takes no more than 2^24
     chosen = torch.searchsorted(shares, torch.rand(rows).to(shares)).clamp_max(len(shares) - 1)
@@ -190,7 +190,7 @@ def _log_total(machine: Machine, fixed: State) -> Tensor:
     return torch.cat(found, -1).logsumexp(-1)
 
 
-def _double(machine: Machine) -> Machine:
+def doubled(machine: Machine) -> Machine:
     """A copy in double precision."""
     return replace(machine, model=deepcopy(machine.model).double())
 

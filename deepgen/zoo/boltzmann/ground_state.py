@@ -104,7 +104,7 @@ def ground_state(
         torch.manual_seed(seed)
         state, fixed = begun(machine, restarts, known or {})
         layers = free(machine, fixed)
-        best: tuple[Tensor, State] = (-machine.score(state), state)
+        best: tuple[Tensor, State] = (torch.full((restarts,), torch.inf, device=machine.device), state)
         with Watched(sweeps, "sweeps", progress) as steps:
             for step in steps:
                 state = sweep(Between(machine, zeros, 1 / temperatures[step]), state, layers, fixed)
@@ -112,6 +112,8 @@ def ground_state(
                 best = _lower(best, energies[-1], state)
                 if step % max(sweeps // LOOKS, 1) == 0:
                     steps.say(f"least energy {best[0].min().item():.4f}")
+    if not energies:
+        raise PlanError("ground_state: interrupted before there was a sweep, expected 1 or more.")
     place = int(best[0].argmin())
     values = machine.values({name: x[place] for name, x in best[1].items()})
     went = torch.tensor(temperatures[: len(energies)])

@@ -14,7 +14,10 @@ from pgm.domains import Binary
 from pgm.errors import EvidenceError, PlanError, ShapeError
 from pgm.variable import Variable
 
+from ...training.schedules import Schedule, constant
+
 Update = Literal["asynchronous", "independent", "synchronous"]
+COLD = constant(0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,9 @@ class Memory(ABC):
 
     @abstractmethod
     def pull(self, spins: Tensor, units: slice) -> Tensor:
-        """Which way some units turn, `[rows, some]`: up where positive, down where negative, not at all where 0.
+        """Half the energy that units save by being up, and what holds them where they are, `[rows, some]`.
+
+        They turn up where it is positive, down where negative, not at all where it is 0, or no more than rounding.
 
         Args:
             spins: `[rows, units]`.
@@ -96,6 +101,7 @@ class Memory(ABC):
         update: Update = "asynchronous",
         sweeps: int = 100,
         fixed: Tensor | None = None,
+        cooling: Schedule = COLD,
         seed: int = 0,
     ) -> Recall:
         """Let units turn until all rows have settled.
@@ -104,30 +110,46 @@ class Memory(ABC):
         sweep, `independent` draws the next unit from all of them each time, `synchronous` turns all at once. A unit
         that nothing pulls stays.
 
+        At a temperature T a unit is up with log odds (E(down) - E(up)) / T. One by one, and unless units are coupled
+        with themselves, that draws from p(s) proportional to exp(-E / T); sweeps that cool down get out of valleys in
+        which they would stop at T = 0.
+
         Args:
             values: bits to begin with, `[*batch, *event]`.
             update: which units turn when; all rows turn the same ones.
             sweeps: at most.
             fixed: units that stay, True or 1, `[*batch, *event]` or `[*event]`: what is known of a pattern.
-            seed: of the orders.
+            cooling: the temperature of each sweep, such as `geometric(2.0, 0.1, 50)`; above 0, no row settles early.
+            seed: of the orders, and of what is drawn.
 
         Raises:
             ShapeError: when a shape does not fit.
             EvidenceError: when values are not zeros and ones.
-            PlanError: when there is no such update, or no sweep.
+            PlanError: when there is no such update, no sweep, or a temperature below 0.
+
+        Example:
+            >>> from pgm import Binary
+            >>> from deepgen import geometric, hopfield
+            >>> network = hopfield(Variable("x", Binary(20)), torch.ones(1, 20))
+            >>> network.recall(torch.tensor([1.0, 0.0] * 10), cooling=geometric(2.0, 0.05, 20), sweeps=30)
+            Recall(30 sweeps: 1 at a fixed point)
+
+        Reference: Hopfield (1982); Glauber (1963), Time-dependent statistics of the Ising model, for temperatures.
         """
         if update not in get_args(Update) or sweeps < 1:
             raise PlanError(
                 f"recall: update is {update!r} and sweeps is {sweeps}, expected one of {', '.join(get_args(Update))}, "
                 "and 1 sweep or more."
             )
+        heat = _heat(cooling, sweeps)
         begun = spins_of(self.x, values, "recall").to(self.like)
         path, free = [begun.reshape(-1, begun.shape[-1])], self._free(values, fixed)
         generator = torch.Generator().manual_seed(seed)
-        for _ in range(sweeps):
-            path.append(self._swept(path[-1], free, _order(update, begun.shape[-1], generator)))
-            period = self._period(path, free, update == "synchronous")
-            if bool((period > 0).all()):
+        for step in range(sweeps):
+            order = _order(update, begun.shape[-1], generator)
+            path.append(self._swept(path[-1], free, order, _noise(path[-1], heat[step], generator)))
+            period = self._period(path, free, update == "synchronous" and heat[step] == 0)
+            if not any(heat[step:]) and bool((period > 0).all()):
                 break
         spins = torch.stack(path).reshape(-1, *begun.shape)
         bits = ((1 + spins) / 2).reshape(-1, *values.shape)
@@ -144,14 +166,14 @@ class Memory(ABC):
             )
         return ~held.expand(values.shape).reshape(-1, self.x.domain.length)  # type: ignore[union-attr]
 
-    def _swept(self, spins: Tensor, free: Tensor | None, order: list[slice]) -> Tensor:
+    def _swept(self, spins: Tensor, free: Tensor | None, order: list[slice], noise: Tensor) -> Tensor:
         now = spins.clone()
-        for units in order:
-            now[:, units] = self._turned(now, free, units)
+        for units, shaken in zip(order, noise.chunk(len(order), -1), strict=True):
+            now[:, units] = self._turned(now, free, units, shaken)
         return now
 
-    def _turned(self, spins: Tensor, free: Tensor | None, units: slice) -> Tensor:
-        pull, before = self.pull(spins, units), spins[:, units]
+    def _turned(self, spins: Tensor, free: Tensor | None, units: slice, noise: Tensor | float = 0.0) -> Tensor:
+        pull, before = self.pull(spins, units) + noise, spins[:, units]
         stays = pull == 0 if free is None else (pull == 0) | ~free[:, units]
         return torch.where(stays, before, pull.sign())
 
@@ -200,6 +222,22 @@ def require_shape(x: Variable, values: Tensor, subject: str, rows: str = "*batch
 def beyond_rounding(pull: Tensor, terms: int, size: Tensor) -> Tensor:
     """A pull, or 0 where it is no more than rounding leaves of so many terms whose absolute values sum to a size."""
     return torch.where(pull.abs() > terms**0.5 * torch.finfo(pull.dtype).eps * size, pull, 0)
+
+
+def _heat(cooling: Schedule, sweeps: int) -> list[float]:
+    """The temperature of each sweep."""
+    found = [cooling(step) for step in range(sweeps)]
+    wrong = next((step for step, each in enumerate(found) if not each >= 0), None)
+    if wrong is not None:
+        raise PlanError(f"recall: the temperature of sweep {wrong} is {found[wrong]}, expected 0 or above.")
+    return found
+
+
+def _noise(spins: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """What makes the sign of a pull random: up with log odds 2 pull / temperature."""
+    if temperature == 0:
+        return torch.zeros_like(spins)
+    return 0.5 * temperature * torch.rand(spins.shape, generator=generator, dtype=torch.float64).logit().to(spins)
 
 
 def _order(update: Update, units: int, generator: torch.Generator) -> list[slice]:

@@ -105,5 +105,8 @@ def test_refusals():
         DenseMemory(x, torch.zeros(3), polynomial(3))
     with pytest.raises(ValueError, match="DenseMemory: 'x' has a value of -1, expected zeros and ones"):
         DenseMemory(x, -torch.ones(1, 3), polynomial(3))
+    with pytest.raises(ValueError, match="energies overflow float32, expected finite ones; give the patterns in"):
+        DenseMemory(Variable("x", Binary(64)), torch.ones(1, 64), polynomial(22))
+    assert DenseMemory(Variable("x", Binary(64)), torch.ones(1, 64).double(), polynomial(22))
     with pytest.raises(ValueError, match="temperature is -1.0, expected a number above 0"):
         DenseMemory(x, torch.zeros(1, 3), polynomial(3)).model(-1.0)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepgen import DenseMemory, Hopfield, exponential, hopfield, polynomial
+from deepgen import DenseMemory, Hopfield, constant, exponential, geometric, hopfield, linear, polynomial
 from deepgen.zoo.boltzmann.memory import Memory
 from pgm import Binary, Real, Variable
 
@@ -114,6 +114,29 @@ def test_rows_recall_the_same_alone_as_together_and_known_units_stay(update):
     torch.testing.assert_close(together.energies[-1], network.energy(together.final))
 
 
+@pytest.mark.parametrize("update", ["asynchronous", "independent"])
+@pytest.mark.parametrize("kind", ["pairs", "cubes", "exponential"])
+def test_at_a_temperature_units_turn_as_in_thermal_equilibrium(kind, update):
+    """Shares of all 64 states among 4,000 rows, beside exp(-E / T): within five standard errors of a binomial share."""
+    memory, rows, temperature = random_memory(1, kind), 4000, 80.0 if kind == "cubes" else 2.0
+    if isinstance(memory, Hopfield):
+        memory = Hopfield(X, memory.weights - memory.weights.diagonal().diag(), memory.thresholds)
+    found = memory.recall(WORLDS[torch.arange(rows) % 64], update=update, cooling=constant(temperature), sweeps=25)
+    assert len(found.states) == 26
+    shares = (found.final.long() * PLACES).sum(-1).bincount(minlength=64) / rows
+    p = (-memory.energy(WORLDS) / temperature).softmax(0)
+    assert ((shares - p).abs() < 5 * (p * (1 - p) / rows).sqrt() + 1 / rows).all()
+
+
+def test_cooling_finds_the_least_energy_where_cold_units_stop_above_it():
+    memory = random_network(2)
+    least = memory.energy(WORLDS).min()
+    cold, cooled = (memory.recall(WORLDS, cooling=each) for each in (constant(0.0), geometric(5.0, 0.05, 90)))
+    assert (cold.energies[-1] > least + 0.1).sum() > (cooled.energies[-1] > least + 0.1).sum()
+    assert cooled.settled.all()
+    assert len(memory.recall(WORLDS, cooling=linear(2.0, 0.0, 10)).states) > 10
+
+
 def test_seeds_say_which_units_turn():
     memory, shown = random_network(3), WORLDS
     films = [memory.recall(shown, seed=seed, sweeps=1).final for seed in (0, 0, 1)]
@@ -131,6 +154,8 @@ def test_refusals():
         network.recall(torch.zeros(6), update="random")
     with pytest.raises(ValueError, match="sweeps is 0, expected .* 1 sweep or more"):
         network.recall(torch.zeros(6), sweeps=0)
+    with pytest.raises(ValueError, match="the temperature of sweep 2 is -1.0, expected 0 or above"):
+        network.recall(torch.zeros(6), cooling=linear(1.0, -1.0, 2))
     with pytest.raises(ValueError, match=r"fixed has shape \(5,\), expected \(6,\)"):
         network.recall(torch.zeros(6), fixed=torch.zeros(5))
     with pytest.raises(ValueError, match="'x' is Real\\(6\\), expected Binary units"):
