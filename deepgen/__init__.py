@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from .training.schedules import geometric as geometric
     from .training.schedules import linear as linear
     from .training.schedules import logarithmic as logarithmic
+    from .zoo.adversarial.divergences import f_divergence as f_divergence
     from .zoo.autoencoder import autoencoder as autoencoder
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
@@ -242,6 +243,7 @@ _HOME = {
     "training.in_turn": "in_turn",
     "training.phase": "Moment Phase adam sgd",
     "training.schedules": "constant cosine geometric linear logarithmic",
+    "zoo.adversarial.divergences": "f_divergence",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
     "zoo.boltzmann.annealed": "annealed_log_z",

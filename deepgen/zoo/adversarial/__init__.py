@@ -1,5 +1,8 @@
 """Adversarial networks: graphs whose generator has no density, learned with a discriminator as variational EM."""
 
+from .clipping import clamped as clamped
+from .divergences import Divergence as Divergence
+from .divergences import f_divergence as f_divergence
 from .games import Game as Game
 from .games import hinge as hinge
 from .games import least_squares as least_squares
@@ -11,3 +14,5 @@ from .gan import gan as gan
 from .learning import adversarial as adversarial
 from .penalties import gradient_penalty as gradient_penalty
 from .penalties import r1 as r1
+from .replay import Replay as Replay
+from .unrolled import Unrolled as Unrolled
