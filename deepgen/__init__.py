@@ -57,10 +57,13 @@ if TYPE_CHECKING:
     from .evaluate.frechet import lenet_kid as lenet_kid
     from .evaluate.latents import Levels as Levels
     from .evaluate.latents import levels as levels
+    from .networks.alike import minibatch as minibatch
     from .networks.convolutional import convolutional as convolutional
     from .networks.dictionary import dictionary as dictionary
     from .networks.mlp import mlp as mlp
+    from .networks.octaves import octaves as octaves
     from .networks.pixel import pixel_cnn as pixel_cnn
+    from .networks.spectral import spectral as spectral
     from .networks.timed import timed_mlp as timed_mlp
     from .networks.unet import unet as unet
     from .objectives.bound import Terms as Terms
@@ -221,10 +224,13 @@ _HOME = {
     "evaluate.figure": "Figure",
     "evaluate.frechet": "lenet_fid lenet_kid",
     "evaluate.latents": "Levels levels",
+    "networks.alike": "minibatch",
     "networks.convolutional": "convolutional",
     "networks.dictionary": "dictionary",
     "networks.mlp": "mlp",
+    "networks.octaves": "octaves",
     "networks.pixel": "pixel_cnn",
+    "networks.spectral": "spectral",
     "networks.timed": "timed_mlp",
     "networks.unet": "unet",
     "objectives.bound": "Terms elbo elbo_terms",

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from pgm.conditionals import Conditional
 from pgm.errors import PlanError
 
+from ...networks.alike import Alike
 from ...training.phase import Batch, Moment, Phase
 from .games import Game, non_saturating
 from .gan import Gan
-from .penalties import Penalty
+from .penalties import Penalty, Scores, Values
+from .replay import Replay
+from .unrolled import Unrolled
 
-Values = Mapping[str, Tensor]
 Also = Callable[[Values, Batch], Mapping[str, Tensor]]
 """What else a generator pays: of its rows with what they were made of, and the batch; costs by name."""
 
@@ -28,6 +30,8 @@ def adversarial(
     *,
     steps: int = 1,
     penalty: Penalty | None = None,
+    replay: int = 0,
+    unrolled: Unrolled | None = None,
     also: Also | None = None,
     critic: Mapping[str, Any] | None = None,
     **options: Any,
@@ -43,12 +47,14 @@ def adversarial(
         game: what they pay, by default `non_saturating()`.
         steps: batches of the discriminator's turn.
         penalty: what keeps it smooth, such as `gradient_penalty()`.
+        replay: places of a pool of past generated rows, of which the discriminator sees some; 0 for none.
+        unrolled: steps of the discriminator that the generator foresees; by default none.
         also: further costs of the generator.
         critic: options of the discriminator's phase that differ, such as its optimiser.
         options: of both phases: `optimiser`, `rate`, `clip`.
 
     Raises:
-        PlanError: when rows of a batch would be normalised together under a penalty that is of single rows.
+        PlanError: when rows of a batch would be judged together under a penalty that is of single rows.
 
     Example:
         >>> from pgm import Real, Variable
@@ -63,19 +69,28 @@ def adversarial(
     require_rows_alone(gan, penalty)
     x, learned = gan.x.name, {name: c for name, c in gan.encoders.items() if name not in gan.judged}
 
+    pool = Replay(gan.discriminator.given, replay) if replay else None
+
+    def told_apart(scores: Scores, real: Values, fake: Values) -> dict[str, Tensor]:
+        right, wrong = scores(real), scores(fake)
+        loss = each(game.real(right)) + each(game.fake(wrong))
+        cost = {} if penalty is None else {"penalty": penalised(gan, penalty, scores, real, fake)}
+        return {"loss": loss + cost.get("penalty", 0), **cost, **judged(game, right, wrong)}
+
     def discriminate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         with torch.no_grad():
             real, fake = gan.real(batch), gan.fake(len(batch[x]), given(batch))
-        right, wrong = gan.scores(real), gan.scores(fake)
-        loss = each(game.real(right)) + each(game.fake(wrong))
-        cost = {} if penalty is None else {"penalty": penalised(gan, penalty, real, fake)}
-        return {"loss": loss + cost.get("penalty", 0), **cost, **judged(game, right, wrong)}
+        return told_apart(gan.scores, real, fake if pool is None else pool(fake))
 
     def generate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         fake = gan.fake(len(batch[x]), given(batch))
-        costs = {"fooling": each(game.generated(gan.scores(fake)))}
+        real = gan.real(batch) if gan.judged or unrolled else batch
+        scores: Scores = gan.scores
+        if unrolled is not None:
+            scores = unrolled.ahead(gan, lambda scores: told_apart(scores, real, fake)["loss"].mean())
+        costs = {"fooling": each(game.generated(scores(fake)))}
         if gan.judged:
-            costs["inferring"] = each(game.inferred(gan.scores(gan.real(batch))))
+            costs["inferring"] = each(game.inferred(scores(real)))
         costs |= {f"-log q({name})": -log_density(c, fake) for name, c in learned.items()}
         costs |= also(fake, batch) if also is not None else {}
         return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs}
@@ -85,18 +100,16 @@ def adversarial(
 
     moved: dict[str, nn.Module] = {"generator": gan.pair.model, **gan.encoders}
     common = {"clip": inf, **options}  # gradients are measured, if not cut
-    first = Phase(
-        "discriminator", {"discriminator": gan.discriminator}, discriminate, steps, **{**common, **(critic or {})}
-    )
+    learns: dict[str, nn.Module] = {"discriminator": gan.discriminator, **({} if pool is None else {"replay": pool})}
+    first = Phase("discriminator", learns, discriminate, steps, **{**common, **(critic or {})})
     return first, Phase("generator", moved, generate, **common)
 
 
-def penalised(gan: Gan, penalty: Penalty, real: Values, fake: Values) -> Tensor:
+def penalised(gan: Gan, penalty: Penalty, scores: Scores, real: Values, fake: Values) -> Tensor:
     """A penalty on what generated rows differ in from real ones: x, and whatever else is inferred."""
     names = [v.name for v in gan.discriminator.given if v.name == gan.x.name or v.name in gan.judged]
-    return penalty(
-        lambda values: gan.scores({**real, **values}), {n: real[n] for n in names}, {n: fake[n] for n in names}
-    )
+    moved, made = ({name: values[name] for name in names} for values in (real, fake))
+    return penalty(lambda values: scores({**real, **values}), moved, made)
 
 
 def judged(game: Game, right: Tensor, wrong: Tensor) -> dict[str, Tensor]:
@@ -118,12 +131,11 @@ def log_density(encoder: Conditional, values: Values) -> Tensor:
 
 
 def require_rows_alone(gan: Gan, penalty: Penalty | None) -> None:
-    """Raise a `PlanError` where a critic under a penalty normalises over the batch, so that slopes are of all rows."""
-    norms = [
-        name for name, part in gan.discriminator.named_modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)
-    ]
-    if penalty is not None and norms:
+    """Raise a `PlanError` where a critic under a penalty judges a row by its batch, so that slopes are of all rows."""
+    kinds = (nn.modules.batchnorm._BatchNorm, Alike)
+    shared = [name for name, part in gan.discriminator.named_modules() if isinstance(part, kinds)]
+    if penalty is not None and shared:
         raise PlanError(
-            f"adversarial: the discriminator normalises over its batch ({norms[0]}), and a penalty is of the slope at "
-            "single rows; take layers of another norm, or none."
+            f"adversarial: the discriminator judges rows by their batch ({shared[0]}), and a penalty is of the slope "
+            "at single rows; take layers of another norm, or none, and no minibatch discrimination."
         )
