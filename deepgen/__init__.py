@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .data.shades import centred as centred
     from .data.shades import from_opponent as from_opponent
     from .data.shades import to_opponent as to_opponent
+    from .data.stacked import stacked_digits as stacked_digits
     from .data.standardised import standardised as standardised
     from .data.toys import checkerboard as checkerboard
     from .data.toys import grid_of_gaussians as grid_of_gaussians
@@ -107,7 +108,10 @@ if TYPE_CHECKING:
     from .training.schedules import geometric as geometric
     from .training.schedules import linear as linear
     from .training.schedules import logarithmic as logarithmic
+    from .zoo.adversarial.clipping import clamped as clamped
     from .zoo.adversarial.divergences import f_divergence as f_divergence
+    from .zoo.adversarial.replay import Replay as Replay
+    from .zoo.adversarial.unrolled import Unrolled as Unrolled
     from .zoo.autoencoder import autoencoder as autoencoder
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
@@ -213,6 +217,7 @@ _HOME = {
     "data.painted": "painted",
     "data.segments": "seven_segments",
     "data.shades": "centred from_opponent to_opponent",
+    "data.stacked": "stacked_digits",
     "data.standardised": "standardised",
     "data.toys": "checkerboard grid_of_gaussians moons ring swirl",
     "errors": "DivergenceError",
@@ -249,7 +254,10 @@ _HOME = {
     "training.in_turn": "in_turn",
     "training.phase": "Moment Phase adam sgd",
     "training.schedules": "constant cosine geometric linear logarithmic",
+    "zoo.adversarial.clipping": "clamped",
     "zoo.adversarial.divergences": "f_divergence",
+    "zoo.adversarial.replay": "Replay",
+    "zoo.adversarial.unrolled": "Unrolled",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
     "zoo.boltzmann.annealed": "annealed_log_z",

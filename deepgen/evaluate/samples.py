@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -27,6 +28,13 @@ class Modes:
     of: int
     high_quality: float
     counts: tuple[int, ...]
+
+    @property
+    def divergence(self) -> float:
+        """sum_m p_m log(p_m modes), p_m the share of mode m in the counts: 0 when all are equal; infinite for none."""
+        counts = torch.tensor(self.counts, dtype=torch.float64)
+        shares = counts / counts.sum()
+        return torch.xlogy(shares, shares * self.of).sum().item() if counts.any() else inf
 
     def __str__(self) -> str:
         return f"{self.captured} of {self.of} modes, {100 * self.high_quality:.1f} % of high quality"

@@ -1,0 +1,32 @@
+"""Stacked digits are digits, and spell their labels."""
+
+import pytest
+import torch
+
+from deepgen.data.images import digits
+from deepgen.data.stacked import stacked_digits
+from pgm.errors import ShapeError
+
+
+def test_every_channel_is_a_digit_with_the_label_that_it_spells() -> None:
+    data = digits()
+    found = stacked_digits(data, 200)
+    for channel, place in enumerate((100, 10, 1)):
+        apart = torch.cdist(found["image"][:, channel].flatten(1), data["image"].flatten(1))
+        assert (apart.min(1).values < 1e-3).all()
+        assert torch.equal(data["label"][apart.argmin(1)], found["label"] // place % 10)
+
+
+def test_digits_are_independent_of_one_another() -> None:
+    """Pairs of digits in 20,000 rows: each count within five standard errors of the product of their shares."""
+    n, data = 20_000, digits()
+    shares = data["label"].bincount() / len(data)
+    label = stacked_digits(data, n)["label"]
+    for one, other in ((label // 100, label // 10 % 10), (label // 10 % 10, label % 10), (label // 100, label % 10)):
+        counts, expected = (10 * one + other).bincount(minlength=100), n * torch.outer(shares, shares).flatten()
+        assert ((counts - expected).abs() < 5 * expected.sqrt()).all()
+
+
+def test_it_wants_grey_images() -> None:
+    with pytest.raises(ShapeError, match=r"images are \[3, 8, 8\] and n is 5, expected \[H, W\] and 1 or more"):
+        stacked_digits(stacked_digits(digits(), 9), 5)
