@@ -198,7 +198,7 @@ class DcganDiscriminator(nn.Module):
         batch, rows = as_rows(values, self.given)
         seen = [self._channels(each) for each, v in zip(rows, self.given, strict=True) if not v.finite]
         scores: Tensor = self.head(self.features(torch.cat(seen, 1)), _told(rows, self.given))
-        return scores.reshape(*batch, *scores.shape[1:])
+        return scores.reshape([*batch, *scores.shape[1:]])
 
     def _channels(self, rows: Tensor) -> Tensor:
         """One parent as channels of the full size, `[rows, channels, height, width]`."""
