@@ -10,18 +10,17 @@ import tempfile
 from pathlib import Path
 
 import torch
-from matplotlib import pyplot as plt
 
 import deepgen
 from deepgen import exponential, hopfield, polynomial, predicted_error, recall_error
-from deepgen.pictures.style import COLOURS, headed, quiet
+from deepgen.pictures.style import COLOURS, canvas, headed, quiet, saved
 from pgm import Binary, Real, Variable
 
 smoke = "--smoke" in sys.argv
 folder = Path(tempfile.mkdtemp(prefix="deepgen-")) if smoke else Path(__file__).parent / "pictures"
 generator = torch.Generator().manual_seed(0)
-SIZES, COUNTS = [50, 150, 400][: 1 if smoke else 3], [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000]
-COUNTS, LOADS = COUNTS[: 4 if smoke else None], [0.04, 0.06, 0.08, 0.1, 0.11, 0.12, 0.13, 0.137, 0.15, 0.16, 0.18, 0.2]
+SIZES, COUNTS = [100, 300, 1000][: 1 if smoke else 3], [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20_000]
+COUNTS, LOADS = COUNTS[: 4 if smoke else None], [0.04, 0.08, 0.1, 0.12, 0.13, 0.138, 0.15, 0.16, 0.18, 0.2]
 
 # Four memories of digits, and what they make of damaged ones.
 data, x, half = deepgen.digits(), Variable("image", Binary(8, 8)), (torch.arange(8) < 4)[:, None]
@@ -46,12 +45,10 @@ print(f"Of all {len(grey):,} digits the softmax means the right one for {own.flo
 
 
 def wrong(units: int, count: int) -> float:
-    shares = []  # of networks that have 200 random patterns or so in all
-    for _ in range(1 if smoke else max(2, 200 // count)):
-        patterns = torch.randint(0, 2, (count, units), generator=generator).float()
-        network = hopfield(Variable("x", Binary(units)), patterns)
-        shares.append(recall_error(network, patterns, update="synchronous", sweeps=30).value)
-    return sum(shares) / len(shares)
+    """Over networks that have 200 random patterns or so in all."""
+    many = torch.randint(0, 2, (1 if smoke else max(2, 200 // count), count, units), generator=generator).float()
+    found = [recall_error(hopfield(Variable("x", Binary(units)), p), p, update="synchronous", sweeps=30) for p in many]
+    return sum(each.value for each in found) / len(found)
 
 
 curves = {f"{units} units": [wrong(units, round(load * units)) for load in LOADS] for units in SIZES}
@@ -69,8 +66,9 @@ print(f"\nWrong bits after one update of 64 units, {COUNTS} patterns:")
 for name, shares in held.items():
     print(f"  {name:12s}  {'  '.join(f'{share:.3f}' for share in shares)}")
 
-figure = plt.figure(figsize=(12.4, 7.4), dpi=110, layout="constrained")
-upper, lower = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+figure = canvas(1580, 840)
+figure.set_layout_engine("constrained")
+upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
 SHOWN = ("shown", "1 sweep", "last", "stored", "")  # the last a gap
 cells = upper.subplots(len(films), 4 * len(SHOWN) - 1, width_ratios=[*3 * [*4 * [1], 0.35], *4 * [1]])
 for cell, what in zip(cells[0], 4 * SHOWN, strict=False):
@@ -83,17 +81,19 @@ for row, (name, (states, stored)) in zip(cells, films.items(), strict=True):
             cell.imshow(frames[place % 5][(2, 3, 5, 8)[place // 5]].numpy(), cmap="gray", vmin=0, vmax=1)
     row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=8.5)
 energy, capacity, steeper = (quiet(axes) or axes for axes in lower.subplots(1, 3))
-falling = projected.recall(damaged, update="independent").energies.numpy()
-energy.plot(falling, marker="o", ms=3, lw=1.2, color=COLOURS[0])
-headed(energy, "Energy of ten digits by sweep, projection rule")
+energy.plot(projected.recall(damaged, update="independent").energies, marker="o", ms=3, lw=1.2, color=COLOURS[0])
+energy.set(xlabel="sweep", ylabel="energy")
+headed(energy, "Ten damaged digits roll downhill, projection rule")
 known = [load / 10_000 for load in range(400, 1379)]
-capacity.plot(known, [predicted_error(load) for load in known], color="#999999", lw=2, label="endless, predicted")
-headed(capacity, "Wrong bits by patterns a unit, Hebb's rule")
-steeper.set(xscale="log", xlabel="patterns in 64 units")
-headed(steeper, "Wrong bits after one update, steeper energies")
+capacity.plot(known, [predicted_error(load) for load in known], color="#999999", lw=2.5, label="endless, predicted")
+capacity.axvline(0.138, color="#999999", lw=1, ls=":")
+capacity.set(xlabel="patterns a unit", ylabel="wrong bits", ylim=(-0.01, 0.32))
+headed(capacity, "Hebb's rule gives way at 0.138 patterns a unit")
+steeper.set(xscale="log", xlabel="patterns in 64 units", ylabel="wrong bits")
+headed(steeper, "Steeper energies hold more: after one update")
 for axes, places, lines in ((capacity, LOADS, curves), (steeper, COUNTS, held)):
     for (name, shares), colour in zip(lines.items(), COLOURS, strict=False):
         axes.plot(places, shares, color=colour, marker="o", ms=3, lw=1.2, label=name)
     axes.legend(frameon=False, fontsize=8)
-figure.savefig(path := folder / "associative-memory.png")
-print("\nPicture:", path)
+saved(figure, folder / "associative-memory.png")
+print("\nPicture:", folder / "associative-memory.png")

@@ -108,7 +108,7 @@ class Memory(ABC):
 
         A sweep is as many updates as there are units: `asynchronous` takes them one by one in an order drawn anew each
         sweep, `independent` draws the next unit from all of them each time, `synchronous` turns all at once. A unit
-        that nothing pulls stays.
+        that nothing pulls stays. One by one the energy never rises; all at once it may.
 
         At a temperature T a unit is up with log odds (E(down) - E(up)) / T. One by one, and unless units are coupled
         with themselves, that draws from p(s) proportional to exp(-E / T); sweeps that cool down get out of valleys in

@@ -46,9 +46,9 @@ def test_the_prediction_ends_at_the_published_load():
 
 
 def test_below_the_limit_few_bits_are_wrong_and_above_it_many():
-    """At 0.1 the prediction for endless networks, within five standard errors of 20 networks of 500; at 0.2 at least
+    """At 0.1 the prediction for endless networks, within five standard errors of 10 networks of 500; at 0.2 at least
     ten times what there is at the limit."""
-    below, error = measured(500, 50, 20, update="synchronous")
+    below, error = measured(500, 50, 10, update="synchronous")
     assert abs(below - predicted_error(0.1)) < 5 * error
     above, _ = measured(500, 100, 2, update="synchronous")
     assert above > 0.16

@@ -27,7 +27,7 @@ def test_the_textbooks_network():
     assert found.settled.all()
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(st.integers(0, 1000), st.sampled_from([0.5, 1.0, 4.0]))
 def test_probabilities_at_a_temperature_are_those_of_the_energy(seed, temperature):
     """exp(-E / T) over all states, the machine's own numbers, and exact inference over single bits."""

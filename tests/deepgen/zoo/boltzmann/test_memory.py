@@ -83,6 +83,13 @@ def test_two_units_that_hold_one_another_go_to_and_fro():
     assert network.recall(torch.tensor([1.0, 0.0])).settled.item()
 
 
+def test_all_at_once_the_energy_may_rise():
+    """E = s1 s2 - (s1 + s2) / 2: each of two units that are up would gain 1 by going down alone; both lose 2."""
+    network = Hopfield(Variable("x", Binary(2)), torch.tensor([[0.0, -1.0], [-1.0, 0.0]]), torch.full((2,), -0.5))
+    assert network.recall(torch.ones(2), update="synchronous", sweeps=1).energies.tolist() == [0, 2]
+    assert network.recall(torch.ones(2)).energies[-1] == -1
+
+
 def test_what_is_not_settled_is_said():
     """A chain of units that each follow the one before: synchronously the news goes one unit further a sweep."""
     weights = torch.zeros(6, 6)
