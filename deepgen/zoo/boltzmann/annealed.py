@@ -200,7 +200,8 @@ def _path(machine: Machine, means: Mapping[str, Tensor]) -> Path:
     if machine.given:
         raise PlanError(f"annealed_log_z: {machine.given[0].name!r} is given; a machine without has one log Z.")
     layers, kept = machine.model.variables, smallest(machine)
-    zeros, known = {v.name: machine.zeros(v.name) for v in layers}, machine.state(means)
+    zeros = {v.name: machine.zeros(v.name) for v in layers}
+    known = machine.state({name: mean.to(machine.device) for name, mean in means.items()})
     base = {v.name: zeros[v.name] if known else machine.field(v.name, zeros) for v in layers}
     base |= {name: machine.units(name).field_of(mean) for name, mean in known.items()}
     return Path(machine, base, kept, tuple(v.name for v in layers if v.name not in kept))

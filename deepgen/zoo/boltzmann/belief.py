@@ -200,8 +200,9 @@ def classifier(belief: Belief, label: Variable) -> Model:
     telling = neural(label, [x], mlp(*sizes, activation=nn.Sigmoid))
     linear = [module for module in telling.modules() if isinstance(module, nn.Linear)]
     for layer, below, into in zip(layers, belief.machines, linear, strict=False):
-        probes = torch.cat([torch.zeros(1, into.in_features), torch.eye(into.in_features)])
-        unlabelled = [torch.zeros(1, v.size) for v in below.visible[1:]]
+        none = below.zeros(below.visible[0].name)[None]
+        probes = torch.cat([none, torch.eye(into.in_features).to(none)])
+        unlabelled = [below.zeros(v.name)[None] for v in below.visible[1:]]
         told = belief.told(layer).field(probes, *unlabelled)
         into.bias.copy_(told[0])
         into.weight.copy_((told[1:] - told[0]).T)
