@@ -40,6 +40,7 @@ def sweep(
     now, stays = dict(state), fixed or {}
     for name in layers:
         weights, field, units = machine.within(name), machine.field(name, now), machine.units(name)
+        units = units.keeping(now[name]) if name in now else units
         rule = units.mean if means else units.draw
         if weights is not None:
             drawn = _one_by_one(rule, now[name], field, weights, stays.get(name))
@@ -52,14 +53,16 @@ def sweep(
 
 
 def _one_by_one(rule: Rule, before: Tensor, field: Tensor, weights: Tensor, stays: Tensor | None) -> Tensor:
-    """A layer whose units are coupled, each moved given all others."""
-    x = before.clone()
+    """A layer whose units are coupled, each moved given all others; what a move adds to the fields of later units."""
+    x, field = before.clone(), field.clone()
+    said = weights.movedim(-2, 0)  # [units, *batch, numbers]
+    said = said if said.dim() == 2 else said.unsqueeze(-2)  # chains side by side have the weights of their temperature
     for unit in range(x.shape[-1]):
-        here = slice(unit, unit + 1)
+        here, later = slice(unit, unit + 1), slice(unit + 1, None)
         drawn = rule(field[..., here])
         if stays is not None:
             drawn = torch.where(stays[..., here].bool(), x[..., here], drawn)
-        field = field + (drawn - x[..., here]) * weights[unit]
+        field[..., later].addcmul_(drawn - x[..., here], said[unit, ..., later])
         x[..., here] = drawn
     return x
 

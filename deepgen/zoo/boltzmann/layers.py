@@ -30,4 +30,4 @@ class Layers(ABC):
 
     @abstractmethod
     def within(self, name: str) -> Tensor | None:
-        """What the units of a layer say to one another, `[numbers, numbers]`; None where they say nothing."""
+        """What the units of a layer say to one another, `[*batch, numbers, numbers]`; None where they say nothing."""
