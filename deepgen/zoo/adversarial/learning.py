@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -14,6 +15,7 @@ from pgm.errors import PlanError
 
 from ...networks.alike import Alike
 from ...training.phase import Batch, Moment, Phase
+from ...training.schedules import Schedule
 from .games import Game, non_saturating
 from .gan import Gan
 from .penalties import Penalty, Scores, Values
@@ -32,6 +34,7 @@ def adversarial(
     penalty: Penalty | None = None,
     replay: int = 0,
     unrolled: Unrolled | None = None,
+    noise: Schedule | None = None,
     also: Also | None = None,
     critic: Mapping[str, Any] | None = None,
     **options: Any,
@@ -49,6 +52,8 @@ def adversarial(
         penalty: what keeps it smooth, such as `gradient_penalty()`.
         replay: places of a pool of past generated rows, of which the discriminator sees some; 0 for none.
         unrolled: steps of the discriminator that the generator foresees; by default none.
+        noise: the deviation of what is added to all rows that the discriminator sees, by turns that are over, such as
+            `linear(0.5, 0, 1000)`: while it is not 0, real and generated rows overlap; by default none.
         also: further costs of the generator.
         critic: options of the discriminator's phase that differ, such as its optimiser.
         options: of both phases: `optimiser`, `rate`, `clip`.
@@ -68,32 +73,30 @@ def adversarial(
     game = game or non_saturating()
     require_rows_alone(gan, penalty)
     x, learned = gan.x.name, {name: c for name, c in gan.encoders.items() if name not in gan.judged}
-
     pool = Replay(gan.discriminator.given, replay) if replay else None
-
-    def told_apart(scores: Scores, real: Values, fake: Values) -> dict[str, Tensor]:
-        right, wrong = scores(real), scores(fake)
-        loss = each(game.real(right)) + each(game.fake(wrong))
-        cost = {} if penalty is None else {"penalty": penalised(gan, penalty, scores, real, fake)}
-        return {"loss": loss + cost.get("penalty", 0), **cost, **judged(game, right, wrong)}
+    tell_apart = partial(told_apart, gan, game, penalty)
 
     def discriminate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         with torch.no_grad():
             real, fake = gan.real(batch), gan.fake(len(batch[x]), given(batch))
-        return told_apart(gan.scores, real, fake if pool is None else pool(fake))
+        return tell_apart(through(gan.scores, moment), real, fake if pool is None else pool(fake))
 
     def generate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         fake = gan.fake(len(batch[x]), given(batch))
         real = gan.real(batch) if gan.judged or unrolled else batch
         scores: Scores = gan.scores
         if unrolled is not None:
-            scores = unrolled.ahead(gan, lambda scores: told_apart(scores, real, fake)["loss"].mean())
+            scores = unrolled.ahead(gan, lambda ahead: tell_apart(through(ahead, moment), real, fake)["loss"].mean())
+        scores = through(scores, moment)
         costs = {"fooling": each(game.generated(scores(fake)))}
         if gan.judged:
             costs["inferring"] = each(game.inferred(scores(real)))
         costs |= {f"-log q({name})": -log_density(c, fake) for name, c in learned.items()}
         costs |= also(fake, batch) if also is not None else {}
         return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs}
+
+    def through(scores: Scores, moment: Moment) -> Scores:
+        return scores if noise is None else noisy(scores, x, noise(moment.turn))
 
     def given(batch: Batch) -> dict[str, Tensor]:
         return {v.name: batch[v.name] for v in gan.given}
@@ -105,11 +108,30 @@ def adversarial(
     return first, Phase("generator", moved, generate, **common)
 
 
+def told_apart(
+    gan: Gan, game: Game, penalty: Penalty | None, scores: Scores, real: Values, fake: Values
+) -> dict[str, Tensor]:
+    """What the discriminator pays for its scores, and what the history says of them."""
+    right, wrong = scores(real), scores(fake)
+    loss = each(game.real(right)) + each(game.fake(wrong))
+    cost = {} if penalty is None else {"penalty": penalised(gan, penalty, scores, real, fake)}
+    return {"loss": loss + cost.get("penalty", 0), **cost, **judged(game, right, wrong)}
+
+
 def penalised(gan: Gan, penalty: Penalty, scores: Scores, real: Values, fake: Values) -> Tensor:
     """A penalty on what generated rows differ in from real ones: x, and whatever else is inferred."""
     names = [v.name for v in gan.discriminator.given if v.name == gan.x.name or v.name in gan.judged]
     moved, made = ({name: values[name] for name in names} for values in (real, fake))
     return penalty(lambda values: scores({**real, **values}), moved, made)
+
+
+def noisy(scores: Scores, name: str, deviation: float) -> Scores:
+    """The scores of rows with Gaussian noise on one of their values.
+
+    Reference: Sonderby, Caballero, Theis, Shi and Huszar (2017), Amortised MAP inference for image super-resolution;
+    Arjovsky and Bottou (2017), Towards principled methods for training generative adversarial networks.
+    """
+    return lambda values: scores({**values, name: values[name] + deviation * torch.randn_like(values[name])})
 
 
 def judged(game: Game, right: Tensor, wrong: Tensor) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from deepgen.zoo.adversarial import (
     clamped,
     gan,
     gradient_penalty,
+    least_squares,
     non_saturating,
     r1,
     wasserstein,
@@ -208,6 +209,23 @@ def test_an_unrolled_generator_leaves_the_discriminator_alone() -> None:
     assert critic_weight(found) == before
     with pytest.raises(PlanError, match=r"Unrolled\(steps=0, rate=0.1\): expected 1 step or more and a rate above 0"):
         Unrolled(0)
+
+
+def test_noise_on_rows_costs_a_linear_critic_its_squared_slope() -> None:
+    """E (w (x + d e) - 1)^2 / 2 = (w x - 1)^2 / 2 + w^2 d^2 / 2, and the like for fake rows: within 5 standard errors.
+
+    With a = w x - 1 and b = w d, (a + b e)^2 / 2 has the variance a^2 b^2 + b^4 / 2.
+    """
+    found, _ = constant(2.0)
+    rows, w, turn = 20_000, critic_weight(found), Moment(0, 3, 0.0)
+    phases = adversarial(found, least_squares(), noise=lambda turns: 0.5 * turns)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        loss = phases[0].objective({"x": torch.full((rows,), 5.0)}, turn)["loss"].mean().detach()
+    bias, b = found.discriminator.net.net.net[0].bias.detach().squeeze(), w * 1.5
+    a = torch.stack([5 * w + bias - 1, 2 * w + bias + 1])
+    expected, variance = (a.square() / 2 + b**2 / 2).sum(), (a**2 * b**2 + b**4 / 2).sum()
+    assert (loss - expected).abs() < 5 * (variance / rows).sqrt()
 
 
 @settings(max_examples=15)
