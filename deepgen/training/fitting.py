@@ -11,19 +11,26 @@ from pgm.errors import PlanError, ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
+from ..conditionals.generated import Generated
 from ..data.data import Data
+
+SLACK = 1 + 1e-4  # the largest shade that may be called 1
 
 
 def require_fitting(data: Data, modules: Mapping[str, nn.Module], subject: str = "fit") -> None:
     """Raise an error that names the first column that does not fit the variable of its name.
 
     Raises:
-        ShapeError: when rows are of another shape, state numbers are none, or no column is a variable.
+        ShapeError: when rows are of another shape, state numbers are none, shades are not those that a generator
+            makes, or no column is a variable.
     """
     models = {name: module for name, module in modules.items() if isinstance(module, Model)}
     known = {v.name: (name, v) for name, model in models.items() for v in model.variables}
     for column in data.columns.keys() & known.keys():
         _check(data, column, *known[column], subject)
+    made = {name for model in models.values() for name, c in model.conditionals.items() if isinstance(c, Generated)}
+    for column in data.columns.keys() & made:
+        _check_shades(data.columns[column], f"{subject}: column {column!r} of {data.name}")
     if len(models) == len(modules) and not data.columns.keys() & known.keys():
         raise ShapeError(
             f"{subject}: no column of {data!r} is a variable of {', '.join(models)}; expected one or more of "
@@ -42,6 +49,16 @@ def _check(data: Data, column: str, where: str, variable: Variable, subject: str
         raise ShapeError(
             f"{subject} is {values.dtype} from {values.min().item():g} to {values.max().item():g}, {where} expects the "
             f"numbers of {variable.size} states, 0 to {variable.size - 1}."
+        )
+
+
+def _check_shades(values: Tensor, subject: str) -> None:
+    """Generators of images, which are what has two axes or more, end with a tanh."""
+    low, high = values.min().item(), values.max().item()
+    if values.dim() > 2 and not -SLACK <= low <= high <= SLACK:
+        raise ShapeError(
+            f"{subject} has shades from {low:g} to {high:g}, a generator of images makes those from -1 to 1; scale "
+            "them to 0 to 1, and take centred(data)."
         )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pgm.conditionals import Conditional, Tabular
 from pgm.domains import Real
-from pgm.errors import GraphError, PlanError
+from pgm.errors import EvidenceError, GraphError, PlanError
 from pgm.model import Model
 from pgm.variable import Variable
 
@@ -19,6 +19,7 @@ from ...conditionals.discriminator import Discriminator
 from ...conditionals.generated import SOURCES, Generated
 from ...conditionals.standard import Standard
 from ...networks import Network, mlp
+from ...networks.rest import resting
 from ...pair import Pair
 
 FLAG = Variable("y", SOURCES)
@@ -154,8 +155,12 @@ class Gan:
 
         Raises:
             PlanError: when something that the generator needs is missing.
+            EvidenceError: when a label is none of its states.
         """
-        with torch.random.fork_rng(enabled=seed is not None):
+        for variable in self.given:
+            if variable.finite and variable.name in (given or {}):
+                _require_states(variable, (given or {})[variable.name])
+        with torch.random.fork_rng(enabled=seed is not None), resting(self.pair.model):
             if seed is not None:
                 torch.manual_seed(seed)
             return self.fake(rows, given)[self.x.name]
@@ -211,6 +216,16 @@ def flipped() -> Tabular:
     found = Tabular(FLAG, [], [0.5, 0.5])
     found.requires_grad_(False)
     return found
+
+
+def _require_states(variable: Variable, numbers: Tensor) -> None:
+    """Raise an `EvidenceError` where numbers are not those of states."""
+    wrong = numbers[(numbers < 0) | (numbers >= variable.size)]
+    if len(wrong):
+        raise EvidenceError(
+            f"sample: {variable.name!r} is {wrong[0].item():g} in a row, expected the number of one of its "
+            f"{variable.size} states, 0 to {variable.size - 1}."
+        )
 
 
 def drawn(conditional: Conditional, values: Mapping[str, Tensor], rows: int) -> Tensor:
