@@ -37,6 +37,7 @@ gpu:
 	$(PYTHON) -m pytest -q -m gpu $$(grep -rl 'mark\.gpu' tests --include='test_*.py')
 	$(PYTHON) -m benchmarks.training --device cuda
 	$(PYTHON) -m benchmarks.training --device cuda --precision bf16
+	$(PYTHON) -m benchmarks.boltzmann --only sweeps --device cuda
 	$(PYTHON) -m benchmarks.diffusion --only speed,mnist --device cuda
 
 clean:

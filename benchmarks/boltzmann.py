@@ -1,17 +1,19 @@
 """Are Boltzmann machines measured right, learned well, and learned fast?
 
-    DEEPGEN_DATA=FOLDER python -m benchmarks.boltzmann [--json] [--smoke] [--only annealed speed small] [--long]
+    DEEPGEN_DATA=FOLDER python -m benchmarks.boltzmann [--json] [--smoke] [--only annealed speed sweeps small]
+        [--long] [--device cpu]
 
 `annealed`: log Z of the machine of 784 x 15 units that came with the first code for annealed importance sampling,
 known exactly by all 2^15 states (215.1384): `value` and `interval` are those of 100 chains there and back, `spread` is
 the standard deviation of the values of several seeds. `speed`: an epoch of persistent contrastive divergence, 784 x 500
 units, batches of 100, beside scikit-learn's BernoulliRBM, by turns in one process; seconds of processor time, `ratio`
-above 1 is ours faster; `sweeps` are Gibbs sweeps of 100 chains a second. `small`: 16 hidden units, centred gradients,
-MNIST cut at one half, log p of the test set exactly; published (PyDeep) -142.56, without centring -149.05. `large`,
-with --long: 500 hidden units, an interval; published (PyDeep) -84.9 by annealing forwards and -96.6 backwards, and
--86.34 for CD-25 (Salakhutdinov and Murray 2008), on other binarisations. `deep`, with --long, on a GPU in reasonable
-time: a deep Boltzmann machine, 784-512-1024, each layer pretrained, then all together, a lower bound; published
-(Salakhutdinov and Hinton 2009, 500-1000 units) -84.62, and -86.37 (yell/boltzmann-machines, 512-1024).
+above 1 is ours faster. `sweeps`: Gibbs sweeps a second of that machine, with few chains and with many, and what share
+of the rate of matrix products measured there and then their products reach (`of_peak`). `small`: 16 hidden units,
+centred gradients, MNIST cut at one half, log p of the test set exactly; published (PyDeep) -142.56, without centring
+-149.05. `large`, with --long: 500 hidden units, an interval; published (PyDeep) -84.9 by annealing forwards and -96.6
+backwards, and -86.34 for CD-25 (Salakhutdinov and Murray 2008), on other binarisations. `deep`, with --long, on a GPU
+in reasonable time: a deep Boltzmann machine, 784-512-1024, each layer pretrained, then all together, a lower bound;
+published (Salakhutdinov and Hinton 2009, 500-1000 units) -84.62, and -86.37 (yell/boltzmann-machines, 512-1024).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import stdev
 from typing import Any
@@ -28,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.device import duration, peak, products
 from benchmarks.training import typical
 from deepgen.data.binarise import thresholded
 from deepgen.data.data import Data
@@ -37,6 +41,7 @@ from deepgen.training.fit import fit
 from deepgen.training.phase import sgd
 from deepgen.training.schedules import cosine
 from deepgen.zoo.boltzmann import (
+    Chains,
     Machine,
     annealed_log_z,
     dbm,
@@ -54,6 +59,7 @@ from pgm.variable import Variable
 EXACT, MACHINE = 215.13840552531664, "rbm_784x15.npz"
 PUBLISHED = {"small": -142.56, "large": -84.9, "deep": -84.62}
 RATE, EPOCHS = 0.05, 40
+QUESTIONS = ("annealed", "speed", "sweeps", "small")
 HIDDEN = {"small": (16,), "large": (500,), "deep": (512, 1024)}
 Row = dict[str, object]
 
@@ -91,11 +97,21 @@ def speed(rows: int, hidden: int, times: int, device: str) -> Iterator[Row]:
         return fit(phase, data, epochs=1, batch=100, device=device, progress=False, record=10**6, every=10**6)
 
     taken = [(_seconds(ours), _seconds(lambda: peer.fit(pixels.numpy()))) for _ in range(times)]
-    state = {name: x.to(machine.device) for name, x in machine.state({"image": pixels[:100]}).items()}
-    a_sweep = min(_seconds(lambda: sweep(machine, state, ["h", "image"])) for _ in range(20))
     us, them = (typical(each) for each in zip(*taken, strict=True))
     ratio = typical([peer / max(own, 1e-9) for own, peer in taken])
-    yield {"question": "speed", "ours": us, "scikit_learn": them, "ratio": ratio, "sweeps": 1 / typical([a_sweep])}
+    yield {"question": "speed", "ours": us, "scikit_learn": them, "ratio": ratio}
+
+
+def sweeps(pixels: int, hidden: int, chains: Sequence[int], device: str) -> Iterator[Row]:
+    """Chains of one machine, few and many side by side."""
+    torch.manual_seed(0)
+    machine, where = rbm(Variable("image", Binary(pixels)), hidden), torch.device(device)
+    machine.model.to(where)
+    highest = peak(where, torch.float32)
+    for count in chains:
+        run = partial(sweep, machine, Chains(machine, count).state, ["h", "image"])
+        rate = 1 / duration(run, where)
+        yield {"question": "sweeps", "chains": count, "a_second": rate, "of_peak": rate * products(run) / highest}
 
 
 def learned(
@@ -145,6 +161,8 @@ def rows_of(question: str, smoke: bool, device: str, seeds: int, temperatures: i
         return annealed(2 if smoke else seeds, 100 if smoke else temperatures, smoke, device)
     if question == "speed":
         return speed(200 if smoke else 10_000, 20 if smoke else 500, 1 if smoke else 5, device)
+    if question == "sweeps":
+        return sweeps(16 if smoke else 784, 4 if smoke else 500, (2, 4) if smoke else (100, 10_000), device)
     hidden = HIDDEN[question]
     if smoke:
         noise = Data({"image": (torch.rand(100, 4, 4) < 0.3).float()}, "noise")
@@ -158,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     parser.add_argument("--smoke", action="store_true", help="tiny machines on noise: does it run?")
-    parser.add_argument("--only", nargs="+", choices=("annealed", "speed", "small"), help="questions")
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, help="questions")
     parser.add_argument("--long", action="store_true", help="large and deep machines too")
     parser.add_argument("--seeds", type=int, default=5, help="of annealing, 2 or more")
     parser.add_argument("--temperatures", type=int, default=3000, help="of annealing")
@@ -166,7 +184,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    questions = options.only or ["annealed", "speed", "small"]
+    questions = options.only or QUESTIONS
     for question in [*questions, *(["large", "deep"] if options.long else [])]:
         for row in rows_of(question, options.smoke, options.device, options.seeds, options.temperatures):
             shown = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items() if v is not None)

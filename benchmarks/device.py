@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from statistics import median
 
@@ -10,7 +11,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-PEAK_SIZE, PEAK_TIMES = 8192, 10
+PEAK_SIZE, CPU_PEAK_SIZE, PEAK_TIMES = 8192, 1024, 10
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:
@@ -41,13 +42,25 @@ def products(run: Callable[[], object]) -> int:
 
 def peak(device: torch.device, dtype: torch.dtype) -> float:
     """The most multiplications and additions a second that matrix products reach here."""
-    one, other = (torch.randn(PEAK_SIZE, PEAK_SIZE, device=device, dtype=dtype) for _ in range(2))
-    times = []
-    for _ in range(PEAK_TIMES):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        one @ other
-        end.record()
-        end.synchronize()
-        times.append(begin.elapsed_time(end) / 1e3)
-    return 2 * PEAK_SIZE**3 / median(times)
+    size = PEAK_SIZE if device.type == "cuda" else CPU_PEAK_SIZE
+    one, other = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    return 2 * size**3 / duration(lambda: one @ other, device)
+
+
+def duration(run: Callable[[], object], device: torch.device, times: int = PEAK_TIMES) -> float:
+    """How long a call takes, the median of several after one that warms up; by the GPU's own clock where it is one."""
+    run()
+    return median(_lap(run, device) for _ in range(times))
+
+
+def _lap(run: Callable[[], object], device: torch.device) -> float:
+    if device.type != "cuda":
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin.record()
+    run()
+    end.record()
+    end.synchronize()
+    return begin.elapsed_time(end) / 1e3
