@@ -1,10 +1,11 @@
-"""How many things counts are of."""
+"""In how many ways counts come about."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from pgm.domains import Count
 from pgm.errors import ShapeError
 from pgm.variable import Variable
 
@@ -16,10 +17,10 @@ class Total(Layered):
 
     Args:
         x: a layer of `Count` numbers, one a kind.
-        total: n, 1 or more.
+        total: n, 1 or more; None where each row has its own and keeps it.
 
     Raises:
-        ShapeError: when there is nothing to count.
+        ShapeError: when x is no `Count`, or there is nothing to count.
 
     Example:
         >>> from pgm import Count
@@ -29,13 +30,15 @@ class Total(Layered):
     Reference: Salakhutdinov and Hinton (2009), Replicated softmax: an undirected topic model.
     """
 
-    def __init__(self, x: Variable, total: int) -> None:
+    def __init__(self, x: Variable, total: int | None = None) -> None:
         super().__init__([x])
-        if total < 1:
+        if not isinstance(x.domain, Count):
+            raise ShapeError(f"{self.subject}: {x.name!r} is {x.domain!r}, expected Count, numbers of things.")
+        if total is not None and total < 1:
             raise ShapeError(f"{self.subject}: total is {total}, expected 1 or more.")
         self.total = total
 
     def score(self, *numbers: Tensor) -> Tensor:
         things = numbers[0].sum(-1)
         ways = (things + 1).lgamma() - (numbers[0] + 1).lgamma().sum(-1)
-        return torch.where(things == self.total, ways, -torch.inf)
+        return ways if self.total is None else torch.where(things == self.total, ways, -torch.inf)

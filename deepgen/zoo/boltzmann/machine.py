@@ -97,7 +97,7 @@ class Machine(Layers):
         if blocks is not None:
             return Blocks(blocks)
         width = next((term.precision for term in terms if isinstance(term, Width)), None)
-        return units_of(self.model[name], width, next((term.total for term in terms if isinstance(term, Total)), None))
+        return units_of(self.model[name], width, next((term for term in terms if isinstance(term, Total)), None))
 
     def within(self, name: str) -> Tensor | None:
         found = [term.weights / term.temperature for term in self._touching[name] if isinstance(term, Within)]

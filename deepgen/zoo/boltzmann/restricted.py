@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from pgm.domains import Binary, Count, Real
-from pgm.errors import ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
@@ -30,18 +29,18 @@ def rbm(
 
     Args:
         x: what is seen: `Binary` pixels, `Real` numbers, a variable with states, many of these side by side (`OneHot`,
-            such as ratings), or a `Count` of each of many words that sum to `total`.
+            such as ratings), or a `Count` of each of many words.
         hidden: binary units.
         label: seen as well, for a machine that classifies and draws by label.
         given: what biases of both layers are linear in, such as the rows before, for a conditional machine.
         deviation: of the weights at first.
         temperature: above 0.
         learned_widths: whether deviations of `Real` numbers, 1 at first, are learned.
-        total: what a `Count` sums to, as many words as each document has.
+        total: how many words each document has; None where they differ, which `contrastive_divergence` learns from.
         mean: of x in the data, `[*event]`, at which its biases and centres start: learning begins sooner.
 
     Raises:
-        ShapeError: when there is a `Count` and no total, or the mean has another shape.
+        ShapeError: when there is a total less than 1 or of no `Count`, or the mean has another shape.
 
     Example:
         >>> rbm(Variable("image", Binary(28, 28)), 500, label=Variable("label", range(10)))
@@ -55,12 +54,10 @@ def rbm(
     """
     h = Variable("h", Binary(hidden))
     visible = (x, *([label] if label is not None else []))
-    if isinstance(x.domain, Count) and total is None:
-        raise ShapeError(f"rbm: {x.name!r} is {x.domain!r}, and total is None; say how many things are counted.")
     terms: list[Layered] = [Bias(layer, temperature) for layer in (*visible, h)]
     terms += [Coupling(layer, h, deviation, temperature) for layer in visible]
     terms += [Width(layer, learned=learned_widths) for layer in visible if isinstance(layer.domain, Real)]
-    terms += [Total(x, total)] if total is not None else []
+    terms += [Total(x, total)] if isinstance(x.domain, Count) or total is not None else []
     if given is not None:
         terms += [Coupling(given, layer, deviation, temperature) for layer in (x, h)]
     also = (given,) if given is not None else ()

@@ -14,6 +14,8 @@ from pgm.domains import Binary, Count, Finite, OneHot, Real
 from pgm.errors import PlanError
 from pgm.variable import Variable
 
+from ...potentials import Total
+
 LEAST = 1e-2  # probability of a unit that is never on, or never off, in what annealing begins with
 
 
@@ -36,6 +38,10 @@ class Units(ABC):
     @abstractmethod
     def log_sum(self, field: Tensor) -> Tensor:
         """log of the sum of base(x) exp(f . x) over all x, `[*batch]`, in nats."""
+
+    def keeping(self, x: Tensor) -> Units:
+        """What they do given also what no draw changes of numbers they had, `[*batch, numbers]`: how many things."""
+        return self
 
     def absent(self, x: Tensor) -> Tensor | None:
         """True at units that are not there, `[*batch, numbers]`; None where all always are."""
@@ -91,29 +97,41 @@ class States(Units):
         return x.unflatten(-1, (-1, self.states))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Counts(Units):
     """How often each of several kinds was chosen, so many times in all, with the field as logits.
 
     Args:
-        total: choices.
+        total: choices, a number or those of each row, `[*batch, 1]`; None before it is known.
     """
 
-    total: int
+    total: int | Tensor | None
+
+    def keeping(self, x: Tensor) -> Units:
+        return Counts(x.sum(-1, keepdim=True)) if self.total is None else self
 
     def draw(self, field: Tensor) -> Tensor:
-        chosen = torch.multinomial(field.softmax(-1).flatten(0, -2), self.total, replacement=True)
-        drawn = torch.zeros_like(field).flatten(0, -2)
-        return drawn.scatter_add_(-1, chosen, torch.ones_like(chosen, dtype=field.dtype)).reshape(field.shape)
+        p = field.softmax(-1).flatten(0, -2)
+        totals = torch.as_tensor(self._known, device=field.device).expand(*field.shape[:-1], 1).reshape(-1, 1)
+        most = self._known if isinstance(self._known, int) else int(totals.max())  # multinomial takes no tensor
+        chosen = torch.multinomial(p, max(most, 1), replacement=True)
+        counted = torch.arange(max(most, 1), device=field.device) < totals  # [rows, most]
+        return torch.zeros_like(p).scatter_add_(-1, chosen, counted.to(p)).reshape(field.shape)
 
     def mean(self, field: Tensor) -> Tensor:
-        return self.total * field.softmax(-1)
+        return self._known * field.softmax(-1)
 
     def field_of(self, mean: Tensor) -> Tensor:
         return mean.clamp_min(LEAST).log()
 
     def log_sum(self, field: Tensor) -> Tensor:
-        return self.total * field.logsumexp(-1)
+        return torch.as_tensor(self._known * field.logsumexp(-1, keepdim=True))[..., 0]
+
+    @property
+    def _known(self) -> int | Tensor:
+        if self.total is None:
+            raise PlanError("counts: each row has its own total, which is not known here; give the machine a total.")
+        return self.total
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,13 +157,13 @@ class Numbers(Units):
         return 0.5 * (field.square() / self.precision + log(2 * pi) - self.precision.log()).sum(-1)
 
 
-def units_of(variable: Variable, precision: Tensor | None = None, total: int | None = None) -> Units:
+def units_of(variable: Variable, precision: Tensor | None = None, counted: Total | None = None) -> Units:
     """The units of a variable.
 
     Args:
         variable: `Binary`, finite, `OneHot`, `Real`, or `Count`.
         precision: of real numbers, `[numbers]`.
-        total: what counts sum to.
+        counted: what counts sum to.
 
     Raises:
         PlanError: when real numbers are kept near nothing, or counts may be of anything.
@@ -158,7 +176,7 @@ def units_of(variable: Variable, precision: Tensor | None = None, total: int | N
         return States(variable.shape[-1])
     if isinstance(variable.domain, Real) and precision is not None:
         return Numbers(precision)
-    if isinstance(variable.domain, Count) and total is not None:
-        return Counts(total)
+    if isinstance(variable.domain, Count) and counted is not None:
+        return Counts(counted.total)
     missing = "Total" if isinstance(variable.domain, Count) else "Width"
     raise PlanError(f"{variable.name!r} is {variable.domain!r} without a {missing}, so that nothing sums to one.")
