@@ -13,11 +13,11 @@ from pgm.engines.progress import Watched
 from pgm.errors import PlanError
 
 from ...training.schedules import Schedule, geometric
-from .annealed import Between
 from .evidence import begun, free
 from .gibbs import sweep
 from .layers import State
 from .machine import Machine
+from .path import Between
 
 LOOKS = 20  # how often the least energy so far is looked at for the bar
 COOLING = geometric(10.0, 0.1, 500)

@@ -11,13 +11,13 @@ from torch import Tensor
 from pgm.errors import PlanError
 
 from ...training.phase import Batch, Moment, Phase
-from .annealed import Between
 from .contrast import Contrast, Penalty
 from .gibbs import Chains, sweep
 from .layers import State
 from .learning import require_chains
 from .machine import Machine
 from .monitors import alarms
+from .path import Between
 
 
 def tempered(

@@ -9,7 +9,8 @@ import torch
 
 from deepgen.potentials import Bias, Coupling
 from deepgen.zoo.boltzmann import Machine, annealed_log_z, log_z, rbm
-from deepgen.zoo.boltzmann.annealed import _path, _walked
+from deepgen.zoo.boltzmann.base import chosen
+from deepgen.zoo.boltzmann.exact import draws
 from pgm import Binary, Real, Variable
 
 MEASURED = 215.13840553  # log Z of the trained machine below, by summing all 2^15 states of its hidden units
@@ -49,12 +50,10 @@ def test_weights_of_both_ways_are_unbiased(kind):
     torch.manual_seed(0)
     x = Variable("x", Real(2) if kind == "numbers" else Binary(3))
     machine = rbm(x, 2, label=Variable("label", range(3)) if kind == "label" else None, deviation=0.7)
-    path = _path(machine, {})
-    from deepgen.zoo.boltzmann.exact import draws
-
+    path, _ = chosen(machine, {}, 20, [0.0, 0.5, 1.0])
     with torch.no_grad():
-        up, _ = _walked(path, path.begin(20_000), [0.0, 0.3, 0.7, 1.0], False)
-        down, _ = _walked(path, path.at(draws(machine, path.kept, 20_000)), [1.0, 0.7, 0.3, 0.0], False)
+        up, _ = path.walked(path.begin(20_000), [0.0, 0.3, 0.7, 1.0], False)
+        down, _ = path.walked(path.at(draws(machine, path.kept, 20_000)), [1.0, 0.7, 0.3, 0.0], False)
     for logs, exact in ((up, log_z(machine) - path.log_start), (down, path.log_start - log_z(machine))):
         weights = (logs - exact).exp()
         assert abs(weights.mean() - 1) < 5 * weights.std() / 20_000**0.5

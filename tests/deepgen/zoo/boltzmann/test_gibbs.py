@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from deepgen.potentials import Bias, Coupling, Within
 from deepgen.zoo.boltzmann import Machine, log_likelihood, sweep, tempered
-from deepgen.zoo.boltzmann.annealed import Between
+from deepgen.zoo.boltzmann.path import Between
 from pgm import Binary, Model, Variable
 
 V, H = Variable("v", Binary(3)), Variable("h", Binary(2))
