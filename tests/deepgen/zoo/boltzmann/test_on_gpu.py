@@ -1,53 +1,97 @@
-"""Deep machines on a GPU: what is given on the CPU is taken where the machine is."""
+"""Boltzmann machines on a GPU: what is not drawn equals the CPU's, what is drawn stays there and learns there."""
 
-from itertools import product
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from deepgen.data.data import Data
-from deepgen.training.fit import fit
-from deepgen.training.in_turn import in_turn
+from deepgen import arrays, fit
 from deepgen.zoo.boltzmann import (
+    Chains,
+    Machine,
     annealed_log_z,
-    belief_bounds,
-    classifier,
+    boltzmann_machine,
+    contrastive_divergence,
+    convolutional_rbm,
     dbm,
-    dbn,
-    greedy,
-    likelihood,
+    fast_persistent,
     log_z,
     persistent,
-    pretraining,
-    up_down,
+    rbm,
+    sweep,
+    tempered,
 )
-from pgm import Binary, Variable
+from pgm import Binary, Real, Variable
 
-X, LABEL = Variable("x", Binary(3)), Variable("label", range(2))
-ROWS = torch.tensor(list(product((0.0, 1.0), repeat=3)))
-DATA, MEANS = Data({"x": ROWS, "label": torch.arange(8) % 2}, "rows"), {"x": torch.full((3,), 0.5)}
 pytestmark = pytest.mark.gpu
+X, LABEL = Variable("x", Binary(6)), Variable("label", range(3))
+MACHINES: dict[str, Callable[[], Machine]] = {
+    "bits": lambda: rbm(X, 4, label=LABEL, deviation=0.5),
+    "numbers": lambda: rbm(Variable("x", Real(6)), 4, label=LABEL, deviation=0.5),
+    "coupled": lambda: boltzmann_machine(X, 4, label=LABEL, deviation=0.5),
+    "deep": lambda: dbm(X, 4, 3, label=LABEL),
+    "convolutional": lambda: convolutional_rbm(Variable("x", Binary(6, 6)), 2, 3, pooling=2),
+}
+LEARN = {"contrastive": contrastive_divergence, "persistent": persistent, "fast": fast_persistent, "tempered": tempered}
 
 
-def test_deep_boltzmann_machines_are_pretrained_learn_and_are_measured_there():
-    """With annealing from means on the CPU: the exact log Z, on the CPU, is in its interval."""
-    machine = dbm(X, 4, 3, 2, label=LABEL, mean=MEANS["x"])
-    parts = [(phase, 5) for phase in pretraining(machine, chains=10)]
-    fit(in_turn("all", *parts, (persistent(machine, 10, centring=0.1), 5)), DATA, turns=20, batch=8, device="cuda")
-    annealed = annealed_log_z(machine, means=MEANS, temperatures=50, progress=False)
-    found = likelihood(machine, DATA, progress=False)
-    machine.model.cpu()
-    assert annealed.interval is not None
-    assert annealed.interval[0] < log_z(machine) < annealed.interval[1]
-    assert found.value == pytest.approx(likelihood(machine, DATA, progress=False).value, abs=1e-4)
+def seen(machine: Machine, rows: int = 20) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    x = machine.model["x"]
+    values = {"x": torch.bernoulli(torch.full((rows, *x.shape), 0.4)), "label": torch.arange(rows) % 3}
+    return {v.name: values[v.name] for v in machine.visible}
 
 
-def test_belief_networks_learn_are_measured_and_teach_classifiers_from_there():
-    belief = dbn(X, 4, 3, label=LABEL)
-    phases = [(phase, 5) for phase in (*greedy(belief, chains=10), up_down(belief))]
-    fit(in_turn("all", *phases), DATA, turns=15, batch=8, device="cuda")
-    assert all(figure.value < 0 for figure in belief_bounds(belief, DATA, progress=False))
-    assert belief.sample(2, {"label": torch.tensor(1)}, sweeps=3, progress=False)["x"].device.type == "cuda"
-    net = classifier(belief, LABEL).conditionals["label"].net.net
-    first = belief.pair.guide.conditionals["h1"].distribution(ROWS.cuda()).mean
-    torch.testing.assert_close(net[:2](ROWS), first.cpu())
+@pytest.mark.parametrize("kind", MACHINES)
+def test_means_and_scores_are_those_of_the_cpu(kind: str) -> None:
+    torch.manual_seed(0)
+    machine, found = MACHINES[kind](), []
+    for device in ("cpu", "cuda"):
+        machine.model.to(device)
+        state = machine.state({name: x.to(device) for name, x in seen(machine).items()})
+        state |= {v.name: machine.zeros(v.name).expand(20, -1) for v in machine.hidden}
+        state = sweep(machine, state, [v.name for v in (*machine.hidden, *machine.visible)], means=True)
+        assert all(x.device.type == device for x in state.values())
+        found.append({"score": machine.score(state).detach().cpu(), **{name: x.cpu() for name, x in state.items()}})
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", MACHINES)
+def test_persistent_chains_stay_and_move_there(kind: str) -> None:
+    machine = MACHINES[kind]()
+    phase = persistent(machine, 10)
+    chains = phase.modules["chains"]
+    assert isinstance(chains, Chains)
+    before = {name: x.clone() for name, x in chains.state.items()}
+    history = fit(phase, arrays("noise", **seen(machine)), turns=5, batch=10, device="cuda", progress=False)
+    assert len(history.rows) > 0
+    assert all(x.device.type == "cuda" and bool(x.isfinite().all()) for x in chains.state.values())
+    assert any(not torch.equal(x.cpu(), before[name]) for name, x in chains.state.items())
+    assert all(bool(p.isfinite().all()) for p in machine.model.parameters())
+
+
+@pytest.mark.parametrize("way", LEARN)
+def test_every_way_to_learn_lowers_free_energies_of_the_data_there(way: str) -> None:
+    """One pattern in all rows: after learning it is likelier than its opposite, which was as likely before."""
+    torch.manual_seed(0)
+    machine, pattern = rbm(X, 4), torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    fit(LEARN[way](machine), arrays("one", x=pattern.expand(50, 6)), turns=100, batch=50, device="cuda", progress=False)
+    free = machine.free_energy({"x": torch.stack([pattern, 1 - pattern]).to("cuda")})
+    assert free[0] < free[1]
+
+
+def test_annealing_there_finds_log_z() -> None:
+    torch.manual_seed(0)
+    machine = rbm(X, 4, deviation=1.0)
+    machine.model.to("cuda")
+    low, high = annealed_log_z(machine, temperatures=200, progress=False).interval or (0.0, 0.0)
+    assert low - 0.1 < log_z(machine) < high + 0.1
+
+
+def test_coupled_units_are_drawn_there_with_what_is_known() -> None:
+    machine = boltzmann_machine(X, 4)
+    machine.model.to("cuda")
+    half = torch.tensor([1.0, 1.0, 0.0, *[torch.nan] * 3], device="cuda")
+    drawn = machine.sample(7, {"x": half}, burn=5, progress=False)
+    assert drawn["h"].device.type == "cuda"
+    assert torch.equal(drawn["x"][:, :3], half[:3].expand(7, 3))
