@@ -108,8 +108,11 @@ if TYPE_CHECKING:
     from .training.schedules import geometric as geometric
     from .training.schedules import linear as linear
     from .training.schedules import logarithmic as logarithmic
+    from .zoo.adversarial.blurred import blurred as blurred
     from .zoo.adversarial.clipping import clamped as clamped
     from .zoo.adversarial.divergences import f_divergence as f_divergence
+    from .zoo.adversarial.infogan import infogan as infogan
+    from .zoo.adversarial.infogan import information as information
     from .zoo.adversarial.replay import Replay as Replay
     from .zoo.adversarial.unrolled import Unrolled as Unrolled
     from .zoo.autoencoder import autoencoder as autoencoder
@@ -254,8 +257,10 @@ _HOME = {
     "training.in_turn": "in_turn",
     "training.phase": "Moment Phase adam sgd",
     "training.schedules": "constant cosine geometric linear logarithmic",
+    "zoo.adversarial.blurred": "blurred",
     "zoo.adversarial.clipping": "clamped",
     "zoo.adversarial.divergences": "f_divergence",
+    "zoo.adversarial.infogan": "infogan information",
     "zoo.adversarial.replay": "Replay",
     "zoo.adversarial.unrolled": "Unrolled",
     "zoo.autoencoder": "autoencoder linear_autoencoder",

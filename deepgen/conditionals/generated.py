@@ -89,5 +89,5 @@ class Generated(Conditional):
             )
         axes = [len(parent.shape) for parent in self.given[1:]]
         batch = torch.broadcast_shapes(flag.shape, *(v.shape[: v.dim() - n] for v, n in zip(others, axes, strict=True)))
-        wide = [v.expand(*batch, *v.shape[v.dim() - n :]) for v, n in zip(others, axes, strict=True)]
-        return self.generate(*wide).expand(*shape, *batch, *self.child.shape)
+        wide = [v.expand([*batch, *v.shape[v.dim() - n :]]) for v, n in zip(others, axes, strict=True)]
+        return self.generate(*wide).expand([*shape, *batch, *self.child.shape])

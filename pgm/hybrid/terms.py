@@ -94,6 +94,8 @@ class Reader:
             )
         if isinstance(term, Conditional) and hidden == [self._scope(term)[-1]]:
             return self._noise(term)
+        if isinstance(term, Conditional) and not term.capabilities.has_log_prob:
+            term.distribution()  # raises an error that says what to do instead, which no sampler would be
         name = self._name(hidden[0])
         role = "parent" if isinstance(term, Conditional) else "variable"
         raise PlanError(

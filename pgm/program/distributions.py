@@ -112,7 +112,7 @@ class Sampler(TorchDistribution):
         if not self.given:
             return self.conditional.draw(shape=shape)
         pairs = zip(self.conditional.given, self.given, strict=True)
-        return self.conditional.draw(*(value.expand(*shape, *parent.shape) for parent, value in pairs))
+        return self.conditional.draw(*(value.expand([*shape, *parent.shape]) for parent, value in pairs))
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with torch.no_grad():

@@ -1,5 +1,6 @@
 """Adversarial networks: graphs whose generator has no density, learned with a discriminator as variational EM."""
 
+from .blurred import blurred as blurred
 from .clipping import clamped as clamped
 from .divergences import Divergence as Divergence
 from .divergences import f_divergence as f_divergence
@@ -11,6 +12,8 @@ from .games import non_saturating as non_saturating
 from .games import wasserstein as wasserstein
 from .gan import Gan as Gan
 from .gan import gan as gan
+from .infogan import infogan as infogan
+from .infogan import information as information
 from .learning import adversarial as adversarial
 from .penalties import gradient_penalty as gradient_penalty
 from .penalties import r1 as r1
