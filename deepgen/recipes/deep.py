@@ -48,8 +48,7 @@ class DBM(Recipe):
 
     def setup(self, data: Data) -> Setup:
         x, label = self.x(data), self.label(data)
-        machine = dbm(x, *self.layers, label=label)
-        begin_at_means(machine, x, data)
+        machine = dbm(x, *self.layers, label=label, mean=data[x.name].mean(0))
         clamped = mean_field(self.rounds)
         phase = persistent(machine, self.chains, self.sweeps, clamped, centring=self.centring, **self.options(data))
         return of_machine(machine, phase, x, label)
