@@ -31,7 +31,7 @@ Set = Annotated[
 ]
 What = Literal[
     "graph", "samples", "curves", "reconstructions", "traversals", "interpolation", "manifold", "latents",
-    "process", "schedule", "terms",
+    "process", "schedule", "terms", "arithmetic", "neighbours",
 ]  # fmt: skip
 Split = Literal["test", "train"]
 

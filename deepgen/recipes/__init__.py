@@ -7,6 +7,7 @@ from .boltzmann import BoltzmannMachine, ConvolutionalRBM
 from .deep import DBM, DBN
 from .diffusion import Diffusion
 from .flow_matching import FlowMatching
+from .gan import GAN
 from .hierarchical import ConvolutionalLadder, Hierarchical, Ladder
 from .latent_diffusion import LatentDiffusion
 from .mixture_vae import MixtureVAE
@@ -27,6 +28,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "dbn": DBN,
     "diffusion": Diffusion,
     "flow_matching": FlowMatching,
+    "gan": GAN,
     "helmholtz": Helmholtz,
     "hierarchical": Hierarchical,
     "ladder": Ladder,

@@ -26,7 +26,7 @@ from ..training.loop import Watch
 from .run import Run
 
 SHOWN, DOTS, ACROSS, WAYS = 64, 1000, 12, 6  # images or points in a picture, labels a row of it, interpolations
-OWN = ("process", "schedule", "terms")  # of some families only
+OWN = ("process", "schedule", "terms", "arithmetic", "neighbours")  # of some families only
 Draw = Callable[[Run, Path, object], object]
 
 
@@ -59,7 +59,9 @@ def shown(run: Run) -> int:
 
 
 def _interpolated(run: Run, path: Path) -> None:
-    """From some held-out rows to others."""
+    """From some held-out rows to others, or as a family without a guide draws it."""
+    if "interpolation" in run.setup.pictures:
+        return _own("interpolation", run, path, None)
     rows = _held(run)
     one, other = rows.rows(slice(0, WAYS)), rows.rows(slice(WAYS, 2 * WAYS))
     interpolation(_pair(run, "interpolation"), one, other, path=path)
