@@ -56,10 +56,14 @@ if TYPE_CHECKING:
     from .evaluate.figure import Figure as Figure
     from .evaluate.frechet import lenet_fid as lenet_fid
     from .evaluate.frechet import lenet_kid as lenet_kid
+    from .evaluate.judge import judged_right as judged_right
     from .evaluate.latents import Levels as Levels
     from .evaluate.latents import levels as levels
     from .networks.alike import minibatch as minibatch
     from .networks.convolutional import convolutional as convolutional
+    from .networks.dcgan import dcgan_discriminator as dcgan_discriminator
+    from .networks.dcgan import dcgan_generator as dcgan_generator
+    from .networks.dcgan import patchgan as patchgan
     from .networks.dictionary import dictionary as dictionary
     from .networks.mlp import mlp as mlp
     from .networks.octaves import octaves as octaves
@@ -111,8 +115,19 @@ if TYPE_CHECKING:
     from .zoo.adversarial.blurred import blurred as blurred
     from .zoo.adversarial.clipping import clamped as clamped
     from .zoo.adversarial.divergences import f_divergence as f_divergence
+    from .zoo.adversarial.games import Game as Game
+    from .zoo.adversarial.games import hinge as hinge
+    from .zoo.adversarial.games import least_squares as least_squares
+    from .zoo.adversarial.games import minimax as minimax
+    from .zoo.adversarial.games import non_saturating as non_saturating
+    from .zoo.adversarial.games import wasserstein as wasserstein
+    from .zoo.adversarial.gan import Gan as Gan
+    from .zoo.adversarial.gan import gan as gan
     from .zoo.adversarial.infogan import infogan as infogan
     from .zoo.adversarial.infogan import information as information
+    from .zoo.adversarial.learning import adversarial as adversarial
+    from .zoo.adversarial.penalties import gradient_penalty as gradient_penalty
+    from .zoo.adversarial.penalties import r1 as r1
     from .zoo.adversarial.replay import Replay as Replay
     from .zoo.adversarial.unrolled import Unrolled as Unrolled
     from .zoo.autoencoder import autoencoder as autoencoder
@@ -231,9 +246,11 @@ _HOME = {
     "evaluate.features": "labelled_right train_features",
     "evaluate.figure": "Figure",
     "evaluate.frechet": "lenet_fid lenet_kid",
+    "evaluate.judge": "judged_right",
     "evaluate.latents": "Levels levels",
     "networks.alike": "minibatch",
     "networks.convolutional": "convolutional",
+    "networks.dcgan": "dcgan_discriminator dcgan_generator patchgan",
     "networks.dictionary": "dictionary",
     "networks.mlp": "mlp",
     "networks.octaves": "octaves",
@@ -260,7 +277,11 @@ _HOME = {
     "zoo.adversarial.blurred": "blurred",
     "zoo.adversarial.clipping": "clamped",
     "zoo.adversarial.divergences": "f_divergence",
+    "zoo.adversarial.games": "Game hinge least_squares minimax non_saturating wasserstein",
+    "zoo.adversarial.gan": "Gan gan",
     "zoo.adversarial.infogan": "infogan information",
+    "zoo.adversarial.learning": "adversarial",
+    "zoo.adversarial.penalties": "gradient_penalty r1",
     "zoo.adversarial.replay": "Replay",
     "zoo.adversarial.unrolled": "Unrolled",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
