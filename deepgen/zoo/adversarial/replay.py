@@ -62,7 +62,7 @@ class Replay(nn.Module):
             old = held[place]
             found[name] = torch.cat([_chosen(swap, old, new[:count]), new[count:]])
             held[place] = _chosen(put, new[:count].to(held.dtype), old)
-        self.full[place] = True
+        self.full.index_fill_(0, place, True)
         return found
 
 
