@@ -53,8 +53,8 @@ def fast_persistent(
     chains: int = 100,
     steps: int = 1,
     *,
-    rate: float = 0.01,
-    decay: float = 0.95,
+    fast_rate: float = 0.01,
+    fast_decay: float = 0.95,
     centring: float = 0.0,
     penalty: Penalty | None = None,
     **options: Any,
@@ -67,10 +67,10 @@ def fast_persistent(
     Args:
         machine: whose hidden units are independent given what is seen, with nothing given.
         chains, steps: as for `persistent`.
-        rate: of the fast parameters.
-        decay: what is left of them after a step.
+        fast_rate: the learning rate of the fast parameters.
+        fast_decay: what is left of them after a step.
         centring, penalty: as for `persistent`.
-        options: `optimiser` and `clip` of the phase.
+        options: `optimiser`, `rate` and `clip` of the phase.
 
     Raises:
         PlanError: when hidden units are coupled, something is given, or there is no step.
@@ -100,7 +100,7 @@ def fast_persistent(
             slopes = torch.autograd.grad(
                 terms["free energy gap"], parameters, retain_graph=True, materialize_grads=True
             )
-            fast.learn(slopes, rate, decay)
+            fast.learn(slopes, fast_rate, fast_decay)
         return terms
 
     modules = {**machine.modules, "chains": dreams, "fast": fast}

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from deepgen.recipes.boltzmann import BoltzmannMachine, ConvolutionalRBM
+from deepgen.recipes.rbm import RBM
 from deepgen.training.fit import fit
 from deepgen.zoo.boltzmann import log_likelihood
 from deepgen.zoo.boltzmann.machine import Machine
@@ -21,6 +22,19 @@ def test_a_few_steps_raise_the_exact_log_likelihood(inferred):
     machine = Machine(setup.models["model"], (setup.models["model"]["image"],))
     before = log_likelihood(machine, {"image": data["image"]}).detach()
     fit(setup.phases, data, turns=30, batch=100, progress=False, device="cpu")
+    gain = log_likelihood(machine, {"image": data["image"]}).detach() - before
+    assert gain.mean() > 3 * gain.std() / 200**0.5
+
+
+@pytest.mark.parametrize("learning", ["persistent", "fast", "tempered", "contrastive"])
+def test_every_way_of_a_restricted_machine_raises_the_exact_log_likelihood(learning):
+    recipe = RBM(binarise="threshold", hidden=4, learning=learning, chains=20, rate=0.5)
+    data = recipe.load().rows(slice(0, 200))
+    torch.manual_seed(0)
+    setup = recipe.setup(data)
+    machine = Machine(setup.models["model"], (setup.models["model"]["image"],))
+    before = log_likelihood(machine, {"image": data["image"]}).detach()
+    fit(setup.phases, data, turns=120, batch=100, progress=False, device="cpu")
     gain = log_likelihood(machine, {"image": data["image"]}).detach() - before
     assert gain.mean() > 3 * gain.std() / 200**0.5
 

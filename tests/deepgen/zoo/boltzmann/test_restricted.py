@@ -77,7 +77,7 @@ def slopes(loss: Tensor, machine: Machine) -> Tensor:
 WAYS = {
     "contrastive": (contrastive_divergence, {"steps": 15}),
     "persistent": (persistent, {"steps": 15, "chains": 400}),
-    "fast": (fast_persistent, {"steps": 15, "chains": 400, "rate": 0.0}),
+    "fast": (fast_persistent, {"steps": 15, "chains": 400, "fast_rate": 0.0}),
     "tempered": (tempered, {"steps": 6, "chains": 400, "temperatures": 3}),
 }
 
@@ -161,7 +161,7 @@ def test_looking_at_rows_leaves_centres_chains_and_fast_weights_as_they_are() ->
 
 def test_fast_weights_follow_gradients_and_fade() -> None:
     machine = of_kind("bits")
-    phase = fast_persistent(machine, chains=50, rate=0.1, decay=0.5)
+    phase = fast_persistent(machine, chains=50, fast_rate=0.1, fast_decay=0.5)
     fast = phase.modules["fast"]
     assert isinstance(fast, Fast)
     first = slopes(phase.objective({"v": ROWS["bits"]}, None)["free energy gap"], machine).float()
