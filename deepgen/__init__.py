@@ -129,6 +129,8 @@ if TYPE_CHECKING:
     from .zoo.adversarial.penalties import gradient_penalty as gradient_penalty
     from .zoo.adversarial.penalties import r1 as r1
     from .zoo.adversarial.replay import Replay as Replay
+    from .zoo.adversarial.unified import flagged as flagged
+    from .zoo.adversarial.unified import unified as unified
     from .zoo.adversarial.unrolled import Unrolled as Unrolled
     from .zoo.autoencoder import autoencoder as autoencoder
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
@@ -283,6 +285,7 @@ _HOME = {
     "zoo.adversarial.learning": "adversarial",
     "zoo.adversarial.penalties": "gradient_penalty r1",
     "zoo.adversarial.replay": "Replay",
+    "zoo.adversarial.unified": "flagged unified",
     "zoo.adversarial.unrolled": "Unrolled",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",

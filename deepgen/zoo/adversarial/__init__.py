@@ -18,4 +18,7 @@ from .learning import adversarial as adversarial
 from .penalties import gradient_penalty as gradient_penalty
 from .penalties import r1 as r1
 from .replay import Replay as Replay
+from .unified import Unified as Unified
+from .unified import flagged as flagged
+from .unified import unified as unified
 from .unrolled import Unrolled as Unrolled
