@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from torch.nn.functional import pad
 
 import deepgen
 from deepgen import exponential, hopfield, polynomial, predicted_error, recall_error
@@ -66,20 +67,19 @@ print(f"\nWrong bits after one update of 64 units, {COUNTS} patterns:")
 for name, shares in held.items():
     print(f"  {name:12s}  {'  '.join(f'{share:.3f}' for share in shares)}")
 
-figure = canvas(1580, 840)
+figure = canvas(1580, 800)
 figure.set_layout_engine("constrained")
-upper, lower = figure.subfigures(2, 1, height_ratios=(1.1, 1))
-SHOWN = ("shown", "1 sweep", "last", "stored", "")  # the last a gap
-cells = upper.subplots(len(films), 4 * len(SHOWN) - 1, width_ratios=[*3 * [*4 * [1], 0.35], *4 * [1]])
-for cell, what in zip(cells[0], 4 * SHOWN, strict=False):
-    cell.set_title(what, fontsize=8, color="#666666")
-for row, (name, (states, stored)) in zip(cells, films.items(), strict=True):
-    for place, cell in enumerate(row):
-        cell.axis("off")
-        if SHOWN[place % 5]:
-            frames = (states[0], states[1], states[-1], stored)
-            cell.imshow(frames[place % 5][(2, 3, 5, 8)[place // 5]].numpy(), cmap="gray", vmin=0, vmax=1)
-    row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=8.5)
+upper, lower = figure.subfigures(2, 1, height_ratios=(1.05, 1))
+rows, digits = upper.subplots(len(films), 1), (2, 3, 5, 8)
+for place, what in enumerate(len(digits) * ("shown", "1 sweep", "last", "stored")):
+    rows[0].text(9 * place + 3 * (place // 4) + 3.5, -1.5, what, ha="center", fontsize=7.5, color="#666666")
+for row, (name, (states, stored)) in zip(rows, films.items(), strict=True):
+    frames = [frame[digit] for digit in digits for frame in (states[0], states[1], states[-1], stored)]
+    gaps = [1, 1, 1, 4] * len(digits)  # columns of nothing
+    strip = torch.cat([pad(f, (0, gap), value=torch.nan) for f, gap in zip(frames, gaps, strict=True)], 1)
+    row.imshow(strip.numpy(), cmap="gray", vmin=0, vmax=1)
+    row.axis("off")
+    row.text(-2, 3.5, name, ha="right", va="center", fontsize=8)
 energy, capacity, steeper = (quiet(axes) or axes for axes in lower.subplots(1, 3))
 energy.plot(projected.recall(damaged, update="independent").energies, marker="o", ms=3, lw=1.2, color=COLOURS[0])
 energy.set(xlabel="sweep", ylabel="energy")
