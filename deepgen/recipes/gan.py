@@ -32,6 +32,7 @@ from ..networks.octaves import octaves
 from ..networks.spectral import spectral
 from ..pictures.generated import neighbours, sums, walks
 from ..training.phase import adam
+from ..training.schedules import Schedule, geometric
 from ..zoo.adversarial import Game, hinge, least_squares, minimax, non_saturating, wasserstein
 from ..zoo.adversarial import Gan as Model
 from ..zoo.adversarial import gan as made
@@ -51,6 +52,7 @@ GAMES: Mapping[str, Callable[[], Game]] = {
 }
 PENALTIES: Mapping[str, Callable[[float], Penalty]] = {"gradient": gradient_penalty, "r1": r1}
 OCTAVES = 4  # of points, whose modes may be much narrower than all of them together
+NOISY, QUIET = 0.7, 0.02  # the share of turns in which noise dies away, and what then is left of it
 SECOND = 0.99  # decay of Adam's mean of squares
 DRAWN, ACROSS = 2500, 10  # samples that figures are of; columns of pictures
 
@@ -75,6 +77,8 @@ class GAN(Recipe):
         hidden: units of each layer of dense networks.
         latents: how many numbers rows are made of.
         pack: rows that are judged together.
+        noise: the deviation of what is added at first to all rows that the discriminator sees, and dies away; 0 for
+            none. By default 0.5 for points, so that modes far apart are found, and 0 for images.
         truncation: the largest number that latent variables have when sampling; none for any.
     """
 
@@ -99,6 +103,7 @@ class GAN(Recipe):
     hidden: tuple[int, ...] = (128, 128)
     latents: int = 32
     pack: int = 1
+    noise: float | None = None
     truncation: float | None = None
 
     def __post_init__(self) -> None:
@@ -107,6 +112,8 @@ class GAN(Recipe):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise PlanError(f"GAN: {name} is {value!r}, expected a number above 0.")
+        if self.noise is not None and self.noise < 0:
+            raise PlanError(f"GAN: noise is {self.noise!r}, expected 0 or more.")
 
     def load(self, split: Split = "train") -> Data:
         found = named(self.data, split, self.binarise)
@@ -119,6 +126,7 @@ class GAN(Recipe):
             GAMES[self.game](),
             steps=self.critic_steps,
             penalty=None if self.penalty == "none" else PENALTIES[self.penalty](self.weight),
+            noise=self._dying(data, points=len(model.x.shape) == 1),
             critic=self._playing(data, self.critic_steps, self.critic_rate or self.rate),
             **self._playing(data, 1, self.rate),
         )
@@ -149,11 +157,18 @@ class GAN(Recipe):
             dcgan_discriminator(*self.channels, norm=self.norm, attention=self.attention),
         )
 
+    def _turns(self, data: Data) -> int:
+        return ceil(self.steps(data) / (1 + self.critic_steps))
+
     def _playing(self, data: Data, steps: int, rate: float) -> dict[str, Any]:
         """Options of a player who makes so many steps a turn."""
-        turns = ceil(self.steps(data) / (1 + self.critic_steps))
         optimiser = adam(rate, (self.momentum, SECOND))
-        return {"optimiser": optimiser, "rate": self.falling(turns * steps), "clip": self.clip or inf}
+        return {"optimiser": optimiser, "rate": self.falling(self._turns(data) * steps), "clip": self.clip or inf}
+
+    def _dying(self, data: Data, points: bool) -> Schedule | None:
+        """Noise that is smaller and smaller; None for none."""
+        first = (0.5 if points else 0.0) if self.noise is None else self.noise
+        return geometric(first, QUIET * first, ceil(NOISY * self._turns(data))) if first else None
 
     def _drawn(self, model: Model, rows: int, given: Mapping[str, Tensor]) -> Tensor:
         """Draws of x, `[rows, *event]`, whose latent variables are no larger than they may be."""
