@@ -67,7 +67,7 @@ def test_the_top_of_a_hill_is_above_all_states_that_differ_in_one_unit(seed, lab
 
 
 def test_states_that_chains_do_not_reach_are_found():
-    """Hidden units that stay off while they are off, and pay once they are on: chains from biases miss more than 10 nats."""
+    """Hidden units stay off while they are off, and pay once they are on: a quick way from biases misses 10 nats."""
     torch.manual_seed(0)
     machine = rbm(Variable("x", Binary(60)), 10, deviation=2.0)
     bias = machine.model.terms[1]
@@ -76,11 +76,10 @@ def test_states_that_chains_do_not_reach_are_found():
         bias.bias.fill_(-18.0)
         path = Annealing.of(machine, {v.name: machine.field(v.name, zeros(machine)) for v in machine.model.variables})
         missed, _ = path.walked(path.begin(50), [0.0, 0.5, 1.0], False)
-    found = annealed_log_z(machine, means={"x": torch.full((60,), 0.5)}, temperatures=200, chains=50)
+    found = annealed_log_z(machine, temperatures=100, chains=50)
     assert log_z(machine) - path.log_start - missed.max() > 10
     assert found.interval is not None
     assert found.interval[0] < log_z(machine) < found.interval[1]
-    assert "from a state of high probability" in found.how
 
 
 def zeros(machine: Machine) -> dict[str, torch.Tensor]:
