@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from inspect import Parameter, Signature
@@ -106,5 +106,14 @@ def _say(run: runs.Run, json: bool) -> None:
         noticed = [asdict(notice) for notice in run.history.notices]
         print_json({"run": str(run.folder), "interrupted": ended, "last": last, "notices": noticed})
         return
-    shown = "  ".join(f"{name} {value:.4g}" for name, value in last.items() if "." in name)
-    print(f"{run.folder}: {run}, {last['seconds']:.0f} s  {shown}", *run.history.notices, sep="\n")
+    print(f"{run.folder}: {run}, {last['seconds']:.0f} s", *_figures(last), *run.history.notices, sep="\n")
+
+
+def _figures(last: Mapping[str, float]) -> list[str]:
+    """The terms of each phase, a line each."""
+    phases: dict[str, list[str]] = {}
+    for name, value in last.items():
+        phase, dot, term = name.rpartition(".")
+        if dot:
+            phases.setdefault(phase, []).append(f"{term} {value:.4g}")
+    return [f"{phase}: {', '.join(terms)}" for phase, terms in phases.items()]

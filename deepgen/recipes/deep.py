@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from pgm.errors import PlanError
+
 from ..data.data import Data
 from ..evaluate.figure import Figure
 from ..training.in_turn import in_turn
@@ -76,6 +78,8 @@ class DBN(Recipe):
     decay: bool = True
 
     def setup(self, data: Data) -> Setup:
+        if not 0 <= self.fine_tuned <= 1:
+            raise PlanError(f"DBN: fine_tuned is {self.fine_tuned:g}, expected a share from 0 to 1.")
         x, label = self.x(data), self.label(data)
         belief = dbn(x, *self.layers, label=label)
         begin_at_means(belief.machines[0], x, data)

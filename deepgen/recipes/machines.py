@@ -19,8 +19,6 @@ from ..zoo.boltzmann.likelihood import likelihood
 from ..zoo.boltzmann.machine import Machine
 from .setup import Setup
 
-BURN = 5  # sweeps from where chains are, which draw from the machine already, to what is shown
-
 
 @torch.no_grad()
 def begin_at_means(machine: Machine, x: Variable, data: Data) -> None:
@@ -45,18 +43,18 @@ def of_machine(machine: Machine, phase: Phase, x: Variable, label: Variable | No
 
     def sample(rows: int, labels: Tensor | None) -> Tensor:
         known = {} if labels is None or label is None else {label.name: labels}
-        return shown(machine, chains.state, rows, known)[x.name]
+        return shown(machine, chains.state, rows, known, 5)[x.name]  # chains draw from the machine already
 
     return Setup(machine.modules, (phase,), sample, lambda held: [likelihood(machine, held)])
 
 
 @torch.no_grad()
-def shown(machine: Machine, held: State, rows: int, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def shown(machine: Machine, held: State, rows: int, known: Mapping[str, Tensor], burn: int) -> dict[str, Tensor]:
     """Means of what is seen and not known, some sweeps after states drawn from those held, `[rows, *event]` by name."""
     chosen = torch.randint(len(next(iter(held.values()))), (rows,), device=machine.device)
     state = {name: x[chosen] for name, x in held.items()} | machine.state(known)
     visible = [v.name for v in machine.visible if v.name not in known]
     hidden = [v.name for v in machine.hidden]
-    for _ in range(BURN):
+    for _ in range(burn):
         state = sweep(machine, state, [*hidden, *visible])
     return machine.values({name: machine.units(name).mean(machine.field(name, state)) for name in visible})

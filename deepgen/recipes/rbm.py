@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
+from pgm.errors import PlanError
 from pgm.variable import Variable
 
 from ..data.data import Data
@@ -18,7 +18,7 @@ from ..evaluate.rows import Rows
 from ..training.phase import Phase, sgd
 from ..zoo.boltzmann.contrast import sparse
 from ..zoo.boltzmann.fast import fast_persistent
-from ..zoo.boltzmann.gibbs import Chains, sweep
+from ..zoo.boltzmann.gibbs import Chains
 from ..zoo.boltzmann.labels import discriminative, label_log_prob
 from ..zoo.boltzmann.learning import contrastive_divergence, persistent
 from ..zoo.boltzmann.likelihood import likelihood
@@ -26,6 +26,7 @@ from ..zoo.boltzmann.machine import Machine
 from ..zoo.boltzmann.monitors import health, monitored
 from ..zoo.boltzmann.restricted import rbm
 from ..zoo.boltzmann.tempering import tempered
+from .machines import shown
 from .recipe import Recipe
 from .setup import Setup
 
@@ -63,15 +64,19 @@ class RBM(Recipe):
 
     def setup(self, data: Data) -> Setup:
         x, label = self.x(data), self.label(data)
+        if self.discriminative and label is None:
+            raise PlanError("RBM: discriminative is True, and there are no labels to tell; set labels too.")
         machine = rbm(x, self.hidden, label=label, mean=data[x.name].mean(0))
         options = {**self.options(data), "optimiser": sgd(self.rate, self.momentum, self.weight_decay)}
         learns = monitored(self._phase(machine, options), machine, data, self.load("test"))
-        also = (discriminative(machine, label, **options),) if label is not None and self.discriminative else ()
+        also = (discriminative(machine, label, **options),) if label and self.discriminative else ()
         chains = learns.modules.get("chains")
 
         def sample(rows: int, labels: Tensor | None) -> Tensor:
             held = chains.state if isinstance(chains, Chains) else machine.state(_rows(data, machine))
-            return _drawn(machine, held, rows, {} if labels is None or label is None else {label.name: labels})[x.name]
+            return shown(machine, held, rows, {label.name: labels} if label and labels is not None else {}, BURN)[
+                x.name
+            ]
 
         return Setup(machine.modules, (learns, *also), sample, lambda held: figures(machine, held, data, label))
 
@@ -104,15 +109,3 @@ def figures(machine: Machine, held: Data, data: Data, label: Variable | None) ->
 def _rows(data: Data, machine: Machine) -> dict[str, Tensor]:
     """Some rows of the data, where the machine is."""
     return Rows(data, ROWS, 0, machine.device)[0]
-
-
-def _drawn(machine: Machine, held: dict[str, Tensor], rows: int, known: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Means of what is seen after some sweeps from states that are drawn among those held."""
-    chosen = torch.randint(len(next(iter(held.values()))), (rows,), device=machine.device)
-    visible, hidden = [v.name for v in machine.visible], [v.name for v in machine.hidden]
-    state = {name: x[chosen] for name, x in held.items()} | machine.state(known)
-    free = [name for name in visible if name not in known]
-    for _ in range(BURN):
-        state = sweep(machine, state, [*hidden, *free])
-    state = sweep(machine, sweep(machine, state, hidden), free, means=True)
-    return machine.values(state)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from pgm.domains import Binary
 from pgm.errors import PlanError, ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
@@ -21,8 +22,8 @@ def require_fitting(data: Data, modules: Mapping[str, nn.Module], subject: str =
     """Raise an error that names the first column that does not fit the variable of its name.
 
     Raises:
-        ShapeError: when rows are of another shape, state numbers are none, shades are not those that a generator
-            makes, or no column is a variable.
+        ShapeError: when rows are of another shape, state numbers or bits are none, shades are not those that a
+            generator makes, or no column is a variable.
     """
     models = {name: module for name, module in modules.items() if isinstance(module, Model)}
     known = {v.name: (name, v) for name, model in models.items() for v in model.variables}
@@ -45,10 +46,15 @@ def _check(data: Data, column: str, where: str, variable: Variable, subject: str
             f"{subject} has rows of shape {list(values.shape[1:])}, {where} expects {list(variable.shape)}: "
             f"{variable!r}."
         )
-    if variable.finite and (values.is_floating_point() or not _numbers(values, variable.size)):
+    if variable.finite and (values.is_floating_point() or not _within(values, 0, variable.size - 1)):
         raise ShapeError(
             f"{subject} is {values.dtype} from {values.min().item():g} to {values.max().item():g}, {where} expects the "
             f"numbers of {variable.size} states, 0 to {variable.size - 1}."
+        )
+    if isinstance(variable.domain, Binary) and column not in data.fresh and not _within(values, 0, 1):
+        raise ShapeError(
+            f"{subject} goes from {values.min().item():g} to {values.max().item():g}, {where} expects bits: "
+            f"{variable!r}. Binarise it, or make the variable Real."
         )
 
 
@@ -62,8 +68,8 @@ def _check_shades(values: Tensor, subject: str) -> None:
         )
 
 
-def _numbers(values: Tensor, states: int) -> bool:
-    return bool(((values >= 0) & (values < states)).all())
+def _within(values: Tensor, low: float, high: float) -> bool:
+    return bool(((values >= low) & (values <= high)).all())
 
 
 @contextmanager

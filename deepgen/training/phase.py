@@ -113,6 +113,9 @@ def sgd(rate: float = 0.01, momentum: float = 0.0, decay: float = 0.0) -> Make:
         momentum: share of the last step that is repeated.
         decay: of weights, that is of parameters with two axes or more.
 
+    Raises:
+        PlanError: when the momentum is not from 0 to below 1, or the decay below 0.
+
     Example:
         >>> type(sgd(0.1, momentum=0.5)([nn.Parameter(torch.zeros(1))])).__name__
         'SGD'
@@ -120,6 +123,9 @@ def sgd(rate: float = 0.01, momentum: float = 0.0, decay: float = 0.0) -> Make:
     Reference: Robbins and Monro (1951), A stochastic approximation method; Polyak (1964), Some methods of speeding up
     the convergence of iteration methods.
     """
+
+    if not 0 <= momentum < 1 or not decay >= 0:
+        raise PlanError(f"sgd: momentum is {momentum:g} and decay {decay:g}, expected 0 to below 1, and 0 or more.")
 
     def make(parameters: Iterable[nn.Parameter]) -> Optimizer:
         held = list(parameters)

@@ -39,6 +39,10 @@ class Contrast:
     penalty: Penalty | None = None
     clamped: Clamped = MEANS
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.centring <= 1:
+            raise PlanError(f"centring is {self.centring:g}, expected a share from 0 to 1, such as 0.01.")
+
     @cached_property
     def hidden(self) -> list[str]:
         return [v.name for v in self.machine.hidden]
@@ -97,12 +101,18 @@ def sparse(target: float = 0.1, weight: float = 1.0) -> Penalty:
         target: how often a unit should be on.
         weight: of this beside the free energies, in nats.
 
+    Raises:
+        PlanError: when the target is no share.
+
     Example:
         >>> sparse(0.5)({"h": torch.tensor([[0.0, 0.5], [0.5, 0.5]])})
         tensor(0.0625)
 
     Reference: Lee, Ekanadham and Ng (2008), Sparse deep belief net model for visual area V2.
     """
+
+    if not 0 <= target <= 1:
+        raise PlanError(f"sparse: target is {target:g}, expected a share from 0 to 1, such as 0.1.")
 
     def penalty(means: State) -> Tensor:
         return weight * torch.stack([(m.mean(0) - target).square().sum() for m in means.values()]).sum()

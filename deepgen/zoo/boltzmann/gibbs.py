@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from pgm.errors import PlanError
+
 from ...potentials.linear import count
 from .layers import Layers, State
 
@@ -73,10 +75,15 @@ class Chains(nn.Module):
     Args:
         machine: whose layers they have.
         chains: how many.
+
+    Raises:
+        PlanError: when there are none.
     """
 
     def __init__(self, machine: Machine, chains: int) -> None:
         super().__init__()
+        if chains < 1:
+            raise PlanError(f"Chains: chains is {chains}, expected 1 or more.")
         self.names = [v.name for v in (*machine.visible, *machine.hidden)]
         for number, name in enumerate(self.names):
             zeros = torch.zeros(chains, count(machine.model[name]), device=machine.device)

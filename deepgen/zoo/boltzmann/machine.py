@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pgm.errors import GraphError, PlanError, ShapeError
+from pgm.errors import EvidenceError, GraphError, PlanError, ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
@@ -83,6 +83,7 @@ class Machine(Layers):
 
         Raises:
             ShapeError: when a value has another shape.
+            EvidenceError: when a state is none.
         """
         known = self.model.graph.by_name
         return {name: _numbers(known[name], found) for name, found in values.items() if name in known}
@@ -159,7 +160,9 @@ class Machine(Layers):
 
         Raises:
             PlanError: when hidden units are coupled with one another.
+            EvidenceError: when a layer is missing.
         """
+        self.require_seen(seen)
         return -self.log_sum(self.state(seen), [v.name for v in self.hidden])
 
     def sample(
@@ -202,6 +205,15 @@ class Machine(Layers):
         images.
         """
         return drawn(self, rows, known or {}, burn, seed, progress)
+
+    def require_seen(self, values: Mapping[str, Tensor]) -> None:
+        """Raise an `EvidenceError` unless all layers that are seen or given have values."""
+        missing = [v.name for v in (*self.visible, *self.given) if v.name not in values]
+        if missing:
+            raise EvidenceError(
+                f"Machine: there is no value of {', '.join(map(repr, missing))}; use sample() or completed() where "
+                "something is missing."
+            )
 
     def require_independent(self, names: Iterable[str]) -> None:
         """Raise a `PlanError` unless all units of these layers are independent given the others."""
@@ -251,4 +263,12 @@ def _numbers(variable: Variable, found: Tensor) -> Tensor:
             f"Machine: {variable.name!r} has shape {tuple(found.shape)}, expected (*batch, "
             f"{', '.join(map(str, variable.shape))})."
         )
-    return numbers(variable, found)
+    try:
+        return numbers(variable, found)
+    except RuntimeError as error:
+        if not variable.finite:
+            raise
+        low, high = found.min().item(), found.max().item()
+        raise EvidenceError(
+            f"Machine: {variable.name!r} goes from {low:g} to {high:g}, expected states from 0 to {variable.size - 1}."
+        ) from error
