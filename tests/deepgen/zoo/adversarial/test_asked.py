@@ -72,11 +72,11 @@ def test_fake_rows_are_drawn_in_three_ways_and_real_ones_by_none() -> None:
     matrix, constants = linear(found)
     ours = found.pair.sample(5, {"label": torch.tensor([0, 1, 2, 0, 1]), "y": torch.zeros(5).long()}, seed=0)
     theirs = sample(found.pair.model, 5, given={"label": 2, "y": "fake"}, seed=0)
-    sites = trace(as_pyro(found.pair.model, given={"label": [0, 1, 2], "y": ["fake"] * 3})).get_trace().nodes
-    pyros = sites["_RETURN"]["value"]
-    for values in (ours, theirs, pyros):
-        told = torch.eye(3)[values["label"]].expand(len(values["z"]), 3)
-        torch.testing.assert_close(values["x"], torch.cat([values["z"], told], 1).float() @ matrix.mT + constants)
+    traced = trace(as_pyro(found.pair.model, given={"label": [0, 1, 2], "y": ["fake"] * 3})).get_trace()
+    pyros = {name: traced.nodes[name]["value"] for name in ("label", "z")} | {"x": traced.nodes["_RETURN"]["value"]["x"]}
+    for label, z, x in ([values[name] for name in ("label", "z", "x")] for values in (ours, theirs, pyros)):
+        told = torch.eye(3)[label].expand(len(z), 3)
+        torch.testing.assert_close(x, torch.cat([z, told], 1).float() @ matrix.mT + constants)
     with pytest.raises(PlanError, match="rows of 'x' whose 'y' is 'real' are those of the data"):
         sample(found.pair.model, 50, given={"label": 0})
 
