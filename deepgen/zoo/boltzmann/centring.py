@@ -25,12 +25,12 @@ def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) 
     Choices that may be absent (`OneHot`) stay where they are: an absent one says nothing only while its centre is 0.
 
     Args:
-        machine: whose couplings are between layers with a `Bias`; moved in place.
+        machine: whose couplings are between layers with a `Bias` of each unit; moved in place.
         means: of layers, `[numbers]` by name.
         share: of the way, from 0 to 1.
 
     Raises:
-        PlanError: when a neighbour has no bias.
+        PlanError: when a neighbour has no bias, or one that its units share.
 
     Example:
         >>> from pgm import Binary, Variable
@@ -45,20 +45,22 @@ def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) 
     Reference: Montavon and Muller (2012), Deep Boltzmann machines and the centering trick; Melchior, Fischer and
     Wiskott (2016), How to center deep Boltzmann machines.
     """
-    biases = {term.scope[0]: term for term in machine.model.terms if isinstance(term, Bias)}
+    biases = {term.scope[0]: term for term in machine.model.terms if isinstance(term, Bias) and term.times == 1}
     for term in machine.model.terms:
         if isinstance(term, Coupling):
             (a, b), weight = term.scope, term.weight
             for one, other, name, said in ((a, b, "centre", weight.T), (b, a, "other_centre", weight)):
                 if one.name not in means or isinstance(one.domain, OneHot):
                     continue
+                if other not in biases and other not in machine.given:
+                    raise PlanError(
+                        f"recentre: {other.name!r} has no bias of each unit, in which to undo a move; give it a Bias."
+                    )
                 centre = term.get_buffer(name)
                 step = share * (means[one.name] - centre)
                 setattr(term, name, centre + step)  # another tensor: free energies may still need the old one
                 if other in biases:
                     biases[other].bias.add_(said @ step, alpha=biases[other].temperature / term.temperature)
-                elif other not in machine.given:
-                    raise PlanError(f"recentre: {other.name!r} has no bias, in which to undo a move; give it a Bias.")
 
 
 @torch.no_grad()
