@@ -1,0 +1,24 @@
+"""The judge of labels counts as scikit-learn does."""
+
+import pytest
+import torch
+from sklearn.svm import SVC
+
+from deepgen import judged_right, named
+from pgm.errors import ShapeError
+
+
+def test_the_share_is_that_of_scikit_learn():
+    """Half of the labels asked for are wrong on purpose."""
+    train, test = named("digits"), named("digits", "test")
+    asked = torch.where(torch.arange(len(test)) % 2 == 0, test["label"], (test["label"] + 1) % 10)
+    machine = SVC(C=10).fit(train["image"].flatten(1).numpy(), train["label"].numpy())
+    found = judged_right(test["image"], asked, train, test)
+    assert found.value == pytest.approx(machine.score(test["image"].flatten(1).numpy(), asked.numpy()))
+    assert f"{machine.score(test['image'].flatten(1).numpy(), test['label'].numpy()):.4g} of 297" in found.how
+
+
+def test_there_is_a_label_for_each_sample():
+    rows = named("digits", "test")
+    with pytest.raises(ShapeError, match=r"judged_right: there are \(3,\) labels of 297 samples."):
+        judged_right(rows["image"], torch.zeros(3), rows, rows)

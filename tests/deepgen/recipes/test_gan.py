@@ -1,0 +1,106 @@
+"""The recipe of adversarial networks: what it measures, draws, and refuses."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from deepgen.data.named import named
+from deepgen.data.toys import grid_centres, ring_centres
+from deepgen.evaluate.samples import modes
+from deepgen.recipes.gan import GAN, mixture
+from deepgen.runs.pictures import PICTURES
+from deepgen.runs.run import Run, fresh
+from deepgen.training.history import History
+from pgm.errors import PlanError
+
+SMALL = GAN(labels=True, channels=(4, 8), latents=4)
+TOYS = {"ring": (ring_centres(), 0.01), "grid": (grid_centres(), 0.05)}
+
+
+def untrained(recipe: GAN) -> Run:
+    data = recipe.load()
+    return Run(recipe, fresh(recipe, data), data, History())
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_modes_of_standardised_points_are_those_of_the_points(name):
+    """Held-out rows stand for samples; a third of them is moved off, and half of the plane is empty."""
+    rows = named(name, "test")["x"][:3000]
+    rows = torch.where(torch.arange(3000)[:, None] % 3 == 0, rows + 0.5, rows)
+    rows = rows[rows[:, 0] > 0.1]
+    train = named(name)["x"]
+    centre = train.mean(0)
+    scale = (train - centre).square().mean().sqrt()
+    expected = modes(rows, *TOYS[name])
+    captured, share = mixture((rows - centre) / scale, named(name))
+    assert (captured.value, share.value) == (expected.captured, pytest.approx(expected.high_quality, abs=2e-3))
+    assert captured.value < expected.of
+
+
+def test_figures_say_how_good_digits_are():
+    run = untrained(SMALL)
+    names = [figure.name for figure in run.evaluate()]
+    assert names[:2] == ["sliced Wasserstein distance", "labels as asked"]
+    assert names[2:] == ["nearer to training rows than test rows are", "copies of training rows"]
+    assert {f.name for f in untrained(GAN(data="ring")).evaluate()} > {"modes captured", "samples of high quality"}
+
+
+def test_figures_are_the_same_whenever_asked():
+    run = untrained(SMALL)
+    assert [f.value for f in run.evaluate()] == [f.value for f in run.evaluate()]
+
+
+def test_truncated_latent_variables_are_near_0():
+    """All samples of a label are then one, the generator's of z = 0; and z may be cut off after training."""
+    run = untrained(replace(SMALL, truncation=1e-6))
+    found = run.sample(20)
+    torch.testing.assert_close(found[:10], found[10:])
+    assert not torch.allclose(found[0], found[1])
+    assert not torch.allclose(*untrained(SMALL).sample(20).split(10))
+    assert GAN.sampling == ("truncation",)
+
+
+def test_players_have_rates_and_steps_of_their_own():
+    first, second = untrained(replace(SMALL, critic_steps=3, critic_rate=4e-3, rate=1e-4, momentum=0.2)).setup.phases
+    assert (first.steps, second.steps) == (3, 1)
+    groups = [phase.optimiser(phase.parameters()).param_groups[0] for phase in (first, second)]
+    assert [(group["lr"], group["betas"][0]) for group in groups] == [(4e-3, 0.2), (1e-4, 0.2)]
+    steps = -(-SMALL.steps(SMALL.load()) // 4)
+    for phase, length in ((first, 3 * steps), (second, steps)):
+        assert phase.rate(length) == pytest.approx(0, abs=1e-6)
+        assert phase.rate(length // 2) == pytest.approx(0.5, abs=1e-2)
+
+
+@pytest.mark.parametrize("network", ["dense", "dcgan"])
+def test_images_have_shades(network):
+    drawn = untrained(replace(SMALL, network=network)).sample(10)
+    assert drawn.shape == (10, 8, 8)
+    assert 0 <= drawn.min() < drawn.max() <= 1
+
+
+@pytest.mark.parametrize("what", ["interpolation", "arithmetic", "neighbours"])
+def test_pictures_are_drawn(what, tmp_path: Path):
+    from matplotlib.image import imread
+
+    PICTURES[what](untrained(SMALL), tmp_path / "picture.png", None)
+    pixels = imread(tmp_path / "picture.png")
+    assert min(pixels.shape[:2]) > 100
+    assert pixels.std() > 0.1
+    with pytest.raises(PlanError, match="no picture|need a guide"):
+        PICTURES[what](untrained(GAN(data="ring")), tmp_path / "points.png", None)
+
+
+@pytest.mark.parametrize("name", ["critic_steps", "latents", "pack", "weight", "critic_rate", "truncation"])
+def test_settings_are_above_0(name):
+    with pytest.raises(PlanError, match=f"GAN: {name} is 0, expected a number above 0."):
+        GAN(**{name: 0})
+
+
+def test_noise_is_not_negative_and_penalties_are_of_single_rows():
+    with pytest.raises(PlanError, match="GAN: noise is -1, expected 0 or more."):
+        GAN(noise=-1)
+    with pytest.raises(PlanError, match="batch"):
+        untrained(replace(SMALL, penalty="r1"))
+    assert len(untrained(replace(SMALL, penalty="r1", norm="layer", spectral=True)).setup.phases) == 2
