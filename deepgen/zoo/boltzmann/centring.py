@@ -30,7 +30,7 @@ def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) 
         share: of the way, from 0 to 1.
 
     Raises:
-        PlanError: when a neighbour has no bias, or one that its units share.
+        PlanError: when a neighbour has no bias, or one that its units share, or couplings share their weights.
 
     Example:
         >>> from pgm import Binary, Variable
@@ -46,6 +46,9 @@ def recentre(machine: Machine, means: Mapping[str, Tensor], share: float = 1.0) 
     Wiskott (2016), How to center deep Boltzmann machines.
     """
     biases = {term.scope[0]: term for term in machine.model.terms if isinstance(term, Bias) and term.times == 1}
+    weights = [term.weight for term in machine.model.terms if isinstance(term, Coupling)]
+    if len(set(weights)) < len(weights):
+        raise PlanError("recentre: couplings share their weights, so that no move can be undone; leave centring at 0.")
     for term in machine.model.terms:
         if isinstance(term, Coupling):
             (a, b), weight = term.scope, term.weight

@@ -126,3 +126,5 @@ def test_refusals():
         pretraining(boltzmann_machine(X, 2))
     with pytest.raises(ValueError, match=r"mean has shape \(2,\), expected \(3,\), that of 'x'"):
         dbm(X, 2, 2, mean=torch.zeros(2))
+    with pytest.raises(ValueError, match="recentre: couplings share their weights, .*; leave centring at 0"):
+        pretraining(dbm(X, 2, 2), chains=2, centring=0.1)[0].objective({"x": ROWS}, None)
