@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from pgm.errors import PlanError
 
 from ..data.data import Data
 from ..evaluate.figure import Figure
+from ..pictures.reconstructions import reconstructions
 from ..training.in_turn import in_turn
 from ..training.phase import Phase
 from ..zoo.boltzmann.belief import Belief, dbn
@@ -92,7 +94,11 @@ class DBN(Recipe):
         def figures(held: Data) -> Sequence[Figure]:
             return belief_bounds(belief, held)
 
-        return Setup(belief.pair, (self._phase(belief, data),), sample, figures)
+        def reconstructed(held: Data, path: Path) -> object:
+            return reconstructions(belief.pair, held, path=path)
+
+        pictures = {"reconstructions": reconstructed}  # no pair: its bounds are of log p(x) + log Z
+        return Setup(belief.pair, (self._phase(belief, data),), sample, figures, pictures=pictures)
 
     def _phase(self, belief: Belief, data: Data) -> Phase:
         options: dict[str, Any] = self.options(data)

@@ -61,10 +61,19 @@ def shown(run: Run) -> int:
 def _interpolated(run: Run, path: Path) -> None:
     """From some held-out rows to others, or as a family without a guide draws it."""
     if "interpolation" in run.setup.pictures:
-        return _own("interpolation", run, path, None)
+        _own("interpolation", run, path, None)
+        return
     rows = _held(run)
     one, other = rows.rows(slice(0, WAYS)), rows.rows(slice(WAYS, 2 * WAYS))
     interpolation(_pair(run, "interpolation"), one, other, path=path)
+
+
+def _reconstructed(run: Run, path: Path) -> None:
+    """Held-out rows and what is made of them, or as a family whose pair has no density draws it."""
+    if "reconstructions" in run.setup.pictures:
+        _own("reconstructions", run, path, None)
+    else:
+        reconstructions(_pair(run, "reconstructions"), _held(run), path=path)
 
 
 def _own(what: str, run: Run, path: Path, label: object) -> None:
@@ -78,7 +87,7 @@ PICTURES: Mapping[str, Draw] = {
     "graph": lambda run, path, label: graph(run.setup.pair or run.setup.models, path=path),
     "samples": lambda run, path, label: draw_samples(run, path, label=label),
     "curves": lambda run, path, label: curves(run.history, path=path),
-    "reconstructions": lambda run, path, label: reconstructions(_pair(run, "reconstructions"), _held(run), path=path),
+    "reconstructions": lambda run, path, label: _reconstructed(run, path),
     "traversals": lambda run, path, label: traversals(_pair(run, "traversals"), _held(run), path=path),
     "interpolation": lambda run, path, label: _interpolated(run, path),
     "manifold": lambda run, path, label: manifold(_pair(run, "a manifold"), _held(run), label=label, path=path),

@@ -93,8 +93,8 @@ def resume(folder: Path | str, epochs: float | None = None, *, every: int | None
     recipe = note.recipe if epochs is None else replace(note.recipe, epochs=epochs)
     data = data_of(home, note)
     with alone(home):
-        run = Run(recipe, fresh(recipe, data), data, read_history(home), home)
         found = checkpoint.read(home)
+        run = Run(recipe, fresh(recipe, data), data, read_history(home), home)
         if found.turn > turns(run):
             raise PlanError(
                 f"resume: {home} has made {found.turn:,} turns, and {recipe.epochs:g} epochs are {turns(run):,}; ask "

@@ -39,8 +39,9 @@ class Line:
             self._bar.update(self._task, completed=turn)
 
     def say(self, figures: dict[str, float], rate: float) -> None:
-        """Show the newest figures, and rows a second."""
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if "." in name)
+        """Show the first figure of each phase, which it makes small, and rows a second."""
+        named = {name.rpartition(".")[0]: f"{name} {value:.4g}" for name, value in reversed(figures.items())}
+        shown = "  ".join(said for phase, said in reversed(named.items()) if phase)
         self._bar.update(self._task, said=f"epoch {figures['epoch']:.2f}  {shown}  {rate:,.0f} rows/s")
 
     def tell(self, notices: Iterable[Notice]) -> None:

@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+import deepgen
+from deepgen.recipes import RECIPES
 from deepgen.recipes.boltzmann import BoltzmannMachine, ConvolutionalRBM
 from deepgen.recipes.rbm import RBM
+from deepgen.runs.pictures import PICTURES
 from deepgen.training.fit import fit
 from deepgen.zoo.boltzmann import log_likelihood
 from deepgen.zoo.boltzmann.machine import Machine
@@ -51,3 +54,12 @@ def test_filters_see_no_labels():
     recipe = ConvolutionalRBM(labels=True)
     with pytest.raises(ValueError, match="labels is True, and filters see no labels"):
         recipe.setup(recipe.load())
+
+
+def test_reconstructions_of_a_belief_network_are_drawn(tmp_path):
+    """Its pair has no bounds of its own, log Z is missing there: particles are refused, pictures are not."""
+    run = deepgen.train(RECIPES["dbn"](layers=(3, 2), epochs=0.01), device="cpu", progress=False)
+    PICTURES["reconstructions"](run, tmp_path / "drawn.png", None)
+    assert (tmp_path / "drawn.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ValueError, match="has no guide to draw them from"):
+        run.evaluate([5])

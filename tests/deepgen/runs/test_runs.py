@@ -11,7 +11,7 @@ import torch
 import deepgen
 from deepgen.pictures import watch
 from deepgen.recipes import VAE
-from deepgen.runs.note import read_note
+from deepgen.runs.note import Note, read_note, write_note
 from deepgen.runs.training import alone
 from deepgen.training import checkpoint
 from pgm import EvidenceError, FileError, PlanError
@@ -162,3 +162,9 @@ def test_a_checkpoint_of_another_model_is_named(run: deepgen.Run, tmp_path: Path
     (tmp_path / "recipe.json").write_text(json.dumps(about))
     with pytest.raises(FileError, match="its checkpoint is of another model .*size mismatch"):
         deepgen.load(tmp_path)
+
+
+def test_a_run_without_a_checkpoint_yet_cannot_be_resumed(tmp_path: Path) -> None:
+    write_note(tmp_path, Note(TINY, {"image": [8, 8], "label": []}))
+    with pytest.raises(FileError, match="there is no checkpoint in it"):
+        deepgen.resume(tmp_path)
