@@ -31,7 +31,8 @@ def chosen(machine: Machine, means: Mapping[str, Tensor], chains: int, powers: S
         powers: from 0 to 1.
 
     Raises:
-        PlanError: when something is given, or means are of none of its layers.
+        PlanError: when something is given.
+        GraphError: when means are of no layer.
     """
     if machine.given:
         raise PlanError(f"annealed_log_z: {machine.given[0].name!r} is given; a machine without has one log Z.")

@@ -36,7 +36,7 @@ def completed(
         Means of visible layers by name, `[rows, *event]`; of variables with states probabilities, `[rows, states]`.
 
     Raises:
-        PlanError: when visible units are coupled, or there is no sweep.
+        PlanError: when visible units are coupled, or there is no row or sweep.
         EvidenceError: on values that a layer cannot have.
         ShapeError: when a value has another shape.
 
@@ -52,8 +52,10 @@ def completed(
     """
     names, hidden = [v.name for v in machine.visible], [v.name for v in machine.hidden]
     machine.require_independent(names)
-    if sweeps < 1:
-        raise PlanError(f"completed: sweeps is {sweeps}, expected 1 or more.")
+    if rows < 1 or sweeps < 1 or burn < 0:
+        raise PlanError(
+            f"completed: rows is {rows}, sweeps is {sweeps} and burn is {burn}, expected 1, 1 and 0, or more."
+        )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         state, fixed = begun(machine, rows, known)

@@ -46,7 +46,7 @@ def begun(machine: Machine, rows: int, known: Mapping[str, Tensor]) -> tuple[dic
             values, here = _read(v, known[v.name].to(machine.device), rows)
             if not bool(here.all()):
                 _require_separable(machine, v, here)
-            found = machine.state({v.name: values})[v.name]
+            found = machine.state({v.name: values})[v.name].to(machine.zeros(v.name))  # as exact as its weights
             state[v.name] = torch.where(here, found, state.get(v.name, found))
             fixed[v.name] = here
     return state, fixed

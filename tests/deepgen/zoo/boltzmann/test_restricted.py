@@ -350,7 +350,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: tempered(of_kind("bits"), temperatures=1), "temperatures is 1, expected 2 or more"),
     (lambda: tempered(rbm(V, 2, given=Variable("u", Real(2)))), "tempered: u is given, and chains are of no row"),
     (lambda: label_log_prob(of_kind("bits"), LABEL, {}), "is no visible variable of Machine"),
-    (lambda: completed(of_kind("bits"), {}, sweeps=0), "sweeps is 0, expected 1 or more"),
+    (lambda: completed(of_kind("bits"), {}, sweeps=0), "sweeps is 0 and burn is 100, expected 1, 1 and 0"),
     (lambda: completed(of_kind("ratings"), {"v": PART}), "a choice of 'v' is partly missing"),
 ]
 
