@@ -33,6 +33,26 @@ def centred(data: Data, column: str = "image") -> Data:
     return replace(data, columns={**data.columns, column: 2 * shades(data, column) - 1}, name=f"{data.name}, centred")
 
 
+def uncentred(data: Data, column: str = "image") -> Data:
+    """Shades from -1 to 1 become shades from 0 to 1 again, as pictures show them; data without any stay as they are.
+
+    Args:
+        data: possibly with a column of such shades.
+        column: its name.
+
+    Example:
+        >>> import torch
+        >>> grey = Data({"image": torch.tensor([[0.0, 0.5, 1.0]])}, "grey")
+        >>> uncentred(centred(grey))["image"], uncentred(grey)["image"]
+        (tensor([[0.0000, 0.5000, 1.0000]]), tensor([[0.0000, 0.5000, 1.0000]]))
+    """
+    if column not in data.columns or not bool((data[column] < 0).any()):
+        return data
+    return replace(
+        data, columns={**data.columns, column: (data[column] + 1) / 2}, name=data.name.removesuffix(", centred")
+    )
+
+
 def to_opponent(images: Tensor) -> Tensor:
     """Red, green and blue as lightness, red against green, and yellow against blue.
 

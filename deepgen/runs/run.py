@@ -15,6 +15,7 @@ from pgm.variable import Variable
 
 from ..data.data import Data
 from ..data.images import Split
+from ..data.shades import uncentred
 from ..evaluate.beside import sample_figures
 from ..evaluate.bounds import bounds
 from ..evaluate.features import train_features
@@ -125,7 +126,7 @@ class Run:
     def _beside(self, rows: int, features: bool) -> tuple[Figure, ...]:
         """Figures of samples beside the data; means of pixels beside shades, where the data have shades."""
         grey = replace(self.recipe, binarise="no")
-        data, test, drawn = grey.load(), grey.load("test"), self.sample(rows, seed=0).cpu()
+        data, test, drawn = uncentred(grey.load()), uncentred(grey.load("test")), self.sample(rows, seed=0).cpu()
         if isinstance(self.recipe.x(data).domain, Binary):
             drawn = torch.bernoulli(drawn, generator=torch.Generator().manual_seed(0))
         labels, kept = self.labels(rows), None if self.folder is None else self.folder / "features.safetensors"

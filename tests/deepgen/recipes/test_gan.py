@@ -8,6 +8,7 @@ import torch
 
 from deepgen.data.named import named
 from deepgen.data.toys import grid_centres, ring_centres
+from deepgen.evaluate.beside import sample_figures
 from deepgen.evaluate.samples import modes
 from deepgen.recipes.gan import GAN, mixture
 from deepgen.runs.pictures import PICTURES
@@ -50,6 +51,15 @@ def test_figures_say_how_good_digits_are():
 def test_figures_are_the_same_whenever_asked():
     run = untrained(SMALL)
     assert [f.value for f in run.evaluate()] == [f.value for f in run.evaluate()]
+
+
+def test_samples_beside_data_are_in_the_same_shades():
+    """Pictures have shades from 0 to 1, data that are learned from those from -1 to 1."""
+    run, train, test = untrained(SMALL), named("digits"), named("digits", "test")
+    drawing = replace(run.setup, sample=lambda rows, labels: test["image"][:rows], figures=lambda held: ())
+    found = replace(run, setup=drawing).evaluate(samples=100)
+    expected = sample_figures(test["image"][:100], train, test=test)
+    assert [(f.name, pytest.approx(f.value)) for f in found] == [(f.name, f.value) for f in expected]
 
 
 def test_truncated_latent_variables_are_near_0():
