@@ -14,7 +14,7 @@ from torch.nn.functional import one_hot
 
 from pgm.columns import column_names
 from pgm.domains import Binary, Finite
-from pgm.errors import PlanError
+from pgm.errors import EvidenceError, PlanError
 from pgm.model import MarkovNetwork
 from pgm.potentials import Pairwise, Potential, Table
 from pgm.variable import Variable
@@ -77,6 +77,7 @@ def log_z(machine: Machine, given: Mapping[str, Tensor] | None = None) -> float:
         given: what is given, `[*event]` by name.
 
     Raises:
+        EvidenceError: when something that is always given is not here.
         PlanError: when more than 25 bits would have to be looked at.
 
     Example:
@@ -86,6 +87,7 @@ def log_z(machine: Machine, given: Mapping[str, Tensor] | None = None) -> float:
         >>> round(log_z(machine) / log(2), 6)
         787.0
     """
+    _require_given(machine, given or {}, "log_z")
     exact, fixed = doubled(machine), {name: x.double() for name, x in machine.state(given or {}).items()}
     return torch.cat([logs for _, logs in states(exact, smallest(exact), fixed)]).logsumexp(0).item()
 
@@ -118,6 +120,7 @@ def log_likelihood(machine: Machine, seen: Mapping[str, Tensor]) -> Tensor:
         seen: visible and given layers, `[*batch, *event]` by name.
 
     Raises:
+        EvidenceError: when something that is always given is not here.
         PlanError: when more than 25 bits would have to be looked at.
 
     Example:
@@ -128,6 +131,7 @@ def log_likelihood(machine: Machine, seen: Mapping[str, Tensor]) -> Tensor:
         >>> found.shape, round(found[0].exp().item(), 6)
         (torch.Size([5]), 0.0625)
     """
+    _require_given(machine, seen, "log_likelihood")
     state = {name: x.unsqueeze(-2) for name, x in machine.state(seen).items()}  # [*batch, 1, numbers]
     given = {v.name: state[v.name] for v in machine.given}
     return _log_total(machine, state) - _log_total(machine, given)
@@ -182,6 +186,13 @@ def states(
     for numbers in _numbers(chosen, machine.device):
         block = {name: x.to(machine.zeros(name)) for name, x in _split(chosen, numbers).items()}
         yield block, machine.log_sum({**known, **block}, summed)
+
+
+def _require_given(machine: Machine, known: Iterable[str], subject: str) -> None:
+    """Raise an `EvidenceError` unless all that is always given is here."""
+    absent = next((v.name for v in machine.given if v.name not in known), None)
+    if absent is not None:
+        raise EvidenceError(f"{subject}: {absent!r} is always given, and no value of it is here; say one by its name.")
 
 
 def _log_total(machine: Machine, fixed: State) -> Tensor:

@@ -11,7 +11,16 @@ from torch import Tensor
 
 import pgm
 from deepgen.potentials import Bias, Coupling, Within
-from deepgen.zoo.boltzmann import Machine, contrastive_divergence, expanded, log_z, persistent, rbm, sweep
+from deepgen.zoo.boltzmann import (
+    Machine,
+    contrastive_divergence,
+    expanded,
+    log_likelihood,
+    log_z,
+    persistent,
+    rbm,
+    sweep,
+)
 from deepgen.zoo.boltzmann.exact import MOST
 from pgm import Binary, Model, Real, Variable
 
@@ -156,6 +165,11 @@ def test_refusals():
     big = rbm(Variable("v", Binary(784)), MOST + 1)
     with pytest.raises(ValueError, match=f"h have {MOST + 1} bits, too many to look at all states"):
         log_z(big)
+    conditional = rbm(V, 2, given=Variable("past", Binary(2)))
+    with pytest.raises(ValueError, match="log_z: 'past' is always given, and no value of it is here"):
+        log_z(conditional)
+    with pytest.raises(ValueError, match="log_likelihood: 'past' is always given"):
+        log_likelihood(conditional, {"v": torch.ones(1, 3)})
     with pytest.raises(ValueError, match="expected Binary or a variable with states"):
         expanded(rbm(Variable("v", Real(2)), 2))
     with pytest.raises(ValueError, match="steps is 0, expected 1 sweep or more"):

@@ -50,6 +50,15 @@ def test_rows_may_know_different_things():
     assert draws["v"][2, [0, 2]].tolist() == [0, 0]
 
 
+def test_what_is_known_may_be_of_any_precision():
+    """Doubles, whole numbers and truths are as good as the machine's own numbers, and draws are the same."""
+    machine, row = machines()["rbm"], torch.tensor([1.0, torch.nan, 1.0])
+    plain, double = (machine.sample(3, {"v": row.to(kind)}, burn=2, seed=0) for kind in (torch.float32, torch.double))
+    assert all(torch.equal(double[name], x) for name, x in plain.items())
+    whole = [machine.sample(3, {"v": torch.ones(3).to(kind)}, burn=2, seed=0) for kind in (torch.long, torch.bool)]
+    assert all(x.dtype == torch.float32 and bool((x == 1).all()) for each in whole for x in [each["v"]])
+
+
 def test_the_same_seed_draws_the_same_and_leaves_other_randomness_alone():
     machine = machines()["rbm"]
     torch.manual_seed(1)
