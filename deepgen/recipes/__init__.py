@@ -9,6 +9,7 @@ from .diffusion import Diffusion
 from .flow_matching import FlowMatching
 from .gan import GAN
 from .hierarchical import ConvolutionalLadder, Hierarchical, Ladder
+from .infogan import InfoGAN
 from .latent_diffusion import LatentDiffusion
 from .mixture_vae import MixtureVAE
 from .predictability import Predictability
@@ -31,6 +32,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "gan": GAN,
     "helmholtz": Helmholtz,
     "hierarchical": Hierarchical,
+    "infogan": InfoGAN,
     "ladder": Ladder,
     "latent_diffusion": LatentDiffusion,
     "mixture_vae": MixtureVAE,
