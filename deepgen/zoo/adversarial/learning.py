@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from math import inf
 from typing import Any
 
@@ -15,13 +14,14 @@ from pgm.errors import PlanError
 
 from ...networks.alike import Alike
 from ...training.phase import Batch, Moment, Phase
-from ...training.schedules import Schedule
+from ...training.schedules import Schedule, constant
 from .games import Game, non_saturating
 from .gan import Gan
 from .penalties import Penalty, Scores, Values
 from .replay import Replay
 from .unrolled import Unrolled
 
+ALWAYS = constant()
 Also = Callable[[Values, Batch], Mapping[str, Tensor]]
 """What else a generator pays: of its rows with what they were made of, and the batch; costs by name."""
 
@@ -32,6 +32,7 @@ def adversarial(
     *,
     steps: int = 1,
     penalty: Penalty | None = None,
+    fade: Schedule = ALWAYS,
     replay: int = 0,
     unrolled: Unrolled | None = None,
     noise: Schedule | None = None,
@@ -50,6 +51,8 @@ def adversarial(
         game: what they pay, by default `non_saturating()`.
         steps: batches of the discriminator's turn.
         penalty: what keeps it smooth, such as `gradient_penalty()`.
+        fade: multiplies the penalty, by turns that are over, such as `geometric(1, 0.01, 3000)`: a smooth discriminator
+            spreads rows over all modes, a sharper one then draws them in.
         replay: places of a pool of past generated rows, of which the discriminator sees some; 0 for none.
         unrolled: steps of the discriminator that the generator foresees; by default none.
         noise: the deviation of what is added to all rows that the discriminator sees, by turns that are over, such as
@@ -74,19 +77,22 @@ def adversarial(
     require_rows_alone(gan, penalty)
     x, learned = gan.x.name, {name: c for name, c in gan.encoders.items() if name not in gan.judged}
     pool = Replay(gan.discriminator.given, replay) if replay else None
-    tell_apart = partial(told_apart, gan, game, penalty)
+
+    def tell_apart(moment: Moment, scores: Scores, real: Values, fake: Values) -> dict[str, Tensor]:
+        weighed = None if penalty is None else lambda *seen: fade(moment.turn) * penalty(*seen)
+        return told_apart(gan, game, weighed, through(scores, moment), real, fake)
 
     def discriminate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         with torch.no_grad():
             real, fake = gan.real(batch), gan.fake(len(batch[x]), given(batch))
-        return tell_apart(through(gan.scores, moment), real, fake if pool is None else pool(fake))
+        return tell_apart(moment, gan.scores, real, fake if pool is None else pool(fake))
 
     def generate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         fake = gan.fake(len(batch[x]), given(batch))
         real = gan.real(batch) if gan.judged or unrolled else batch
         scores: Scores = gan.scores
         if unrolled is not None:
-            scores = unrolled.ahead(gan, lambda ahead: tell_apart(through(ahead, moment), real, fake)["loss"].mean())
+            scores = unrolled.ahead(gan, lambda ahead: tell_apart(moment, ahead, real, fake)["loss"].mean())
         scores = through(scores, moment)
         costs = {"fooling": each(game.generated(scores(fake)))}
         if gan.judged:

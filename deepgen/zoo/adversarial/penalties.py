@@ -64,7 +64,7 @@ def slopes(scores: Scores, values: Values) -> Tensor:
         moved = {name: value.detach().requires_grad_() for name, value in values.items()}
         found = scores(moved)
         slope = torch.autograd.grad(found.sum(), list(moved.values()), create_graph=True)
-    rows = torch.cat([each.flatten(1) for each in slope], 1).square().sum(1)
+    rows = torch.cat([each.reshape(len(each), -1) for each in slope], 1).square().sum(1)
     packs = len(found)
     squares = rows[: len(rows) // packs * packs].reshape(-1, packs).sum(0)  # row number i is in pack number i % packs
     return (squares + 1e-12).sqrt()  # a slope of nothing has a gradient too

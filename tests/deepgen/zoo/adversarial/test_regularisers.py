@@ -211,6 +211,16 @@ def test_an_unrolled_generator_leaves_the_discriminator_alone() -> None:
         Unrolled(0)
 
 
+def test_a_penalty_fades_by_turns() -> None:
+    found, data = constant(2.0)
+    phases = adversarial(found, wasserstein(), penalty=r1(4.0), fade=lambda turn: 0.5**turn)
+    for turn in (0, 3):
+        cost = phases[0].objective(dict(data.columns), Moment(0, turn, 0.0))
+        expected = 0.5**turn * 2 * critic_weight(found) ** 2
+        torch.testing.assert_close(cost["penalty"].detach(), expected.expand(8))
+        torch.testing.assert_close(cost["loss"].detach(), (expected - 3 * critic_weight(found)).expand(8))
+
+
 def test_noise_on_rows_costs_a_linear_critic_its_squared_slope() -> None:
     """E (w (x + d e) - 1)^2 / 2 = (w x - 1)^2 / 2 + w^2 d^2 / 2, and the like for fake rows: within 5 standard errors.
 
