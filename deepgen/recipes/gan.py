@@ -196,7 +196,7 @@ class GAN(Recipe):
         found = [_distance(drawn, held[name], data[name])]
         found += mixture(drawn, named(self.data)) if self.data in ("ring", "grid") else []
         found += [judged_right(drawn, given["label"].cpu(), data, held)] if given else []
-        return (*found, *memorised(drawn, data, held))
+        return (*found, *(memorised(drawn, data, held) if len(model.x.shape) > 1 else ()))
 
     def _pictures(self, model: Model, data: Data) -> dict[str, Callable[[Data, Path], object]]:
         given = self._told(model, ACROSS)

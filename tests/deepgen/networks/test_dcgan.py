@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from deepgen.networks.dcgan import dcgan_discriminator, dcgan_generator, patchgan
+from deepgen.networks.spectral import spectral
 from pgm import Real, Variable
 from pgm.errors import ShapeError
 
@@ -152,6 +153,16 @@ def test_attention_begins_by_adding_nothing_and_is_reached_by_gradients():
     gates = [p.grad for name, p in looking.named_parameters() if name.endswith("gate")]
     assert len(gates) == 2
     assert all(gate.abs() > 0 for gate in gates)
+
+
+def test_spectral_norms_make_every_weight_one_that_stretches_nothing():
+    torch.manual_seed(6)
+    made = spectral(dcgan_discriminator(4, 8, attention=4), iterations=50)([image(8), LABEL], [])
+    made(torch.rand(4, 8, 8), labels(4))
+    weights = [part.weight for part in made.modules() if isinstance(part, CONVOLUTIONS | nn.Linear)]
+    sizes = torch.stack([torch.linalg.matrix_norm(weight.flatten(1), 2) for weight in weights])
+    torch.testing.assert_close(sizes, torch.ones(len(weights)), atol=1e-3, rtol=0)
+    assert len(weights) == 2 + 2 * 2 + 2  # convolutions; looks and last of each attention; psi and the embedding
 
 
 def test_batches_are_matched_as_torch_does():

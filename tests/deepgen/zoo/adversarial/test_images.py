@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deepgen import Data, fit
-from deepgen.networks.dcgan import dcgan_discriminator, dcgan_generator
+from deepgen.networks.dcgan import dcgan_discriminator, dcgan_generator, patchgan
 from deepgen.zoo.adversarial import adversarial, gan
 from pgm import Real, Variable
 from pgm.errors import EvidenceError, ShapeError
@@ -34,6 +34,26 @@ def test_samples_are_of_states_of_the_label(model, label):
     expected = f"sample: 'label' is {label} in a row, expected the number of one of its 3 states, 0 to 2."
     with pytest.raises(EvidenceError, match=expected):
         model.sample(2, {"label": torch.tensor([0, label])})
+
+
+def test_packs_and_patches_are_judged_by_convolutions():
+    """A pack's score depends on both of its rows, labels included; patches score parts of a row each."""
+    torch.manual_seed(1)
+    x, label = torch.rand(6, 8, 8), torch.arange(6) % 3
+    pair = gan(IMAGE, 4, label=LABEL, discriminator=dcgan_discriminator(4, 8, norm="layer"), pack=2)
+    scores = pair.scores({"image": x, "label": label})
+    assert scores.shape == (3,)
+    for changed in ({"image": x.flip(1)}, {"label": (label + 1) % 3}):
+        for rows in (slice(0, 3), slice(3, 6)):
+            values = {"image": x.clone(), "label": label.clone()}
+            for name, column in changed.items():
+                values[name][rows] = column[rows]
+            assert bool((pair.scores(values) != scores).all())
+    parts = gan(IMAGE, 4, label=LABEL, discriminator=patchgan(4), patches=(4, 4))
+    found = parts.scores({"image": x, "label": label})
+    assert found.shape == (6, 4, 4)
+    fit(adversarial(parts), Data({"image": x, "label": label}), turns=1, batch=4, device="cpu", progress=False)
+    assert not torch.allclose(parts.scores({"image": x, "label": label}), found)
 
 
 def learned(model, images, labels=None):
