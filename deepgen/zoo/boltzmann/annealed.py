@@ -12,7 +12,7 @@ from pgm.errors import PlanError
 
 from ...evaluate.figure import Figure
 from .base import chosen
-from .exact import SOON, bits_of, draws
+from .exact import SOON, bits_of, draws, smallest
 from .machine import Machine
 from .path import Path, Point, log_mean
 
@@ -49,7 +49,8 @@ def annealed_log_z(
         An estimate in nats with its interval, two standard errors beyond both ways; it says when they do not bracket.
 
     Raises:
-        PlanError: when something is given, there is one chain, or powers do not rise from 0 to 1.
+        PlanError: when something is given, all units are independent, there is one chain, or powers do not rise from 0
+            to 1.
         GraphError: when means are of no layer.
 
     Example:
@@ -67,6 +68,8 @@ def annealed_log_z(
     if chains < 2:
         raise PlanError(f"annealed_log_z: chains is {chains}, expected 2 or more, whose spread gives the interval.")
     powers = _powers(temperatures)
+    if not smallest(machine):
+        raise PlanError("annealed_log_z: all units are independent, there is nothing to anneal; log_z() is exact.")
     settings = f"{chains} chains of {len(powers) - 1:,} temperatures"
     with torch.random.fork_rng():
         torch.manual_seed(seed)

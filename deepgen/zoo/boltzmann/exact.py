@@ -39,7 +39,7 @@ def expanded(machine: Machine) -> MarkovNetwork:
         machine: of `Binary` and finite layers, with nothing given.
 
     Raises:
-        PlanError: when a layer has neither bits nor states.
+        PlanError: when a layer has neither bits nor states, or something is given.
 
     Example:
         >>> import pgm
@@ -50,6 +50,8 @@ def expanded(machine: Machine) -> MarkovNetwork:
         >>> pgm.infer(network, ["h[0]"], given={"v[0]": "1"})["h[0]"].shape
         torch.Size([2])
     """
+    if machine.given:
+        raise PlanError(f"expanded: {machine.given[0].name!r} is given, and the machine differs with what it is.")
     machine = doubled(machine)
     layers = machine.model.variables
     wrong = next((v for v in layers if not isinstance(v.domain, Binary | Finite)), None)
@@ -185,7 +187,8 @@ def states(
     summed = [v.name for v in machine.model.variables if v not in (*chosen, *machine.given) and v.name not in known]
     for numbers in _numbers(chosen, machine.device):
         block = {name: x.to(machine.zeros(name)) for name, x in _split(chosen, numbers).items()}
-        yield block, machine.log_sum({**known, **block}, summed)
+        logs = machine.log_sum({**known, **block}, summed)
+        yield block, logs if block or known else logs.unsqueeze(-1)  # with nothing drawn or known there is one state
 
 
 def _require_given(machine: Machine, known: Iterable[str], subject: str) -> None:

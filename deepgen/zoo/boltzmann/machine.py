@@ -79,14 +79,14 @@ class Machine(Layers):
         return next(self.model.parameters()).new_zeros(count(self.model[name]))
 
     def state(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Values `[*batch, *event]` as vectors of numbers, of layers that it has.
+        """Values `[*batch, *event]` as vectors of numbers of its own precision, of layers that it has.
 
         Raises:
             ShapeError: when a value has another shape.
             EvidenceError: when a state is none.
         """
-        known = self.model.graph.by_name
-        return {name: _numbers(known[name], found) for name, found in values.items() if name in known}
+        known, kind = self.model.graph.by_name, next(self.model.parameters()).dtype
+        return {name: _numbers(known[name], found).to(kind) for name, found in values.items() if name in known}
 
     def values(self, state: State) -> dict[str, Tensor]:
         """Vectors of numbers as values `[*batch, *event]`."""

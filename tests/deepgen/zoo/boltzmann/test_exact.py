@@ -1,7 +1,7 @@
 """Small machines: two exact routes, enumeration, and the textbook's numbers."""
 
 from itertools import product
-from math import log
+from math import exp, log, log1p
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ import pgm
 from deepgen.potentials import Bias, Coupling, Within
 from deepgen.zoo.boltzmann import (
     Machine,
+    annealed_log_z,
     contrastive_divergence,
     expanded,
     log_likelihood,
@@ -22,7 +23,7 @@ from deepgen.zoo.boltzmann import (
     sweep,
 )
 from deepgen.zoo.boltzmann.exact import MOST
-from pgm import Binary, Model, Real, Variable
+from pgm import Binary, Model, PlanError, Real, Variable
 
 V, H, LABEL = Variable("v", Binary(3)), Variable("h", Binary(2)), Variable("label", range(3))
 
@@ -175,3 +176,24 @@ def test_refusals():
     with pytest.raises(ValueError, match="steps is 0, expected 1 sweep or more"):
         contrastive_divergence(random_machine(0), steps=0)
     assert log(2) < log_z(rbm(V, 2))
+
+
+def test_a_machine_of_independent_units_has_a_closed_form_and_nothing_to_anneal() -> None:
+    v = Variable("v", Binary(3))
+    bias = Bias(v)
+    bias.bias.data = torch.tensor([0.5, -1.0, 2.0])
+    machine = Machine(Model(bias), (v,))
+    assert log_z(machine) == pytest.approx(sum(log1p(exp(b)) for b in (0.5, -1.0, 2.0)), abs=1e-6)
+    with pytest.raises(PlanError, match=r"annealed_log_z: all units are independent, there is nothing to anneal"):
+        annealed_log_z(machine)
+
+
+def test_evidence_in_double_precision_is_taken_as_the_machines_own() -> None:
+    machine, v = rbm(Variable("v", Binary(3)), 2, deviation=1.0), torch.tensor([[1.0, 0.0, 1.0]])
+    torch.testing.assert_close(log_likelihood(machine, {"v": v.double()}), log_likelihood(machine, {"v": v}))
+
+
+def test_what_differs_with_what_is_given_has_no_one_expansion() -> None:
+    machine = rbm(Variable("v", Binary(3)), 2, given=Variable("past", Binary(2)))
+    with pytest.raises(PlanError, match=r"expanded: 'past' is given, and the machine differs with what it is"):
+        expanded(machine)
