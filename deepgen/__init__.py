@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .data.images import static_mnist as static_mnist
     from .data.named import named as named
     from .data.painted import painted as painted
+    from .data.pairs import paired as paired
+    from .data.pairs import unpaired as unpaired
     from .data.segments import seven_segments as seven_segments
     from .data.shades import centred as centred
     from .data.shades import from_opponent as from_opponent
@@ -65,11 +67,13 @@ if TYPE_CHECKING:
     from .networks.dcgan import dcgan_generator as dcgan_generator
     from .networks.dcgan import patchgan as patchgan
     from .networks.dictionary import dictionary as dictionary
+    from .networks.hidden import hidden as hidden
     from .networks.mlp import mlp as mlp
     from .networks.octaves import octaves as octaves
     from .networks.pixel import pixel_cnn as pixel_cnn
     from .networks.spectral import spectral as spectral
     from .networks.timed import timed_mlp as timed_mlp
+    from .networks.translating import unet_generator as unet_generator
     from .networks.unet import unet as unet
     from .objectives.bound import Terms as Terms
     from .objectives.bound import elbo as elbo
@@ -112,8 +116,13 @@ if TYPE_CHECKING:
     from .training.schedules import geometric as geometric
     from .training.schedules import linear as linear
     from .training.schedules import logarithmic as logarithmic
+    from .zoo.adversarial.bigan import bigan as bigan
+    from .zoo.adversarial.bigan import unflagged as unflagged
     from .zoo.adversarial.blurred import blurred as blurred
     from .zoo.adversarial.clipping import clamped as clamped
+    from .zoo.adversarial.cycle import Cycle as Cycle
+    from .zoo.adversarial.cycle import cycle as cycle
+    from .zoo.adversarial.cycle import cycle_consistent as cycle_consistent
     from .zoo.adversarial.divergences import f_divergence as f_divergence
     from .zoo.adversarial.games import Game as Game
     from .zoo.adversarial.games import hinge as hinge
@@ -129,9 +138,13 @@ if TYPE_CHECKING:
     from .zoo.adversarial.penalties import gradient_penalty as gradient_penalty
     from .zoo.adversarial.penalties import r1 as r1
     from .zoo.adversarial.replay import Replay as Replay
+    from .zoo.adversarial.translation import pix2pix as pix2pix
+    from .zoo.adversarial.translation import translator as translator
     from .zoo.adversarial.unified import flagged as flagged
     from .zoo.adversarial.unified import unified as unified
     from .zoo.adversarial.unrolled import Unrolled as Unrolled
+    from .zoo.adversarial.vae_gan import learned_similarity as learned_similarity
+    from .zoo.adversarial.vae_gan import vae_gan as vae_gan
     from .zoo.autoencoder import autoencoder as autoencoder
     from .zoo.autoencoder import linear_autoencoder as linear_autoencoder
     from .zoo.bits import bits as bits
@@ -235,6 +248,7 @@ _HOME = {
     "data.images": "digits fashion_mnist mnist static_mnist",
     "data.named": "named",
     "data.painted": "painted",
+    "data.pairs": "paired unpaired",
     "data.segments": "seven_segments",
     "data.shades": "centred from_opponent to_opponent",
     "data.stacked": "stacked_digits",
@@ -254,11 +268,13 @@ _HOME = {
     "networks.convolutional": "convolutional",
     "networks.dcgan": "dcgan_discriminator dcgan_generator patchgan",
     "networks.dictionary": "dictionary",
+    "networks.hidden": "hidden",
     "networks.mlp": "mlp",
     "networks.octaves": "octaves",
     "networks.pixel": "pixel_cnn",
     "networks.spectral": "spectral",
     "networks.timed": "timed_mlp",
+    "networks.translating": "unet_generator",
     "networks.unet": "unet",
     "objectives.bound": "Terms elbo elbo_terms",
     "objectives.denoising": "denoising masked noisy",
@@ -276,8 +292,10 @@ _HOME = {
     "training.in_turn": "in_turn",
     "training.phase": "Moment Phase adam sgd",
     "training.schedules": "constant cosine geometric linear logarithmic",
+    "zoo.adversarial.bigan": "bigan unflagged",
     "zoo.adversarial.blurred": "blurred",
     "zoo.adversarial.clipping": "clamped",
+    "zoo.adversarial.cycle": "Cycle cycle cycle_consistent",
     "zoo.adversarial.divergences": "f_divergence",
     "zoo.adversarial.games": "Game hinge least_squares minimax non_saturating wasserstein",
     "zoo.adversarial.gan": "Gan gan",
@@ -285,8 +303,10 @@ _HOME = {
     "zoo.adversarial.learning": "adversarial",
     "zoo.adversarial.penalties": "gradient_penalty r1",
     "zoo.adversarial.replay": "Replay",
+    "zoo.adversarial.translation": "pix2pix translator",
     "zoo.adversarial.unified": "flagged unified",
     "zoo.adversarial.unrolled": "Unrolled",
+    "zoo.adversarial.vae_gan": "learned_similarity vae_gan",
     "zoo.autoencoder": "autoencoder linear_autoencoder",
     "zoo.bits": "bits expanded",
     "zoo.boltzmann.annealed": "annealed_log_z",

@@ -1,7 +1,12 @@
 """Adversarial networks: graphs whose generator has no density, learned with a discriminator as variational EM."""
 
+from .bigan import bigan as bigan
+from .bigan import unflagged as unflagged
 from .blurred import blurred as blurred
 from .clipping import clamped as clamped
+from .cycle import Cycle as Cycle
+from .cycle import cycle as cycle
+from .cycle import cycle_consistent as cycle_consistent
 from .divergences import Divergence as Divergence
 from .divergences import f_divergence as f_divergence
 from .games import Game as Game
@@ -18,7 +23,11 @@ from .learning import adversarial as adversarial
 from .penalties import gradient_penalty as gradient_penalty
 from .penalties import r1 as r1
 from .replay import Replay as Replay
+from .translation import pix2pix as pix2pix
+from .translation import translator as translator
 from .unified import Unified as Unified
 from .unified import flagged as flagged
 from .unified import unified as unified
 from .unrolled import Unrolled as Unrolled
+from .vae_gan import learned_similarity as learned_similarity
+from .vae_gan import vae_gan as vae_gan
