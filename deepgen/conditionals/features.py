@@ -48,9 +48,12 @@ class Seeing(nn.Module):
 
     def forward(self, *values: Tensor) -> Tensor:
         """What the net makes of values of the parents."""
-        seen = [self._seen(parent, value) for parent, value in zip(self.given, values, strict=True)]
-        found: Tensor = self.net(*seen)
+        found: Tensor = self.net(*self.seen(*values))
         return found
+
+    def seen(self, *values: Tensor) -> list[Tensor]:
+        """Values of the parents as the net takes them."""
+        return [self._seen(parent, value) for parent, value in zip(self.given, values, strict=True)]
 
     def _seen(self, parent: Variable, value: Tensor) -> Tensor:
         if parent.finite:
