@@ -46,7 +46,8 @@ def leaky() -> nn.Module:
     return nn.LeakyReLU(0.2)
 
 
-GENERATOR, CRITIC = mlp(128, 128), mlp(128, 128, activation=leaky)
+GENERATOR, CRITIC = mlp(128, 128, 128), mlp(128, 128, 128, activation=leaky)
+SPREAD = 3.0  # of points: layers see narrow clusters the sooner the wider they are apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,8 @@ class Task:
     data: Data
     judged: Callable[[Tensor], Modes]
     samples: int = SAMPLES
-    turns: int = 3000
-    batch: int = 500
+    turns: int = 4000
+    batch: int = 256
     latents: int = 2
 
 
@@ -78,10 +79,10 @@ class Play:
     Args:
         name: of the rows.
         game: what the players pay.
-        options: of `adversarial`, besides noise and rates.
+        options: of `adversarial`, besides schedules.
         generator, critic: networks.
         pack: rows that are judged together.
-        noise: of a number of turns, the schedule of noise; None for none.
+        schedules: further options of `adversarial` that are schedules, of a number of turns.
         share: of the task's turns, so that all games take about as long.
     """
 
@@ -91,7 +92,7 @@ class Play:
     generator: Network = GENERATOR
     critic: Network = CRITIC
     pack: int = 1
-    noise: Callable[[int], Schedule] | None = None
+    schedules: Mapping[str, Callable[[int], Schedule]] = field(default_factory=dict)
     share: float = 1.0
 
     def turns(self, task: Task) -> int:
@@ -104,12 +105,13 @@ def learned(play: Play, task: Task, seed: int, device: str) -> Tensor:
     torch.manual_seed(seed)
     turns, x = play.turns(task), task.data.variable(next(iter(task.data.columns)))
     found = gan(x, task.latents, generator=play.generator, discriminator=play.critic, pack=play.pack)
-    steps, noise = play.options.get("steps", 1), None if play.noise is None else play.noise(turns)
+    steps = play.options.get("steps", 1)
+    schedules: dict[str, Any] = {name: make(turns) for name, make in play.schedules.items()}
     critic = {"rate": cosine(steps * turns), **play.options.get("critic", {})}
-    options = {"optimiser": adam(1e-3, (0.0, 0.9)), "rate": cosine(turns), **play.options, "critic": critic}
-    phases = adversarial(found, play.game, noise=noise, **options)
+    options = {"optimiser": adam(2e-3, (0.0, 0.9)), "rate": cosine(turns), **play.options, "critic": critic}
+    phases = adversarial(found, play.game, **schedules, **options)
     fixed: dict[str, Any] = {"batch": task.batch, "seed": seed, "device": device, "progress": False}
-    fit(phases, task.data, turns=turns, average=0.999, **fixed)
+    fit(phases, task.data, turns=turns, average=0.995, **fixed)
     counts = [min(AT_ONCE, task.samples - begin) for begin in range(0, task.samples, AT_ONCE)]
     return torch.cat([found.sample(count, seed=number).cpu() for number, count in enumerate(counts)])
 
@@ -126,8 +128,9 @@ def tasks(smoke: bool, device: str) -> Mapping[str, Callable[[], Task]]:
 
 def points(name: str, data: Data, centres: Tensor, deviation: float, tiny: Mapping[str, Any]) -> Task:
     """Points around centres."""
-    centre, spread = spread_of(data)
-    return Task(name, standardised(data), lambda x: modes(x * spread + centre, centres, deviation), **tiny)
+    centre, deviations = spread_of(data)
+    wide = Data({"x": SPREAD * standardised(data)["x"]}, data.name)
+    return Task(name, wide, lambda x: modes(x / SPREAD * deviations + centre, centres, deviation), **tiny)
 
 
 def stacked(smoke: bool, device: str, tiny: Mapping[str, Any]) -> Task:
@@ -147,7 +150,12 @@ def stacked(smoke: bool, device: str, tiny: Mapping[str, Any]) -> Task:
 
 def through_noise(turns: int) -> Schedule:
     """From half the deviation of the data to a hundredth of it, in the first 0.7 of all turns."""
-    return geometric(0.5, 0.01, max(1, round(0.7 * turns)))
+    return geometric(0.5 * SPREAD, 0.01 * SPREAD, max(1, round(0.7 * turns)))
+
+
+def fading(turns: int) -> Schedule:
+    """From 1 to a seventieth in the first 0.8 of all turns."""
+    return geometric(1.0, 0.015, max(1, round(0.8 * turns)))
 
 
 FIVE: dict[str, Any] = {"steps": 5}
@@ -167,14 +175,15 @@ PLAYS = (
     ),
     Play("hinge, spectral", hinge(), critic=spectral(CRITIC), share=0.8),
     Play("R1", options={"penalty": r1(0.1)}, share=0.7),
-    Play("two rates", options={"critic": {"optimiser": adam(4e-3, (0.0, 0.9))}}),
+    Play("R1, fading", options={"penalty": r1(0.2)}, schedules={"fade": fading}, share=0.7),
+    Play("two rates", options={"critic": {"optimiser": adam(8e-3, (0.0, 0.9))}}),
     Play("replay", options={"replay": 5000}),
-    Play("minibatch", critic=minibatch(mlp(128, activation=leaky), mlp(128, activation=leaky)), share=0.2),
+    Play("minibatch", critic=minibatch(mlp(128, 128, activation=leaky), mlp(128, activation=leaky)), share=0.2),
     Play("packed by 2", pack=2),
     Play("packed by 4", pack=4),
     Play("unrolled", options={"unrolled": Unrolled(5, 0.1)}, share=0.3),
-    Play("noise", noise=through_noise),
-    Play("noise, octaves", critic=octaves(CRITIC, 4), noise=through_noise),
+    Play("noise", schedules={"noise": through_noise}),
+    Play("octaves, R1", options={"penalty": r1(0.1)}, critic=octaves(CRITIC, 3), share=0.7),
 )
 DCGAN: dict[str, Any] = {
     "generator": dcgan_generator(128, 256),

@@ -28,6 +28,12 @@ class Unrolled:
     Raises:
         PlanError: when there is no step, or the rate is not above 0.
 
+    Example:
+        >>> from pgm import Real, Variable
+        >>> from deepgen.zoo.adversarial import adversarial, gan
+        >>> adversarial(gan(Variable("x", Real(2)), 2), unrolled=Unrolled(5, 0.1))[1]
+        Phase(generator: moves generator, 1 step a turn)
+
     Reference: Metz, Poole, Pfau and Sohl-Dickstein (2017), Unrolled generative adversarial networks.
     """
 
