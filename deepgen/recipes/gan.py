@@ -28,7 +28,6 @@ from ..evaluate.samples import modes, sliced_wasserstein
 from ..networks import Network, mlp
 from ..networks.dcgan import LEAK, dcgan_discriminator, dcgan_generator
 from ..networks.norms import Norm
-from ..networks.octaves import octaves
 from ..networks.spectral import spectral
 from ..pictures.generated import neighbours, sums, walks
 from ..training.phase import adam
@@ -50,8 +49,10 @@ GAMES: Mapping[str, Callable[[], Game]] = {
     "hinge": hinge,
     "wasserstein": wasserstein,
 }
-PENALTIES: Mapping[str, Callable[[float], Penalty]] = {"gradient": gradient_penalty, "r1": r1}
-OCTAVES = 4  # of points, whose modes may be much narrower than all of them together
+PENALTIES: Mapping[str, tuple[Callable[[float], Penalty], float]] = {
+    "gradient": (gradient_penalty, 10.0),
+    "r1": (r1, 0.02),
+}
 NOISY, QUIET = 0.7, 0.02  # the share of turns in which noise dies away, and what then is left of it
 SECOND = 0.99  # decay of Adam's mean of squares
 DRAWN, ACROSS = 2500, 10  # samples that figures are of; columns of pictures
@@ -63,8 +64,9 @@ class GAN(Recipe):
 
     Args:
         game: what the two players pay: 'non_saturating', 'minimax', 'least_squares', 'hinge' or 'wasserstein'.
-        penalty: what keeps the discriminator smooth: 'none', 'gradient' between real and fake rows, 'r1' at real ones.
-        weight: of the penalty.
+        penalty: what keeps the discriminator smooth: 'none', 'gradient' between real and fake rows, 'r1' at real ones,
+            or 'auto': 'r1' for points, none for images.
+        weight: of the penalty; by default 10 of 'gradient' and 0.02 of 'r1'.
         spectral: whether each layer of the discriminator is divided by its largest singular value.
         critic_steps: steps of the discriminator for each one of the generator.
         critic_rate: its learning rate; by default that of the generator.
@@ -77,8 +79,7 @@ class GAN(Recipe):
         hidden: units of each layer of dense networks.
         latents: how many numbers rows are made of.
         pack: rows that are judged together.
-        noise: the deviation of what is added at first to all rows that the discriminator sees, and dies away; 0 for
-            none. By default 0.5 for points, so that modes far apart are found, and 0 for images.
+        noise: the deviation of what is added at first to all rows that the discriminator sees, and dies away.
         truncation: the largest number that latent variables have when sampling; none for any.
     """
 
@@ -90,8 +91,8 @@ class GAN(Recipe):
     decay: bool = True
     average: float | None = 0.99
     game: Games = "non_saturating"
-    penalty: Literal["none", "gradient", "r1"] = "none"
-    weight: float = 1.0
+    penalty: Literal["auto", "none", "gradient", "r1"] = "auto"
+    weight: float | None = None
     spectral: bool = False
     critic_steps: int = 1
     critic_rate: float | None = None
@@ -100,10 +101,10 @@ class GAN(Recipe):
     channels: tuple[int, ...] = (32, 64)
     attention: int = 0
     norm: Norm = "batch"
-    hidden: tuple[int, ...] = (128, 128)
+    hidden: tuple[int, ...] = (128, 128, 128)
     latents: int = 32
     pack: int = 1
-    noise: float | None = None
+    noise: float = 0.0
     truncation: float | None = None
 
     def __post_init__(self) -> None:
@@ -112,7 +113,7 @@ class GAN(Recipe):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise PlanError(f"GAN: {name} is {value!r}, expected a number above 0.")
-        if self.noise is not None and self.noise < 0:
+        if self.noise < 0:
             raise PlanError(f"GAN: noise is {self.noise!r}, expected 0 or more.")
 
     def load(self, split: Split = "train") -> Data:
@@ -125,8 +126,8 @@ class GAN(Recipe):
             model,
             GAMES[self.game](),
             steps=self.critic_steps,
-            penalty=None if self.penalty == "none" else PENALTIES[self.penalty](self.weight),
-            noise=self._dying(data, points=len(model.x.shape) == 1),
+            penalty=self._penalty(points=len(model.x.shape) == 1),
+            noise=self._dying(data),
             critic=self._playing(data, self.critic_steps, self.critic_rate or self.rate),
             **self._playing(data, 1, self.rate),
         )
@@ -151,7 +152,7 @@ class GAN(Recipe):
         points = len(x.shape) == 1
         if self.network == "dense" or (self.network == "auto" and points):
             judging = mlp(*self.hidden, activation=lambda: nn.LeakyReLU(LEAK))
-            return (mlp(*self.hidden), octaves(judging, OCTAVES)) if points else (bounded(*self.hidden), judging)
+            return mlp(*self.hidden) if points else bounded(*self.hidden), judging
         return (
             dcgan_generator(*self.channels, attention=self.attention),
             dcgan_discriminator(*self.channels, norm=self.norm, attention=self.attention),
@@ -165,10 +166,17 @@ class GAN(Recipe):
         optimiser = adam(rate, (self.momentum, SECOND))
         return {"optimiser": optimiser, "rate": self.falling(self._turns(data) * steps), "clip": self.clip or inf}
 
-    def _dying(self, data: Data, points: bool) -> Schedule | None:
+    def _penalty(self, points: bool) -> Penalty | None:
+        kind = ("r1" if points else "none") if self.penalty == "auto" else self.penalty
+        if kind == "none":
+            return None
+        make, weight = PENALTIES[kind]
+        return make(self.weight or weight)
+
+    def _dying(self, data: Data) -> Schedule | None:
         """Noise that is smaller and smaller; None for none."""
-        first = (0.5 if points else 0.0) if self.noise is None else self.noise
-        return geometric(first, QUIET * first, ceil(NOISY * self._turns(data))) if first else None
+        over = ceil(NOISY * self._turns(data))
+        return geometric(self.noise, QUIET * self.noise, over) if self.noise else None
 
     def _drawn(self, model: Model, rows: int, given: Mapping[str, Tensor]) -> Tensor:
         """Draws of x, `[rows, *event]`, whose latent variables are no larger than they may be."""

@@ -14,6 +14,7 @@ from deepgen.recipes.gan import GAN, mixture
 from deepgen.runs.pictures import PICTURES
 from deepgen.runs.run import Run, fresh
 from deepgen.training.history import History
+from deepgen.training.phase import Moment
 from pgm.errors import PlanError
 
 SMALL = GAN(labels=True, channels=(4, 8), latents=4)
@@ -81,6 +82,36 @@ def test_players_have_rates_and_steps_of_their_own():
     for phase, length in ((first, 3 * steps), (second, steps)):
         assert phase.rate(length) == pytest.approx(0, abs=1e-6)
         assert phase.rate(length // 2) == pytest.approx(0.5, abs=1e-2)
+
+
+def penalty(recipe: GAN) -> torch.Tensor:
+    """What the discriminator pays for slopes at the first rows, before anything is learned; nothing without."""
+    run = untrained(recipe)
+    batch = {name: column[:20] for name, column in run.data.columns.items()}
+    torch.manual_seed(0)
+    return run.setup.phases[0].objective(batch, Moment(0, 0, 0.0)).get("penalty", torch.zeros(20)).detach()
+
+
+def test_points_are_learned_under_a_penalty_and_images_under_none():
+    points = GAN(data="ring")
+    assert penalty(SMALL).sum() == 0
+    torch.testing.assert_close(penalty(points), penalty(replace(points, penalty="r1", weight=0.02)))
+    torch.testing.assert_close(penalty(replace(points, weight=1.0)), 50 * penalty(points))
+    assert penalty(replace(points, penalty="none")).sum() == 0
+    assert penalty(replace(points, penalty="gradient")).mean() > 1  # 10 (|slope| - 1)^2 of a net that is nearly flat
+
+
+def test_noise_dies_away():
+    """Rows that the discriminator sees are the same with and without it in the end, not at first."""
+    points = GAN(data="ring", penalty="none")
+
+    def scores(recipe: GAN, turn: int) -> torch.Tensor:
+        run = untrained(recipe)
+        torch.manual_seed(0)
+        return run.setup.phases[0].objective({"x": run.data["x"][:500]}, Moment(turn, turn, 0.0))["real"].detach()
+
+    gaps = [(scores(replace(points, noise=0.5), turn) - scores(points, turn)).square().mean() for turn in (0, 10**6)]
+    assert gaps[1] == pytest.approx(float(gaps[0]) / 50**2, rel=0.5)  # slopes are those of a net, nearly straight
 
 
 @pytest.mark.parametrize("network", ["dense", "dcgan"])
