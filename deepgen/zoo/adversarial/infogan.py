@@ -17,6 +17,7 @@ from pgm.variable import Variable
 from ...conditionals.discriminator import Discriminator
 from ...conditionals.generated import Generated
 from ...conditionals.neural import neural
+from ...conditionals.point import Isotropic
 from ...conditionals.standard import Standard
 from ...evaluate.figure import Figure
 from ...evaluate.rows import at_rest
@@ -44,13 +45,14 @@ def infogan(
     Args:
         x: what is generated, `Real`.
         latents: how many numbers z has; 0 for none.
-        codes: c: finite ones have states that are equally probable, `Real` ones are standard Gaussian.
+        codes: c: finite ones have states that are equally probable. `Real` ones are standard Gaussian, and read with a
+            deviation of 1, so that a number is worth at most half a nat and does not crowd out all else.
         label: a variable that all networks are told.
         generator, discriminator: make their networks.
         reader: makes those of q(c | x), one a code.
 
     Raises:
-        GraphError: when there is no code, or one is neither finite nor `Real` with a shape such as `Real(1)`.
+        GraphError: when there is no code, or one is neither finite nor `Real`.
 
     Example:
         >>> found = infogan(Variable("image", Real(8, 8)), codes=[Variable("kind", 10), Variable("slant", Real(1))])
@@ -68,7 +70,7 @@ def infogan(
     z = [Variable("z", Real(latents))] if latents else []
     priors = [*map(Standard, z), *map(prior, codes)]
     model = Model(flipped(), *priors, Generated(x, FLAG, [*z, *codes, *told], generator), name="generator")
-    readers = [neural(code, [x, *told], reader) for code in codes]
+    readers = [neural(code, [x, *told], reader, None if code.finite else Isotropic(learned=False)) for code in codes]
     return Gan(Pair(model, Model(Discriminator(FLAG, [x, *told], discriminator), *readers, name="discriminator")))
 
 
