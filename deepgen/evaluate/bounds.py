@@ -15,7 +15,7 @@ from ..data.data import Data
 from ..objectives import log_weights
 from ..pair import Pair
 from .figure import Figure
-from .rows import Rows, at_rest, require, require_density, seen
+from .rows import Rows, at_rest, require, require_density, require_likelihood, seen
 
 AT_ONCE = 10_000  # draws that are weighed together: rows times particles
 
@@ -44,8 +44,8 @@ def bounds(
         One figure for each number of draws, in nats, with the standard error over rows.
 
     Raises:
-        PlanError: without a particle, when a variable is neither observed nor drawn nor finite, or the guide is certain
-            of numbers.
+        PlanError: without a particle, when a variable is neither observed nor drawn nor finite, or the guide
+            or the model is certain of numbers.
         GraphError: when a column is missing.
         ShapeError: when a column does not fit the variable of its name.
 
@@ -65,6 +65,7 @@ def bounds(
         raise PlanError(f"bounds: particles are {particles!r}, expected one or more numbers of draws, such as (1, 50).")
     require(pair, data, "bounds")
     require_density(pair, "bounds")
+    require_likelihood(pair, "bounds")
     found: dict[int, list[Tensor]] = {k: [] for k in particles}
     with at_rest(pair.model, pair.guide, seed=seed) as device:
         rows = Rows(data, batch, seed, device)

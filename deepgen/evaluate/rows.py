@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from math import ceil
 
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 
 from pgm.domains import Real
 from pgm.errors import PlanError
+from pgm.model import Model
 from pgm.neural import Neural
+from pgm.variable import Variable
 
 from ..conditionals.point import point
 from ..data.data import Data
@@ -60,13 +63,25 @@ def require(pair: Pair, data: Data, subject: str) -> None:
 
 def require_density(pair: Pair, subject: str) -> None:
     """Raise a `PlanError` where the guide is certain of numbers: its density is infinite, and no bound is left."""
-    for variable in pair.latents:
-        guess = pair.guide.conditionals[variable.name]
-        if isinstance(variable.domain, Real) and isinstance(guess, Neural) and guess.family is point:
-            raise PlanError(
-                f"{subject}: the guide is certain of {variable.name!r}, so that there is no bound on log p(x). Measure "
-                "reconstructions, or learn a guide that has a width, such as that of `vae`."
-            )
+    for variable in filter(partial(_certain, pair.guide), pair.latents):
+        raise PlanError(
+            f"{subject}: the guide is certain of {variable.name!r}, so that there is no bound on log p(x). Measure "
+            "reconstructions, or learn a guide that has a width, such as that of `vae`."
+        )
+
+
+def require_likelihood(pair: Pair, subject: str) -> None:
+    """Raise a `PlanError` where the model is certain of what is observed, as the generator of a game is."""
+    for variable in filter(partial(_certain, pair.model), pair.observed):
+        raise PlanError(
+            f"{subject}: the model is certain of {variable.name!r}, as the generator of a game is, so that there is no "
+            "bound on log p(x). Measure reconstructions, or put noise around the generator (blurred)."
+        )
+
+
+def _certain(model: Model, variable: Variable) -> bool:
+    found = model.conditionals[variable.name]
+    return isinstance(variable.domain, Real) and isinstance(found, Neural) and found.family is point
 
 
 def seen(pair: Pair, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from pgm.errors import PlanError
+from pgm.model import Model
 
 from ..data.data import Data
+from ..evaluate.features import image_column
 from ..pair import Pair
 from ..pictures import (
     curves,
@@ -65,7 +67,7 @@ def _interpolated(run: Run, path: Path) -> None:
         return
     rows = _held(run)
     one, other = rows.rows(slice(0, WAYS)), rows.rows(slice(WAYS, 2 * WAYS))
-    interpolation(_pair(run, "interpolation"), one, other, path=path)
+    interpolation(_pair(run, "interpolation"), one, other, shades=_shades(rows), path=path)
 
 
 def _reconstructed(run: Run, path: Path) -> None:
@@ -73,7 +75,20 @@ def _reconstructed(run: Run, path: Path) -> None:
     if "reconstructions" in run.setup.pictures:
         _own("reconstructions", run, path, None)
     else:
-        reconstructions(_pair(run, "reconstructions"), _held(run), path=path)
+        rows = _held(run)
+        reconstructions(_pair(run, "reconstructions"), rows, shades=_shades(rows), path=path)
+
+
+def _traversed(run: Run, path: Path) -> None:
+    """What each unit does to held-out rows."""
+    rows = _held(run)
+    traversals(_pair(run, "traversals"), rows, shades=_shades(rows), path=path)
+
+
+def _manifold(run: Run, path: Path, label: object) -> None:
+    """What the latent plane holds, in the shades of held-out rows."""
+    rows = _held(run)
+    manifold(_pair(run, "a manifold"), rows, label=label, shades=_shades(rows), path=path)
 
 
 def _own(what: str, run: Run, path: Path, label: object) -> None:
@@ -84,16 +99,27 @@ def _own(what: str, run: Run, path: Path, label: object) -> None:
 
 
 PICTURES: Mapping[str, Draw] = {
-    "graph": lambda run, path, label: graph(run.setup.pair or run.setup.models, path=path),
+    "graph": lambda run, path, label: graph(_graphs(run), path=path),
     "samples": lambda run, path, label: draw_samples(run, path, label=label),
     "curves": lambda run, path, label: curves(run.history, path=path),
     "reconstructions": lambda run, path, label: _reconstructed(run, path),
-    "traversals": lambda run, path, label: traversals(_pair(run, "traversals"), _held(run), path=path),
+    "traversals": lambda run, path, label: _traversed(run, path),
     "interpolation": lambda run, path, label: _interpolated(run, path),
-    "manifold": lambda run, path, label: manifold(_pair(run, "a manifold"), _held(run), label=label, path=path),
+    "manifold": _manifold,
     "latents": lambda run, path, label: latents(_pair(run, "latents"), _held(run), path=path),
     **{what: partial(_own, what) for what in OWN},
 }
+
+
+def _graphs(run: Run) -> Pair | Mapping[str, Model]:
+    """What a setup names to be drawn if that is a pair, else its pair, else models by name."""
+    models = run.setup.models
+    return models if isinstance(models, Pair) else run.setup.pair or models
+
+
+def _shades(data: Data) -> tuple[float, float]:
+    """The numbers that are black and white: from -1 where shades are centred."""
+    return (-1.0 if bool((data[image_column(data)] < 0).any()) else 0.0, 1.0)
 
 
 def _held(run: Run) -> Data:
