@@ -3,6 +3,9 @@
 from .chains import cooling as cooling
 from .chains import equilibrium as equilibrium
 from .curves import curves as curves
+from .generated import neighbours as neighbours
+from .generated import sums as sums
+from .generated import walks as walks
 from .graph import graph as graph
 from .grid import grid as grid
 from .inks import inked as inked
