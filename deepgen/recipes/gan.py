@@ -201,7 +201,7 @@ class GAN(Recipe):
             torch.manual_seed(0)
             drawn = self._drawn(model, DRAWN, given).cpu()
         held, name = held.to("cpu"), model.x.name
-        found = [_distance(drawn, held[name], data[name])]
+        found = [distance(drawn, held[name], data[name])]
         found += mixture(drawn, named(self.data)) if self.data in ("ring", "grid") else []
         found += [judged_right(drawn, given["label"].cpu(), data, held)] if given else []
         return (*found, *(memorised(drawn, data, held) if len(model.x.shape) > 1 else ()))
@@ -247,7 +247,7 @@ def mixture(samples: Tensor, data: Data) -> list[Figure]:
     ]
 
 
-def _distance(samples: Tensor, held: Tensor, train: Tensor) -> Figure:
+def distance(samples: Tensor, held: Tensor, train: Tensor) -> Figure:
     """The sliced Wasserstein distance from samples to held-out rows, and that from rows learned from."""
     n = min(len(samples), len(held), len(train))
     value, own = (sliced_wasserstein(rows[:n].cpu(), held[:n]) for rows in (samples, train))
