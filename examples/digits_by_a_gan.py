@@ -54,10 +54,8 @@ ends = torch.randn(2, 6, 32, generator=torch.Generator().manual_seed(2))
 ways = along_circle(ends[0], ends[1], torch.linspace(0, 1, 10)).flatten(0, 1)
 between = model.sample(60, {"z": ways, "label": torch.tensor([0, 2, 3, 5, 6, 8]).repeat_interleave(10)})
 start = torch.randn(10, 32, generator=torch.Generator().manual_seed(3))
-more = {
-    "bold": difference(model, ink, {"label": labels})["z"],
-    "slanted": difference(model, slant, {"label": labels})["z"],
-}
+of = {"bold": ink, "slanted": slant}
+more = {name: difference(model, attribute, {"label": labels}, count)["z"] for name, attribute in of.items()}
 places = {"z": start, "+ bold − thin": start + more["bold"], "+ slanted − upright": start + more["slanted"]}
 places["+ both"] = start + more["bold"] + more["slanted"]
 summed = torch.cat([model.sample(10, {"z": z, "label": ten}) for z in places.values()])

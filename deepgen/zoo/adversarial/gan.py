@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pgm.conditionals import Conditional, Tabular
 from pgm.domains import Real
-from pgm.errors import EvidenceError, GraphError, PlanError
+from pgm.errors import EvidenceError, GraphError, PlanError, ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
@@ -110,11 +110,17 @@ class Gan:
 
         Raises:
             PlanError: when some of it is missing.
+            ShapeError: when it is not of so many rows.
         """
         values = dict(given or {})
         missing = [v.name for v in self.given if v.name not in values]
         if missing:
             raise PlanError(f"{self}: {' and '.join(missing)} must be given, for each of {rows} rows.")
+        for name, value in values.items():
+            if len(value) != rows:
+                raise ShapeError(
+                    f"{self}: {name!r} is given for {len(value)} rows, expected {rows}, as many as are made."
+                )
         for name in self.pair.model.graph.topological:
             conditional = self.pair.model.conditionals.get(name)
             if name not in values and conditional is not None and name not in (self.flag.name, self.x.name):

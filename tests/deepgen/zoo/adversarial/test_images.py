@@ -36,6 +36,11 @@ def test_samples_are_of_states_of_the_label(model, label):
         model.sample(2, {"label": torch.tensor([0, label])})
 
 
+def test_there_is_a_label_for_each_row(model):
+    with pytest.raises(ShapeError, match="'label' is given for 2 rows, expected 3, as many as are made."):
+        model.sample(3, {"label": torch.tensor([0, 1])})
+
+
 def test_packs_and_patches_are_judged_by_convolutions():
     """A pack's score depends on both of its rows, labels included; patches score parts of a row each."""
     torch.manual_seed(1)
