@@ -17,6 +17,7 @@ from ...training.phase import Batch, Moment, Phase
 from ...training.schedules import Schedule, constant
 from .games import Game, non_saturating
 from .gan import Gan
+from .monitors import EVERY, instability, variety
 from .penalties import Penalty, Scores, Values
 from .replay import Replay
 from .unrolled import Unrolled
@@ -99,7 +100,8 @@ def adversarial(
             costs["inferring"] = each(game.inferred(scores(real)))
         costs |= {f"-log q({name})": -log_density(c, fake) for name, c in learned.items()}
         costs |= also(fake, batch) if also is not None else {}
-        return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs}
+        seen = variety(fake[x], batch[x]) if moment.step % EVERY == 0 and len(batch[x]) > 1 else {}
+        return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs, **seen}
 
     def through(scores: Scores, moment: Moment) -> Scores:
         return scores if noise is None else noisy(scores, x, noise(moment.turn))
@@ -108,7 +110,7 @@ def adversarial(
         return {v.name: batch[v.name] for v in gan.given}
 
     moved: dict[str, nn.Module] = {"generator": gan.pair.model, **gan.encoders}
-    common = {"clip": inf, **options}  # gradients are measured, if not cut
+    common = {"clip": inf, "monitors": (instability,), **options}  # gradients are measured, if not cut
     learns: dict[str, nn.Module] = {"discriminator": gan.discriminator, **({} if pool is None else {"replay": pool})}
     first = Phase("discriminator", learns, discriminate, steps, **{**common, **(critic or {})})
     return first, Phase("generator", moved, generate, **common)
