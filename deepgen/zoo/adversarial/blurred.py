@@ -15,6 +15,7 @@ from pgm.terms import Capabilities
 from pgm.variable import Variable
 
 from ...conditionals.point import Isotropic
+from ...evaluate.rows import place
 from ...pair import Pair
 from .gan import Gan
 
@@ -49,7 +50,8 @@ def blurred(gan: Gan, deviation: float) -> Pair:
     """
     made, priors = gan.generator, gan.pair.model.conditionals
     parents = made.given[1:]
-    noisy = Neural(gan.x, parents, Isotropic(deviation, learned=False), made.net.net)
+    with place(made):  # where the network is, on which `Neural` tries it
+        noisy = Neural(gan.x, parents, Isotropic(deviation, learned=False), made.net.net)
     kept = [each for name, each in priors.items() if name not in (gan.flag.name, gan.x.name)]
     numbers = [each for each in kept if not each.child.finite]
     guide = Model(*(Regardless(each, [gan.x, *gan.given]) for each in numbers), name="prior as guide")

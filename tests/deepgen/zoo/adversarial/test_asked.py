@@ -72,8 +72,8 @@ def test_fake_rows_are_drawn_in_three_ways_and_real_ones_by_none() -> None:
     matrix, constants = linear(found)
     ours = found.pair.sample(5, {"label": torch.tensor([0, 1, 2, 0, 1]), "y": torch.zeros(5).long()}, seed=0)
     theirs = sample(found.pair.model, 5, given={"label": 2, "y": "fake"}, seed=0)
-    traced = trace(as_pyro(found.pair.model, given={"label": [0, 1, 2], "y": ["fake"] * 3})).get_trace()
-    pyros = {name: traced.nodes[name]["value"] for name in ("label", "z")} | {"x": traced.nodes["_RETURN"]["value"]["x"]}
+    nodes = trace(as_pyro(found.pair.model, given={"label": [0, 1, 2], "y": ["fake"] * 3})).get_trace().nodes
+    pyros = nodes["_RETURN"]["value"]
     for label, z, x in ([values[name] for name in ("label", "z", "x")] for values in (ours, theirs, pyros)):
         told = torch.eye(3)[label].expand(len(z), 3)
         torch.testing.assert_close(x, torch.cat([z, told], 1).float() @ matrix.mT + constants)
@@ -151,3 +151,19 @@ def test_finite_codes_are_summed_exactly() -> None:
 def test_noise_has_a_width() -> None:
     with pytest.raises(ShapeError, match="deviation is 0, expected a number above 0"):
         blurred(made(), 0)
+
+
+@pytest.mark.gpu
+def test_noise_is_where_the_generator_is() -> None:
+    """On the GPU the bound is that of the closed form as well."""
+    found = made()
+    found.pair.model.to("cuda")
+    rows = Data({"x": torch.randn(40, 3, generator=torch.Generator().manual_seed(1)), "label": torch.ones(40).long()})
+    below, dreams = annealed(blurred(found, WIDTH), rows, temperatures=20, chains=5, start="prior", simulated=40)
+    assert dreams.interval is not None
+    width = dreams.interval[1] - dreams.interval[0]
+    matrix, constants = (each.cpu() for each in linear(found))
+    spread = matrix[:, :2] @ matrix[:, :2].mT + WIDTH**2 * torch.eye(3)
+    truth = MultivariateNormal(constants + matrix[:, 3], spread).log_prob(rows["x"]).mean().item()
+    assert width < 0.2
+    assert truth - width < below.value < truth + width
