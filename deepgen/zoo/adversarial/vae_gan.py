@@ -26,6 +26,7 @@ from ...training.phase import Batch, Moment, Phase
 from .games import Game, non_saturating
 from .gan import DENSE, FLAG, Gan, flipped
 from .learning import each, require_rows_alone, told_apart
+from .monitors import EVERY, instability, variety
 from .penalties import Penalty, Values
 
 
@@ -111,7 +112,7 @@ def learned_similarity(
     Reference: Larsen, Sonderby, Larochelle and Winther (2016), Autoencoding beyond pixels using a learned similarity
     metric.
     """
-    game = game or non_saturating()
+    game, x = game or non_saturating(), gan.x.name
     if not gamma >= 0:
         raise PlanError(f"learned_similarity: gamma is {gamma!r}, expected 0 or more.")
     require_rows_alone(gan, penalty)
@@ -128,12 +129,13 @@ def learned_similarity(
         return {"loss": apart + torch.stack(list(costs.values())).sum(0), "similarity": apart, **costs}
 
     def generate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
-        again, _ = reconstructed(gan, batch)
+        (again, _), drawn = reconstructed(gan, batch), _drawn(gan, batch)
         apart = similarity(gan, batch, again)
-        fooling = each(game.generated(gan.scores(_half(again, _drawn(gan, batch)))))
-        return {"loss": gamma * apart + fooling, "similarity": apart, "fooling": fooling}
+        fooling = each(game.generated(gan.scores(_half(again, drawn))))
+        seen = variety(drawn[x], batch[x]) if moment.step % EVERY == 0 and len(batch[x]) > 1 else {}
+        return {"loss": gamma * apart + fooling, "similarity": apart, "fooling": fooling, **seen}
 
-    common = {"clip": inf, **options}  # gradients are measured, if not cut
+    common = {"clip": inf, "monitors": (instability,), **options}  # gradients are measured, if not cut
     judge = {"discriminator": gan.discriminator}
     return (
         Phase("discriminator", judge, discriminate, steps, **{**common, **(critic or {})}),
