@@ -42,7 +42,7 @@ def blurred(gan: Gan, deviation: float) -> Pair:
         >>> found = blurred(gan(Variable("x", Real(2)), latents=1), 0.5)
         >>> found
         Pair(x explained by z)
-        >>> print(annealed(found, Data({"x": torch.zeros(9, 2)}), temperatures=10, start="prior")[1])
+        >>> print(annealed(found, Data({"x": torch.zeros(9, 2)}), temperatures=9, leapfrog=1, start="prior")[1])
         log p(x) ~ ... in [...] nats (AIS from the prior, ..., there and back, 100 rows drawn from the model)
 
     Reference: Wu, Burda, Salakhutdinov and Grosse (2017), On the quantitative analysis of decoder-based generative

@@ -73,7 +73,7 @@ def summed(found: Gan, joint: Tensor) -> float:
     return log(3) + (weights * found.encoders["c"].log_prob(rows["x"], rows["c"])).sum().item()
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10_000))
 def test_no_reader_finds_more_than_there_is_and_the_posterior_finds_it_all(seed: int) -> None:
     found, joint = channel(seed)
@@ -105,7 +105,7 @@ def test_the_generators_cost_is_what_the_figure_lacks_of_the_entropy() -> None:
 
 
 def test_learning_makes_rows_say_their_codes() -> None:
-    """Three heaps of points: within 150 turns rows say of their code at least nine tenths of its entropy."""
+    """Three heaps of points: within 80 turns rows say of their code at least nine tenths of its entropy."""
     draws = torch.Generator().manual_seed(0)
     centres = torch.tensor([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])
     points = centres[torch.randint(3, (600,), generator=draws)] + 0.1 * torch.randn(600, 2, generator=draws)
@@ -114,8 +114,8 @@ def test_learning_makes_rows_say_their_codes() -> None:
         net = mlp(32)
         found = infogan(Variable("x", Real(2)), 1, [CODE], generator=net, discriminator=net, reader=net)
         before = information(found)[0].value
-        phases = adversarial(found, optimiser=adam(3e-3, (0.5, 0.99)))
-        fit(phases, Data({"x": points}), turns=150, batch=50, device="cpu", progress=False, record=150)
+        phases = adversarial(found, optimiser=adam(5e-3, (0.5, 0.99)))
+        fit(phases, Data({"x": points}), turns=80, batch=50, device="cpu", progress=False, record=80)
     assert before < 0.1
     assert information(found)[0].value > 0.9 * log(3)
 
