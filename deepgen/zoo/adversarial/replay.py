@@ -15,7 +15,8 @@ class Replay(nn.Module):
     """A pool of generated rows: each new one is let through, or changes places with one from the past.
 
     Every row looks at a place of the pool of its own, chosen at random. An empty place keeps a copy of it; at a full
-    one it is exchanged half of the time for the row that was there. Checkpoints hold the pool, as buffers of a module.
+    one it is exchanged half of the time for the row that was there. Checkpoints hold the pool, as buffers of a module;
+    in evaluation mode all rows are let through and none is kept.
 
     Args:
         variables: what a row consists of: all that the discriminator sees.
@@ -53,6 +54,8 @@ class Replay(nn.Module):
         Args:
             rows: generated ones, `[rows, *event]` by name; more than there are places are let through.
         """
+        if not self.training:
+            return dict(rows)
         count = min(len(self.full), len(next(iter(rows.values()))))
         place = torch.randperm(len(self.full), device=self.full.device)[:count]
         swap = self.full[place] & (torch.rand(count, device=self.full.device) < 0.5)
