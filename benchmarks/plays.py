@@ -67,7 +67,7 @@ class Task:
     data: Data
     judged: Callable[[Tensor], Modes]
     samples: int = SAMPLES
-    turns: int = 4000
+    turns: int = 6000
     batch: int = 256
     latents: int = 2
 
@@ -83,7 +83,7 @@ class Play:
         generator, critic: networks.
         pack: rows that are judged together.
         schedules: further options of `adversarial` that are schedules, of a number of turns.
-        share: of the task's turns, so that all games take about as long.
+        share: of the task's turns, less where a turn is dear, so that games take about as long.
     """
 
     name: str
@@ -129,8 +129,9 @@ def tasks(smoke: bool, device: str) -> Mapping[str, Callable[[], Task]]:
 def points(name: str, data: Data, centres: Tensor, deviation: float, tiny: Mapping[str, Any]) -> Task:
     """Points around centres."""
     centre, deviations = spread_of(data)
+    sizes: dict[str, Any] = {"turns": 4000 if name == "ring" else 6000, **tiny}
     wide = Data({"x": SPREAD * standardised(data)["x"]}, data.name)
-    return Task(name, wide, lambda x: modes(x / SPREAD * deviations + centre, centres, deviation), **tiny)
+    return Task(name, wide, lambda x: modes(x / SPREAD * deviations + centre, centres, deviation), **sizes)
 
 
 def stacked(smoke: bool, device: str, tiny: Mapping[str, Any]) -> Task:
@@ -154,8 +155,8 @@ def through_noise(turns: int) -> Schedule:
 
 
 def fading(turns: int) -> Schedule:
-    """From 1 to a seventieth in the first 0.8 of all turns."""
-    return geometric(1.0, 0.015, max(1, round(0.8 * turns)))
+    """From 1 to a hundredth in the first 0.9 of all turns."""
+    return geometric(1.0, 0.01, max(1, round(0.9 * turns)))
 
 
 FIVE: dict[str, Any] = {"steps": 5}
@@ -174,8 +175,8 @@ PLAYS = (
         share=0.3,
     ),
     Play("hinge, spectral", hinge(), critic=spectral(CRITIC), share=0.8),
-    Play("R1", options={"penalty": r1(0.1)}, share=0.7),
-    Play("R1, fading", options={"penalty": r1(0.2)}, schedules={"fade": fading}, share=0.7),
+    Play("R1", options={"penalty": r1(0.1)}),
+    Play("R1, fading", options={"penalty": r1(0.2)}, schedules={"fade": fading}),
     Play("two rates", options={"critic": {"optimiser": adam(8e-3, (0.0, 0.9))}}),
     Play("replay", options={"replay": 5000}),
     Play("minibatch", critic=minibatch(mlp(128, 128, activation=leaky), mlp(128, activation=leaky)), share=0.2),
@@ -183,7 +184,7 @@ PLAYS = (
     Play("packed by 4", pack=4),
     Play("unrolled", options={"unrolled": Unrolled(5, 0.1)}, share=0.3),
     Play("noise", schedules={"noise": through_noise}),
-    Play("octaves, R1", options={"penalty": r1(0.1)}, critic=octaves(CRITIC, 3), share=0.7),
+    Play("octaves, R1", options={"penalty": r1(0.1)}, critic=octaves(CRITIC, 3)),
 )
 DCGAN: dict[str, Any] = {
     "generator": dcgan_generator(128, 256),
