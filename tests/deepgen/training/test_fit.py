@@ -27,6 +27,12 @@ def line_data(rows: int = 256) -> Data:
     return arrays("a line", x=x, y=3 * x - 1)
 
 
+def game_data() -> Data:
+    """The same; y is whether rows are real, in games."""
+    held = line_data()
+    return arrays("a line", u=held["x"], x=held["y"])
+
+
 def net(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
@@ -50,6 +56,21 @@ def dreaming(seed: int = 0) -> Phase:
 
     torch.manual_seed(seed)
     return tempered(rbm(Variable("x", Real(1)), 3), 4, 3, centring=0.1)
+
+
+def playing(seed: int = 0) -> list[Phase]:
+    """Two networks in a game: a spectral critic under a penalty that sees rows of a pool, and batch norm."""
+    from deepgen.networks import mlp
+    from deepgen.networks.spectral import spectral
+    from deepgen.zoo.adversarial import adversarial, gan, gradient_penalty, wasserstein
+    from pgm import Real, Variable
+
+    def normed(given: object, shape: object) -> nn.Module:
+        return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 1))
+
+    torch.manual_seed(seed)
+    model = gan(Variable("x", Real(1)), 3, generator=normed, discriminator=spectral(mlp(4)))
+    return list(adversarial(model, wasserstein(), steps=2, penalty=gradient_penalty(), replay=20))
 
 
 def _same(one: Phase, other: Phase) -> bool:
@@ -90,7 +111,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path, average: fl
 KILLED = """
 import os, signal, sys, torch
 sys.path.insert(0, sys.argv[2])
-from test_fit import dreaming, line_data, net, noisy
+from test_fit import dreaming, game_data, line_data, net, noisy, playing
 from deepgen.training.fit import fit
 import deepgen.training.checkpoint as c
 written, flushed = [0], c._flushed
@@ -102,10 +123,11 @@ def dying(path, raw):
     flushed(path, raw)
 c._flushed = dying
 torch.set_num_threads(1)
-for limit, make in ((3, lambda: noisy(net())), (4, lambda: noisy(net())), (5, dreaming)):
+for limit, make in ((3, lambda: noisy(net())), (4, lambda: noisy(net())), (5, dreaming), (6, playing)):
     out, child = sys.argv[1] + f"/{limit}", os.fork()
     if not child:
-        fit(make(), line_data(), turns=40, batch=32, every=10, record=5, device="cpu", seed=3, out=out)
+        data = game_data() if make is playing else line_data()
+        fit(make(), data, turns=40, batch=32, every=10, record=5, device="cpu", seed=3, out=out)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
@@ -114,7 +136,7 @@ def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(tmp_path: Path) -> 
     """Killed in the second file of the second checkpoint, in the first of the third, and in its second with chains."""
     words = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
-    assert done.stdout.split() == [str(-signal.SIGKILL)] * 3
+    assert done.stdout.split() == [str(-signal.SIGKILL)] * 4
     whole = net()
     options = {"batch": 32, "every": 10, "record": 5, "device": "cpu", "seed": 3}
     fit(noisy(whole), line_data(), turns=40, **options)
@@ -124,11 +146,15 @@ def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(tmp_path: Path) -> 
         history = fit(noisy(again), line_data(), turns=40, out=tmp_path / files, resume=True, **options)
         assert torch.equal(weights(whole), weights(again))
         assert history["turn"] == [5, 10, 15, 20, 25, 30, 35, 40]
-    chains, again = dreaming(), dreaming(1)
-    fit(chains, line_data(), turns=40, **options)
-    fit(again, line_data(), turns=40, out=tmp_path / "5", resume=True, **options)
-    assert checkpoint.read(tmp_path / "5").turn == 40
-    assert _same(chains, again)
+    for files, turn, data, make in (
+        ("5", 20, line_data(), lambda seed: [dreaming(seed)]),
+        ("6", 30, game_data(), playing),
+    ):
+        assert checkpoint.read(tmp_path / files).turn == turn
+        never, again = make(0), make(1)
+        fit(never, data, turns=40, **options)
+        fit(again, data, turns=40, out=tmp_path / files, resume=True, **options)
+        assert all(_same(one, other) for one, other in zip(never, again, strict=True))
 
 
 def test_damaged_and_missing_checkpoints_are_named(tmp_path: Path) -> None:
@@ -351,6 +377,28 @@ def shared(out: str | Path) -> None:
     ]
     options = {"accumulate": 2, "average": 0.9, "record": 5, "device": "cpu"}
     fit(phases, line_data(), turns=20, batch=32, out=out, **options)
+    fit(told_apart(), game_data(), turns=20, batch=32, out=Path(out) / "game", **options)
+
+
+def told_apart() -> list[Phase]:
+    """A game without randomness: a generator of x from u alone, a critic whose slope midway is to be 1."""
+    from deepgen.networks import mlp
+    from deepgen.zoo.adversarial import adversarial, gan
+    from deepgen.zoo.adversarial.penalties import slopes
+    from pgm import Real, Variable
+
+    def midway(scores, real, fake) -> Tensor:
+        return (slopes(scores, {name: (x + fake[name]) / 2 for name, x in real.items()}) - 1).square()
+
+    torch.manual_seed(0)
+    model = gan(
+        Variable("x", Real(1)),
+        0,
+        given=[Variable("u", Real(1))],
+        generator=mlp(4),
+        discriminator=mlp(4, activation=nn.Tanh),
+    )
+    return list(adversarial(model, steps=2, penalty=midway))
 
 
 def test_two_processes_get_the_result_of_one(tmp_path: Path) -> None:
@@ -358,11 +406,14 @@ def test_two_processes_get_the_result_of_one(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "two"), str(Path(__file__).parent)]
     subprocess.run(command, check=True, env=environment, capture_output=True, timeout=120)
     shared(tmp_path / "one")
-    one, two = (checkpoint.read(tmp_path / name) for name in ("one", "two"))
-    assert {"random.0.cpu", "random.1.cpu"} <= set(two.tensors)
-    for name in (name for name in one.tensors if not name.startswith("random.")):
-        torch.testing.assert_close(one.tensors[name], two.tensors[name], msg=lambda text, name=name: f"{name}: {text}")
-    assert one.facts["batches"] == two.facts["batches"] == 60
-    for figure in ("fit.loss", "fit.gradient", "rest.loss"):
-        found = [read_history(tmp_path / name)[figure] for name in ("one", "two")]
-        assert found[0] == pytest.approx(found[1], rel=1e-4)
+    lines, game = ("fit.loss", "fit.gradient", "rest.loss"), ("discriminator.penalty", "generator.loss")
+    for folder, figures in ((".", lines), ("game", game)):
+        homes = [tmp_path / name / folder for name in ("one", "two")]
+        one, two = (checkpoint.read(home) for home in homes)
+        assert {"random.0.cpu", "random.1.cpu"} <= set(two.tensors)
+        for name in (name for name in one.tensors if not name.startswith("random.")):
+            torch.testing.assert_close(one.tensors[name], two.tensors[name], msg=lambda text, n=name: f"{n}: {text}")
+        assert one.facts["batches"] == two.facts["batches"] == 60
+        for figure in figures:
+            found = [read_history(home)[figure] for home in homes]
+            assert found[0] == pytest.approx(found[1], rel=1e-4)
