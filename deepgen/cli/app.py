@@ -31,7 +31,7 @@ Set = Annotated[
 ]
 What = Literal[
     "graph", "samples", "curves", "reconstructions", "traversals", "interpolation", "manifold", "latents",
-    "process", "schedule", "terms", "arithmetic", "neighbours", "codes",
+    "process", "schedule", "terms", "arithmetic", "neighbours", "codes", "translations",
 ]  # fmt: skip
 Split = Literal["test", "train"]
 

@@ -28,7 +28,7 @@ from ..training.loop import Watch
 from .run import Run
 
 SHOWN, DOTS, ACROSS, WAYS = 64, 1000, 12, 6  # images or points in a picture, labels a row of it, interpolations
-OWN = ("process", "schedule", "terms", "arithmetic", "neighbours", "codes")  # of some families only
+OWN = ("process", "schedule", "terms", "arithmetic", "neighbours", "codes", "translations")  # of some families only
 Draw = Callable[[Run, Path, object], object]
 
 

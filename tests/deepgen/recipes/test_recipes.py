@@ -19,10 +19,12 @@ SMALL = {
     "boltzmann_machine": {"hidden": 2, "rounds": 1},
     "convolutional_rbm": {"filters": 4},
     "convolutional_ladder": {"channels": 8},
+    "cycle_gan": {"channels": (4, 8), "judge": (4,)},
     "diffusion": {"network": "unet", "channels": (8, 16), "sample_steps": 5},
     "flow_matching": {"hidden": (8,), "sample_steps": 2},
     "gan": {"channels": (4, 8)},
     "latent_diffusion": {"autoencoder": (8, 8), "channels": (8, 16), "noise_steps": 10, "sample_steps": 3},
+    "pix2pix": {"channels": (4, 8), "judge": (4,)},
     "vq_vae": {"channels": (8, 8), "prior_channels": 8},
     "vq_vae_2": {"channels": (8, 8), "prior_channels": 8},
 }  # convolutions as wide as by default would take most of the time
