@@ -20,5 +20,6 @@ from .process import bound_terms as bound_terms
 from .process import process as process
 from .process import schedules as schedules
 from .reconstructions import reconstructions as reconstructions
+from .translations import translations as translations
 from .watch import samples_over_time as samples_over_time
 from .watch import watch_samples as watch_samples

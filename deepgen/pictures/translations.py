@@ -21,7 +21,7 @@ def translations(
     stages: Mapping[str, Tensor],
     *,
     columns: int = 12,
-    shades: tuple[float, float] = (-1.0, 1.0),
+    shades: tuple[float, float] = (0.0, 1.0),
     title: str | None = None,
     path: Where | None = None,
 ) -> Figure:
@@ -41,7 +41,7 @@ def translations(
     Example:
         >>> from deepgen import centred, digits
         >>> images = centred(digits())["image"]
-        >>> figure = translations({"source": images, "inverted": -images})
+        >>> figure = translations({"source": images, "inverted": -images}, shades=(-1, 1))
 
     Reference: Isola, Zhu, Zhou and Efros (2017), Image-to-image translation with conditional adversarial networks.
     """

@@ -120,7 +120,7 @@ class Pix2Pix(Translation):
             pix2pix(model, self.weight, **self.playing(data)),
             lambda rows, labels: shown(translate(drawn(data["source"], rows))),
             figures,
-            pictures={"translations": lambda held, path: translations(stages(held), path=path)},
+            pictures={"translations": lambda held, path: translations(stages(held), shades=(-1, 1), path=path)},
         )
 
 
@@ -171,7 +171,7 @@ class CycleGAN(Translation):
             phases,
             lambda rows, labels: shown(forth(drawn(data["source"], rows))),
             figures,
-            pictures={"translations": lambda held, path: translations(stages(held), path=path)},
+            pictures={"translations": lambda held, path: translations(stages(held), shades=(-1, 1), path=path)},
         )
 
     def _true(self, data: Data) -> Data:
