@@ -43,7 +43,7 @@ def vae_gan(
     """A variational autoencoder without a density of x: generator, encoder q(z | x), and a discriminator q(y | x).
 
     The discriminator computes features d(x), and its score is linear in these. `learned_similarity` compares x with its
-    reconstruction by features in place of pixels, as if p(d(x) | z) were N(d(G(z)), I).
+    reconstruction by features in place of pixels, as if p(d(x) | z) were a Gaussian around d(G(z)).
 
     Args:
         x: what is generated, `Real`: points, or images with shades from -1 to 1.
@@ -75,6 +75,7 @@ def learned_similarity(
     game: Game | None = None,
     *,
     gamma: float = 1.0,
+    deviation: float = 1.0,
     steps: int = 1,
     penalty: Penalty | None = None,
     critic: Mapping[str, Any] | None = None,
@@ -82,7 +83,7 @@ def learned_similarity(
 ) -> tuple[Phase, Phase, Phase]:
     """Discriminator, encoder and generator take turns; what is alike the discriminator's features say.
 
-        similarity   S = E_q(z|x) |d(x) - d(G(z))|^2 / 2
+        similarity   S = E_q(z|x) |d(x) - d(G(z))|^2 / (2 deviation^2)
         encoder      makes KL(q(z | x) || p(z)) + S small
         generator    makes gamma S + what it pays for scores small
 
@@ -92,6 +93,7 @@ def learned_similarity(
         gan: what `vae_gan` made.
         game: what is paid for scores, by default `non_saturating()`.
         gamma: how much the generator cares for reconstructions beside being taken for real.
+        deviation: of features around those of a reconstruction: the smaller, the more z says of a row.
         steps: batches of the discriminator's turn.
         penalty: what keeps it smooth, such as `r1(1.0)`.
         critic: options of the discriminator's phase that differ, such as its optimiser.
@@ -99,7 +101,8 @@ def learned_similarity(
 
     Raises:
         GraphError: when the discriminator has no features, or a latent variable is not inferred.
-        PlanError: when gamma is negative, or rows of a batch would be judged together under a penalty.
+        PlanError: when gamma is below 0, the deviation is not above, or rows of a batch would be judged together under
+            a penalty.
 
     Example:
         >>> from deepgen.zoo.adversarial import vae_gan
@@ -113,8 +116,10 @@ def learned_similarity(
     metric.
     """
     game, x = game or non_saturating(), gan.x.name
-    if not gamma >= 0:
-        raise PlanError(f"learned_similarity: gamma is {gamma!r}, expected 0 or more.")
+    if not gamma >= 0 or not deviation > 0:
+        raise PlanError(
+            f"learned_similarity: gamma is {gamma!r} and deviation {deviation!r}, expected 0 or more, and above 0."
+        )
     require_rows_alone(gan, penalty)
     hidden_of(gan)  # or an error that says at once what is missing
 
@@ -125,12 +130,12 @@ def learned_similarity(
 
     def encode(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         again, costs = reconstructed(gan, batch)
-        apart = similarity(gan, batch, again)
+        apart = similarity(gan, batch, again) / deviation**2
         return {"loss": apart + torch.stack(list(costs.values())).sum(0), "similarity": apart, **costs}
 
     def generate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         (again, _), drawn = reconstructed(gan, batch), _drawn(gan, batch)
-        apart = similarity(gan, batch, again)
+        apart = similarity(gan, batch, again) / deviation**2
         fooling = each(game.generated(gan.scores(_half(again, drawn))))
         seen = variety(drawn[x], batch[x]) if moment.step % EVERY == 0 and len(batch[x]) > 1 else {}
         return {"loss": gamma * apart + fooling, "similarity": apart, "fooling": fooling, **seen}

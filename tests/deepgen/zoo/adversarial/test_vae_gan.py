@@ -1,6 +1,6 @@
 """Autoencoders compared by features: each phase beside another route to its cost, and what its gradients reach."""
 
-from math import log, pi
+from math import log, pi, sqrt
 
 import pytest
 import torch
@@ -48,20 +48,20 @@ def test_similarity_is_half_the_squared_distance_of_features():
 
 
 def test_the_encoder_makes_the_bound_of_a_vae_of_features_large():
-    """p(d | z) = N(d(G(z)), I): the cost is that bound's but for UNITS / 2 log 2 pi."""
+    """p(d | z) = N(d(G(z)), 0.5^2 I): the cost is that bound's but for UNITS log(0.5 sqrt(2 pi))."""
     model, batch = made()
 
     def explained(z: Tensor, label: Tensor) -> Tensor:
         return features(model, model.generator.generate(z, label.argmax(-1)), label.argmax(-1))
 
     z, d = model.latents[0], Variable("d", Real(UNITS))
-    vae = Model(Standard(z), Neural(d, [z, LABEL], lambda mean: Normal(mean, 1.0), explained), Standard(X))
+    vae = Model(Standard(z), Neural(d, [z, LABEL], lambda mean: Normal(mean, 0.5), explained), Standard(X))
     seen = {**batch, "d": features(model, batch["x"], batch["label"])}
     torch.manual_seed(0)
     bound = elbo_terms(vae, Model(model.encoders["z"]), seen)
-    constant = UNITS / 2 * log(2 * pi) - Standard(X).log_prob(batch["x"])
+    constant = UNITS * log(0.5 * sqrt(2 * pi)) - Standard(X).log_prob(batch["x"])
     torch.manual_seed(0)
-    terms = learned_similarity(model)[ENCODER].objective(batch, START)
+    terms = learned_similarity(model, deviation=0.5)[ENCODER].objective(batch, START)
     assert torch.allclose(terms["kl of z"], bound.divergence["z"], atol=1e-5)
     assert torch.allclose(terms["loss"], -bound.bound() - constant, atol=1e-4)
 
@@ -127,7 +127,9 @@ def test_what_does_not_fit_is_refused():
     for model in (gan(X, 2), bigan(X, 2)):
         with pytest.raises(GraphError, match=wanted):
             learned_similarity(model)
-    with pytest.raises(PlanError, match="learned_similarity: gamma is -1, expected 0 or more"):
-        learned_similarity(vae_gan(X), gamma=-1)
+    with pytest.raises(
+        PlanError, match="learned_similarity: gamma is -1 and deviation 0, expected 0 or more, and above"
+    ):
+        learned_similarity(vae_gan(X), gamma=-1, deviation=0)
     with pytest.raises(ShapeError, match="hidden: units is 0, expected 1 feature or more"):
         vae_gan(X, features=0)
