@@ -1,9 +1,9 @@
 """Which modes does a generator find? Two sets of narrow clusters, learned by four games, and one of them as it goes.
 
-The plain game forgets modes: its discriminator is sharp before its generator has been everywhere. Packs in which rows
-are too much alike give themselves away, but there are fewer of them to learn from. A critic whose slope is held at 1
-spreads points well and sharpens slowly. A penalty on the discriminator's slope at the data (R1) that fades does one
-after the other: smooth at first, it spreads the points over all modes, then it sharpens and draws them in.
+On the grid the plain game forgets modes: its discriminator is sharp before its generator has been everywhere. Packs in
+which rows are too much alike give themselves away, but there are fewer of them to learn from. A critic whose slope is
+held near 1 leaves out nothing, nor does a discriminator with a penalty on its slope at the data (R1) that fades: smooth
+at first, it spreads points over all modes, then it sharpens and draws them in, the better the longer it goes on.
 A sample is of high quality within three standard deviations of the nearest centre.
 The picture goes to examples/pictures/, with --smoke to a temporary folder.
 """
