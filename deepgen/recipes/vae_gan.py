@@ -34,20 +34,22 @@ class VAEGAN(Recipe):
         latents: how many numbers z has.
         gamma: how much the generator cares for reconstructions beside being taken for real.
         features: numbers in which rows are compared.
+        deviation: of these around those of a reconstruction: the smaller, the more codes say of rows.
         weight: of the penalty R1, which keeps the discriminator smooth; 0 for none.
         hidden: units of each layer of all networks.
         momentum: of Adam.
     """
 
     binarise: Binarisation = "no"
-    epochs: float = 300
+    epochs: float = 260
     batch: int = 64
     decay: bool = True
     average: float | None = 0.99
     latents: int = 16
-    gamma: float = 1.0
+    gamma: float = 0.05
     features: int = 64
-    weight: float = 0.0
+    deviation: float = 0.2
+    weight: float = 1.0
     hidden: tuple[int, ...] = (256, 256)
     momentum: float = 0.5
 
@@ -56,6 +58,8 @@ class VAEGAN(Recipe):
         for name, least in (("latents", 1), ("features", 1), ("gamma", 0), ("weight", 0)):
             if getattr(self, name) < least:
                 raise PlanError(f"VAEGAN: {name} is {getattr(self, name)!r}, expected {least} or more.")
+        if not self.deviation > 0:
+            raise PlanError(f"VAEGAN: deviation is {self.deviation!r}, expected a number above 0.")
 
     def load(self, split: Split = "train") -> Data:
         return in_shades(self, split)
@@ -65,6 +69,7 @@ class VAEGAN(Recipe):
         phases = learned_similarity(
             model,
             gamma=self.gamma,
+            deviation=self.deviation,
             penalty=r1(self.weight) if self.weight else None,
             optimiser=adam(self.rate, (self.momentum, SECOND)),
             rate=self.falling(ceil(self.steps(data) / 3)),

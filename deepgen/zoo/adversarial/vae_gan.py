@@ -74,8 +74,8 @@ def learned_similarity(
     gan: Gan,
     game: Game | None = None,
     *,
-    gamma: float = 1.0,
-    deviation: float = 1.0,
+    gamma: float = 0.05,
+    deviation: float = 0.2,
     steps: int = 1,
     penalty: Penalty | None = None,
     critic: Mapping[str, Any] | None = None,
@@ -93,7 +93,8 @@ def learned_similarity(
         gan: what `vae_gan` made.
         game: what is paid for scores, by default `non_saturating()`.
         gamma: how much the generator cares for reconstructions beside being taken for real.
-        deviation: of features around those of a reconstruction: the smaller, the more z says of a row.
+        deviation: of features around those of a reconstruction: the smaller, the more z says of a row; 0.2 suits
+            features under `r1(1.0)`.
         steps: batches of the discriminator's turn.
         penalty: what keeps it smooth, such as `r1(1.0)`.
         critic: options of the discriminator's phase that differ, such as its optimiser.

@@ -57,3 +57,5 @@ def test_settings_that_are_out_of_range_are_refused():
         BiGAN(latents=0)
     with pytest.raises(PlanError, match="VAEGAN: gamma is -1, expected 0 or more"):
         VAEGAN(gamma=-1)
+    with pytest.raises(PlanError, match="VAEGAN: deviation is 0, expected a number above 0"):
+        VAEGAN(deviation=0)
