@@ -83,7 +83,7 @@ class Play:
         generator, critic: networks.
         pack: rows that are judged together.
         schedules: further options of `adversarial` that are schedules, of a number of turns.
-        share: of the task's turns, less where a turn is dear, so that games take about as long.
+        share: of the task's turns: half of them, less where a turn is dear, all only where they pay.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Play:
     critic: Network = CRITIC
     pack: int = 1
     schedules: Mapping[str, Callable[[int], Schedule]] = field(default_factory=dict)
-    share: float = 1.0
+    share: float = 0.5
 
     def turns(self, task: Task) -> int:
         """Turns of training."""
@@ -167,22 +167,22 @@ PLAYS = (
     Play("hinge", hinge()),
     Play("forward KL", f_divergence("forward KL", saturating=False), {"clip": 1.0}),
     Play("reverse KL", f_divergence("reverse KL", saturating=False), {"clip": 1.0}),
-    Play("wasserstein, clipped", wasserstein(), {**FIVE, "critic": {"optimiser": clamped(adam(1e-3), 0.1)}}, share=0.4),
+    Play("wasserstein, clipped", wasserstein(), {**FIVE, "critic": {"optimiser": clamped(adam(1e-3), 0.1)}}, share=0.2),
     Play(
         "wasserstein, penalty",
         wasserstein(),
         {**FIVE, "penalty": gradient_penalty(10.0), "optimiser": adam(1e-4, (0.0, 0.9))},
         share=0.3,
     ),
-    Play("hinge, spectral", hinge(), critic=spectral(CRITIC), share=0.8),
+    Play("hinge, spectral", hinge(), critic=spectral(CRITIC), share=0.4),
     Play("R1", options={"penalty": r1(0.1)}),
-    Play("R1, fading", options={"penalty": r1(0.2)}, schedules={"fade": fading}),
+    Play("R1, fading", options={"penalty": r1(0.2)}, schedules={"fade": fading}, share=1.0),
     Play("two rates", options={"critic": {"optimiser": adam(8e-3, (0.0, 0.9))}}),
     Play("replay", options={"replay": 5000}),
-    Play("minibatch", critic=minibatch(mlp(128, 128, activation=leaky), mlp(128, activation=leaky)), share=0.2),
+    Play("minibatch", critic=minibatch(mlp(128, 128, activation=leaky), mlp(128, activation=leaky)), share=0.1),
     Play("packed by 2", pack=2),
     Play("packed by 4", pack=4),
-    Play("unrolled", options={"unrolled": Unrolled(5, 0.1)}, share=0.3),
+    Play("unrolled", options={"unrolled": Unrolled(5, 0.1)}, share=0.15),
     Play("noise", schedules={"noise": through_noise}),
     Play("octaves, R1", options={"penalty": r1(0.1)}, critic=octaves(CRITIC, 3)),
 )
@@ -190,5 +190,6 @@ DCGAN: dict[str, Any] = {
     "generator": dcgan_generator(128, 256),
     "critic": dcgan_discriminator(64, 128),
     "options": {"optimiser": adam(2e-4, (0.5, 0.999))},
+    "share": 1.0,
 }
 STACKED = (Play("dcgan", **DCGAN), Play("dcgan, packed by 2", pack=2, **DCGAN))
