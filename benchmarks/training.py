@@ -221,14 +221,21 @@ def interleaved(case: Case, steps: int, device: torch.device, **options: Any) ->
     data, phase = bits(case, device), case.phase(case.pair)
     nets = {name: deepcopy(net).to(device) for name, net in nets_of(case.pair).items()}
     return taking_turns(
-        phase, data, loop(nets, case.by_hand, data["x"], case.batch), case.batch, steps, device, **options
+        [phase], data, loop(nets, case.by_hand, data["x"], case.batch), case.batch, steps, device, **options
     )
 
 
 def taking_turns(
-    phase: Phase, data: Data, peer: Iterator[None], batch: int, steps: int, device: torch.device, **options: Any
+    phases: Sequence[Phase],
+    data: Data,
+    peer: Iterator[None],
+    batch: int,
+    steps: int,
+    device: torch.device,
+    **options: Any,
 ) -> tuple[list[float], list[float]]:
-    """Seconds of steps of `fit` and of another loop: before every tenth of ours ten of the other are made."""
+    """Seconds of turns of `fit` and of another loop: before every tenth of ours ten of the other are made."""
+    first, *others = phases
     edges, by_hand = list[tuple[float, float]](), list[float]()
 
     def objective(batch: Batch, moment: Moment) -> Terms:
@@ -240,10 +247,10 @@ def taking_turns(
         )
         by_hand.extend(after - before for before, after in pairwise(marks))
         edges.append((begin, marks[-1]))
-        return phase.objective(batch, moment)
+        return first.objective(batch, moment)
 
-    timed = replace(phase, objective=objective)
-    fit(timed, data, turns=ROUND + steps + 1, batch=batch, device=device, progress=False, **options)
+    timed = replace(first, objective=objective)
+    fit([timed, *others], data, turns=ROUND + steps + 1, batch=batch, device=device, progress=False, **options)
     return [after[0] - before[1] for before, after in pairwise(edges[ROUND:])], by_hand[ROUND:]
 
 

@@ -104,7 +104,7 @@ def trained(case: Case, device: torch.device) -> Row:
     net = deepcopy(model.denoiser.net).to(device)
     peer = loop(net, model.noise.to(device), data[model.x.name], data["label"], case.batch)
     phase = denoised(model)
-    times = taking_turns(phase, data, peer, case.batch, case.train, device)
+    times = taking_turns([phase], data, peer, case.batch, case.train, device)
     return beside(f"train {case.name}", case.batch, *times)
 
 

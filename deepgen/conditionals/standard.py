@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -45,3 +47,7 @@ class Standard(Conditional):
     def distribution(self, *given: Tensor) -> Distribution:
         made = LogScaleNormal(self.mean, self.log_scale)
         return Together(made, len(self.child.shape)) if self.child.shape else made
+
+    def draw(self, *given: Tensor, shape: Sequence[int] = ()) -> Tensor:
+        """What its distribution draws, without making one at every step of training."""
+        return torch.randn([*shape, *self.child.shape], device=self.mean.device, dtype=self.mean.dtype)

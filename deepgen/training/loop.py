@@ -81,7 +81,7 @@ class Loop:
         """The steps of every phase."""
         state, several = self.state, len(self.state.players) > 1
         for player in state.players:
-            with only(player.phase, parameters) if several else nullcontext():
+            with only(player.parameters, parameters) if several else nullcontext():
                 for _ in range(player.phase.steps):
                     player.step(next(batches), self._moment(player))
                     state.batches += 1

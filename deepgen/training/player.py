@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,8 +44,9 @@ class Player:
 
     def __init__(self, phase: Phase, accelerator: Accelerator) -> None:
         self.phase, self.accelerator, self.steps = phase, accelerator, 0
+        self.parameters = phase.parameters()  # to look for them at every step would take longer than small steps
         self.loss = accelerator.prepare(Loss(phase))
-        self.optimiser = (phase.optimiser or adam())(phase.parameters())
+        self.optimiser = (phase.optimiser or adam())(self.parameters)
         self.rates = [group["lr"] for group in self.optimiser.param_groups]
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
@@ -68,7 +70,7 @@ class Player:
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         if phase.clip is not None:
-            terms["gradient"] = nn.utils.clip_grad_norm_(phase.parameters(), phase.clip)
+            terms["gradient"] = cut(self.parameters, phase.clip)
         self.optimiser.step()
         self.optimiser.zero_grad()
 
@@ -91,7 +93,7 @@ class Player:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The optimiser's state as tensors by name, and as facts; and gradients that wait for more batches."""
         whole = self.optimiser.state_dict()
-        waiting = {f"{GRADIENT}{n}": p.grad for n, p in enumerate(self.phase.parameters()) if p.grad is not None}
+        waiting = {f"{GRADIENT}{n}": p.grad for n, p in enumerate(self.parameters) if p.grad is not None}
         tensors, facts = {name: self.accelerator.reduce(g, "mean") for name, g in waiting.items()}, dict[str, Any]()
         for number, entries in whole["state"].items():
             for key, value in entries.items():
@@ -103,7 +105,7 @@ class Player:
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        for number, parameter in enumerate(self.phase.parameters()):
+        for number, parameter in enumerate(self.parameters):
             held = tensors.get(f"{GRADIENT}{number}")
             parameter.grad = None if held is None else held.to(parameter.device)
         tensors = {place: value for place, value in tensors.items() if not place.startswith(GRADIENT)}
@@ -115,10 +117,18 @@ class Player:
         self.steps, self.rates = facts["steps"], facts["rates"]
 
 
+def cut(parameters: Sequence[nn.Parameter], norm: float) -> Tensor:
+    """Gradients no longer than a norm, infinity for any; the norm that they had, `[]`."""
+    if norm < inf:
+        return nn.utils.clip_grad_norm_(parameters, norm)
+    norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+    return torch.stack(norms).norm()
+
+
 @contextmanager
-def only(phase: Phase, everyone: list[nn.Parameter]) -> Iterator[None]:
-    """Gradients for what this phase moves alone, of all that any phase moves."""
-    own = {id(parameter) for parameter in phase.parameters()}
+def only(moved: Sequence[nn.Parameter], everyone: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Gradients for what one phase moves alone, of all that any phase moves."""
+    own = {id(parameter) for parameter in moved}
     others = [parameter for parameter in everyone if id(parameter) not in own]
     for parameter in others:
         parameter.requires_grad_(False)

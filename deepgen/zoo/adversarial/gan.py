@@ -79,18 +79,18 @@ class Gan:
         priors = self.pair.model.conditionals
         return tuple(v for v in self.generator.given[1:] if v.name in priors)
 
-    @property
+    @cached_property
     def given(self) -> tuple[Variable, ...]:
         """What has to be given with rows, such as labels."""
         priors = self.pair.model.conditionals
         return tuple(v for v in self.generator.given[1:] if v.name not in priors)
 
-    @property
+    @cached_property
     def encoders(self) -> dict[str, Conditional]:
         """What the guide infers besides y, by variable."""
         return {name: c for name, c in self.pair.guide.conditionals.items() if c is not self.discriminator}
 
-    @property
+    @cached_property
     def judged(self) -> tuple[str, ...]:
         """What the discriminator sees of that the guide infers for real rows, parents first."""
         seen = {v.name for v in self.discriminator.given}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from math import inf
+from operator import add
 from typing import Any
 
 import torch
@@ -101,7 +103,7 @@ def adversarial(
         costs |= {f"-log q({name})": -log_density(c, fake) for name, c in learned.items()}
         costs |= also(fake, batch) if also is not None else {}
         seen = variety(fake[x], batch[x]) if moment.step % EVERY == 0 and len(batch[x]) > 1 else {}
-        return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs, **seen}
+        return {"loss": reduce(add, (cost.mean() for cost in costs.values())), **costs, **seen}
 
     def through(scores: Scores, moment: Moment) -> Scores:
         return scores if noise is None else noisy(scores, x, noise(moment.turn))
@@ -146,7 +148,7 @@ def judged(game: Game, right: Tensor, wrong: Tensor) -> dict[str, Tensor]:
     """What the history says of scores of real and of fake rows."""
     found = {"real": each(right), "fake": each(wrong)}
     if game.odds:
-        found["accuracy"] = (each((right > 0).float()) + each((wrong < 0).float())) / 2
+        found["accuracy"] = each((right > 0).float() + (wrong < 0).float()) / 2
     return found
 
 
