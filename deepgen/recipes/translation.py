@@ -128,7 +128,7 @@ class Pix2Pix(Translation):
 class CycleGAN(Translation):
     """Images to images and back, learned from two sets without pairs: there and back again is where one began.
 
-    With a change one half of the data is translated and the other half, changed, is what it should look like.
+    With a change one half of the training rows is translated and the other half, changed, is what it should look like.
 
     Args:
         weight: of the mean absolute error of what went there and back, beside the games.
@@ -145,6 +145,8 @@ class CycleGAN(Translation):
         one = self.grey(self.data, split)
         if self.other is not None:
             return unpaired(one, self.grey(self.other, split))
+        if split == "test":
+            return paired(one, changed(one, CHANGES[self.change]))
         half = len(one) // 2
         return unpaired(one.rows(slice(half)), changed(one.rows(slice(half, None)), CHANGES[self.change]))
 
@@ -164,7 +166,7 @@ class CycleGAN(Translation):
         def stages(held: Data) -> dict[str, Tensor]:
             made = forth(held["source"])
             true = {} if self.other else {"true": self._true(held)["image"]}
-            return {"source": held["source"], "made": made, **true, "made back": back(made)}
+            return {"source": held["source"], "made": made, **true, "back": back(made)}
 
         return Setup(
             both.models,

@@ -74,7 +74,7 @@ def test_figures_of_translators_that_are_known() -> None:
         for parameter in phase.parameters():
             nn.init.zeros_(parameter)
     error, labels, back, again = run.evaluate()
-    expected = CYCLE.load("test")["source"].abs().mean().item()
+    expected = TEST["image"].abs().mean().item()
     assert (error.value, back.value) == (pytest.approx(expected), pytest.approx(expected))
     assert [labels.name, again.name] == ["labels kept", "labels kept there and back"]
     assert max(labels.value, again.value) < 0.3  # one label for all rows
