@@ -26,7 +26,7 @@ def paired(one: Data, other: Data, column: str = "image") -> Data:
         column: of both.
 
     Raises:
-        ShapeError: when there is not one row for each.
+        ShapeError: when there is not one row for each, or images have other shades than -1 to 1.
 
     Example:
         >>> from deepgen import centred, digits
@@ -53,6 +53,9 @@ def unpaired(one: Data, other: Data, column: str = "image", seed: int = 0) -> Da
         column: of both.
         seed: of the orders.
 
+    Raises:
+        ShapeError: when images have other shades than -1 to 1.
+
     Example:
         >>> unpaired(Data({"x": torch.zeros(3, 2)}, "naughts"), Data({"x": torch.ones(7, 5)}, "ones"), "x")
         Data(naughts to ones, 7 rows: image [5], source [2])
@@ -66,24 +69,19 @@ def changed(data: Data, change: Change, column: str = "image") -> Data:
     """Data whose images are translated by a rule, such as `inverted`, so that every translation has a truth.
 
     Args:
-        data: images with shades from -1 to 1, as `centred` makes them.
+        data: images with shades from -1 to 1, as `centred` makes them, or numbers.
         change: the rule.
         column: of the images.
 
     Raises:
-        ShapeError: when shades are not those, or the rule leaves no row for a row.
+        ShapeError: when shades are not those, or the rule does not make a row of each.
 
     Example:
         >>> changed(Data({"image": torch.tensor([[[-1.0, 0.5]]])}, "two"), inverted)["image"]
         tensor([[[ 1.0000, -0.5000]]])
     """
+    _require_shades(data, column, "changed")
     rows = data[column]
-    low, high = rows.min().item(), rows.max().item()
-    if not -1 <= low <= high <= 1:
-        raise ShapeError(
-            f"changed: column {column!r} of {data.name} has shades from {low:g} to {high:g}, expected -1 to 1; scale "
-            "them to 0 to 1, and take centred(data)."
-        )
     found, name = change(rows), getattr(change, "__name__", "changed")
     if len(found) != len(rows):
         raise ShapeError(f"changed: {name} makes {len(found)} rows of {len(rows)}, expected as many.")
@@ -133,9 +131,21 @@ def edges(images: Tensor) -> Tensor:
 
 
 def _beside(one: Data, other: Data, column: str) -> Data:
+    for each in (one, other):
+        _require_shades(each, column, "pairs")
     told = {"label": one["label"]} if "label" in one.columns else {}
     columns = {"image": other[column], "source": one[column], **told}
     return Data(columns, f"{one.name} to {other.name}", states=one.states)
+
+
+def _require_shades(data: Data, column: str, subject: str) -> None:
+    """Raise a `ShapeError` where images, which are what has two axes or more, are not in shades from -1 to 1."""
+    low, high = data[column].min().item(), data[column].max().item()
+    if data[column].dim() > 2 and not -1 <= low <= high <= 1:
+        raise ShapeError(
+            f"{subject}: column {column!r} of {data.name} has shades from {low:g} to {high:g}, expected -1 to 1; scale "
+            "them to 0 to 1, and take centred(data)."
+        )
 
 
 def _turns(rows: int, most: int, generator: torch.Generator) -> Tensor:

@@ -72,7 +72,9 @@ def test_what_cannot_be_paired_is_said() -> None:
         paired(DIGITS, few)
     with pytest.raises(ShapeError, match="there are no rows"):
         paired(DIGITS.rows(slice(0)), DIGITS.rows(slice(0)))
-    with pytest.raises(ShapeError, match=r"has shades from 0 to 2, expected -1 to 1; .*centred"):
-        changed(Data({"image": torch.tensor([[0.0, 2.0]])}), inverted)
+    bright = Data({"image": torch.full((3, 8, 8), 255.0)}, "bright")
+    for mistaken in (lambda: changed(bright, inverted), lambda: paired(few, bright), lambda: unpaired(bright, few)):
+        with pytest.raises(ShapeError, match=r"of bright has shades from 255 to 255, expected -1 to 1; .*centred"):
+            mistaken()
     with pytest.raises(ShapeError, match="makes 1 rows of 3, expected as many"):
         changed(few, lambda images: images[:1])
