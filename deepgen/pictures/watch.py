@@ -77,7 +77,8 @@ def watch_samples(
             with torch.no_grad():
                 drawn = setup.sample(rows, None if labels is None else labels.to(device))
             _drawn(drawn, held, labels, shades, Path(out) / f"samples-{moment.turn:09d}.png")
-            return {} if held is None else _measured(setup, held, moment, device, seed)
+            found = {} if held is None else _measured(setup, held, moment, device, seed)
+            return {**found, **setup.watched(drawn)}
 
     return watch
 

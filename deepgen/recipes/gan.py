@@ -113,6 +113,8 @@ class GAN(Recipe):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise PlanError(f"GAN: {name} is {value!r}, expected a number above 0.")
+        if self.pack > self.batch:
+            raise PlanError(f"GAN: pack is {self.pack} and batch {self.batch}, expected a pack within a batch.")
         if self.noise < 0:
             raise PlanError(f"GAN: noise is {self.noise!r}, expected 0 or more.")
 
@@ -137,6 +139,7 @@ class GAN(Recipe):
             partial(self._sample, model),
             partial(self._measured, model, data),
             pictures=self._pictures(model, data) if len(model.x.shape) > 1 else {},
+            watched=self._watched,
         )
 
     def model(self, data: Data) -> Model:
@@ -205,6 +208,11 @@ class GAN(Recipe):
         found += mixture(drawn, named(self.data)) if self.data in ("ring", "grid") else []
         found += [judged_right(drawn, given["label"].cpu(), data, held)] if given else []
         return (*found, *(memorised(drawn, data, held) if len(model.x.shape) > 1 else ()))
+
+    def _watched(self, samples: Tensor) -> dict[str, float]:
+        """Figures of samples for the history: the modes that they have found, where those are known."""
+        found = mixture(samples.cpu(), named(self.data)) if self.data in ("ring", "grid") else []
+        return {figure.name: figure.value for figure in found}
 
     def _pictures(self, model: Model, data: Data) -> dict[str, Callable[[Data, Path], object]]:
         given = self._told(model, ACROSS)

@@ -28,6 +28,7 @@ class Setup:
         figures: measures it on data.
         pair: the model with its guide, where it is one: for reconstructions and everything else about latents.
         pictures: those that the family alone has, by name: each draws held-out rows into a file.
+        watched: figures of the samples that are drawn at each checkpoint, for the history.
     """
 
     models: Pair | Mapping[str, Model]
@@ -36,6 +37,7 @@ class Setup:
     figures: Callable[[Data], Sequence[Figure]]
     pair: Pair | None = None
     pictures: Mapping[str, Callable[[Data, Path], object]] = field(default_factory=dict)
+    watched: Callable[[Tensor], Mapping[str, float]] = lambda samples: {}
 
 
 def of_pair(pair: Pair, phases: Phase | Sequence[Phase], figures: Callable[[Data], Sequence[Figure]]) -> Setup:

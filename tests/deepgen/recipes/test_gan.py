@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import deepgen
 from deepgen.data.named import named
 from deepgen.data.toys import grid_centres, ring_centres
 from deepgen.evaluate.beside import sample_figures
@@ -145,3 +146,16 @@ def test_noise_is_not_negative_and_penalties_are_of_single_rows():
     with pytest.raises(PlanError, match="batch"):
         untrained(replace(SMALL, penalty="r1"))
     assert len(untrained(replace(SMALL, penalty="r1", norm="layer", spectral=True)).setup.phases) == 2
+
+
+def test_a_pack_is_within_a_batch() -> None:
+    with pytest.raises(PlanError, match="GAN: pack is 65 and batch 64, expected a pack within a batch"):
+        GAN(pack=65)
+
+
+@pytest.mark.usefixtures("no_curves")
+def test_modes_of_known_mixtures_are_in_the_history(tmp_path: Path) -> None:
+    """Those of the samples that the picture of a checkpoint shows."""
+    run = deepgen.train(GAN(data="ring", epochs=1e-9, hidden=(4,)), tmp_path, device="cpu", progress=False)
+    figures = mixture(run.sample(1000, seed=0), named("ring"))
+    assert {figure.name: figure.value for figure in figures}.items() <= run.history.last.items()
