@@ -135,6 +135,8 @@ if TYPE_CHECKING:
     from .zoo.adversarial.infogan import infogan as infogan
     from .zoo.adversarial.infogan import information as information
     from .zoo.adversarial.learning import adversarial as adversarial
+    from .zoo.adversarial.monitors import instability as instability
+    from .zoo.adversarial.monitors import variety as variety
     from .zoo.adversarial.penalties import gradient_penalty as gradient_penalty
     from .zoo.adversarial.penalties import r1 as r1
     from .zoo.adversarial.replay import Replay as Replay
@@ -301,6 +303,7 @@ _HOME = {
     "zoo.adversarial.gan": "Gan gan",
     "zoo.adversarial.infogan": "infogan information",
     "zoo.adversarial.learning": "adversarial",
+    "zoo.adversarial.monitors": "instability variety",
     "zoo.adversarial.penalties": "gradient_penalty r1",
     "zoo.adversarial.replay": "Replay",
     "zoo.adversarial.translation": "pix2pix translator",

@@ -20,6 +20,8 @@ from .gan import gan as gan
 from .infogan import infogan as infogan
 from .infogan import information as information
 from .learning import adversarial as adversarial
+from .monitors import instability as instability
+from .monitors import variety as variety
 from .penalties import gradient_penalty as gradient_penalty
 from .penalties import r1 as r1
 from .replay import Replay as Replay
