@@ -49,15 +49,14 @@ class BiGAN(Recipe):
     """
 
     binarise: Binarisation = "no"
-    epochs: float = 350
+    epochs: float = 220
     batch: int = 64
-    rate: float = 5e-4
     decay: bool = True
     average: float | None = 0.99
-    latents: int = 16
+    latents: int = 10
     certain: bool = True
     weight: float = 1.0
-    hidden: tuple[int, ...] = (256, 256)
+    hidden: tuple[int, ...] = (512, 512)
     momentum: float = 0.5
 
     def __post_init__(self) -> None:

@@ -45,7 +45,7 @@ class VAEGAN(Recipe):
     batch: int = 64
     decay: bool = True
     average: float | None = 0.99
-    latents: int = 16
+    latents: int = 10
     gamma: float = 0.05
     features: int = 64
     deviation: float = 0.2
