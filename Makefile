@@ -39,6 +39,7 @@ gpu:
 	$(PYTHON) -m benchmarks.training --device cuda --precision bf16
 	$(PYTHON) -m benchmarks.boltzmann --only sweeps --device cuda
 	$(PYTHON) -m benchmarks.diffusion --only speed,mnist --device cuda
+	$(PYTHON) -m benchmarks.modes --only stacked --seeds 1 --device cuda
 
 clean:
 	rm -rf $(VENV) build demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
