@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import torch
 from torch import Tensor
@@ -90,11 +91,14 @@ class Discriminator(Conditional):
         return [value[place * rows : (place + 1) * rows] for place in range(self.pack) for value in given]
 
     def distribution(self, *given: Tensor) -> Distribution:
-        """q(y | x), `[rows]`; what is said of a pack is said of each of its rows, the last is filled with the first."""
-        rows = len(given[0])
+        """q(y | x), `[*batch]`; what is said of a pack is said of all its rows, the last is filled with first ones."""
+        splits = [value.dim() - len(v.shape) for v, value in zip(self.given, given, strict=True)]
+        batch = torch.broadcast_shapes(*(value.shape[:at] for value, at in zip(given, splits, strict=True)))
+        events = [value.shape[at:] for value, at in zip(given, splits, strict=True)]
+        rows = prod(batch)
         filled = torch.arange(-(-rows // self.pack) * self.pack, device=given[0].device) % max(rows, 1)
-        odds = self.scores(*(value[filled] for value in given)).unflatten(0, (-1, 1)).flatten(1).mean(-1)
-        odds = odds.repeat(self.pack)[:rows]
+        wide = (v.expand([*batch, *event]).reshape(-1, *event)[filled] for v, event in zip(given, events, strict=True))
+        odds = self.scores(*wide).unsqueeze(-1).flatten(1).mean(-1).repeat(self.pack)[:rows].reshape(batch)
         return Categorical(logits=torch.stack([torch.zeros_like(odds), odds], -1), validate_args=False)
 
 

@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 
 from pgm.conditionals import Conditional
 from pgm.domains import Real
-from pgm.errors import GraphError, PlanError
+from pgm.errors import GraphError, PlanError, ShapeError
 from pgm.terms import Capabilities
 from pgm.variable import Variable
 
@@ -33,7 +33,7 @@ class Generated(Conditional):
         network: makes it, such as `mlp(128, 128)`.
 
     Raises:
-        GraphError: when x is not `Real`, y has other states, or the network would see nothing.
+        GraphError: when x is not `Real`, y has other states or its name is taken, or the network would see nothing.
 
     Example:
         >>> y, z, x = Variable("y", SOURCES), Variable("z", Real(2)), Variable("x", Real(3))
@@ -47,6 +47,11 @@ class Generated(Conditional):
     """
 
     def __init__(self, child: Variable, flag: Variable, given: Sequence[Variable], network: Network) -> None:
+        if flag.name in {v.name for v in (child, *given)}:
+            raise GraphError(
+                f"Generated({child.name}): {flag.name!r} says whether rows are fake or real, and another variable has "
+                "this name too; give that one another."
+            )
         super().__init__(child, [flag, *given])
         if not isinstance(child.domain, Real):
             raise GraphError(f"{self.subject}: {child.name!r} is {child.domain!r}, expected Real.")
@@ -76,8 +81,15 @@ class Generated(Conditional):
 
         Args:
             given: values of the parents without y, in the order of the graph.
+
+        Raises:
+            ShapeError: when the network makes something of another shape than x.
         """
         found: Tensor = self.net(*given)
+        if found.shape[found.dim() - len(self.child.shape) :] != self.child.shape:
+            raise ShapeError(
+                f"{self.subject}: the network makes {list(found.shape)}, expected rows of {list(self.child.shape)}."
+            )
         return found
 
     def draw(self, *given: Tensor, shape: Sequence[int] = ()) -> Tensor:

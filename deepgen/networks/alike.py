@@ -91,7 +91,7 @@ class Alike(nn.Module):
         self.kernels = kernels
 
     def forward(self, features: Tensor) -> Tensor:
-        """`[rows, features]` to `[rows, kernels]`."""
-        seen = (features @ self.maps).unflatten(-1, (self.kernels, -1))  # [rows, kernels, width]
-        apart = (seen[:, None] - seen).abs().sum(-1)  # [rows, rows, kernels]
-        return (-apart).exp().sum(1) - 1  # a row is like itself
+        """`[*batch, rows, features]` to `[*batch, rows, kernels]`."""
+        seen = (features @ self.maps).unflatten(-1, (self.kernels, -1))  # [*batch, rows, kernels, width]
+        apart = (seen.unsqueeze(-3) - seen.unsqueeze(-4)).abs().sum(-1)  # [*batch, rows, rows, kernels]
+        return (-apart).exp().sum(-2) - 1  # a row is like itself

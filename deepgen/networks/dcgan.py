@@ -139,7 +139,7 @@ class DcganGenerator(nn.Module):
     def forward(self, *values: Tensor) -> Tensor:
         """One tensor a parent to images, `[*batch, *shape]`."""
         batch, rows = as_rows(values, self.given)
-        x: Tensor = self.first(torch.cat([each.flatten(1) for each in rows], 1)[..., None, None])
+        x: Tensor = self.first(torch.cat([each.reshape(len(each), -1) for each in rows], 1)[..., None, None])
         told = _told(rows, self.given)
         for stage in self.stages:
             x = stage(x, told)

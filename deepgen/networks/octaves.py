@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pgm.columns import vector
 from pgm.domains import Real
+from pgm.errors import PlanError
 from pgm.variable import Variable
 
 from .network import Network, columns
@@ -23,6 +24,9 @@ def octaves(network: Network, count: int = 4) -> Network:
         network: sees all of these side by side, and states as before.
         count: of octaves; the finest wave is 2 pi / 2^(count - 1) long.
 
+    Raises:
+        PlanError: when there is none.
+
     Example:
         >>> from deepgen.networks import mlp
         >>> octaves(mlp(64), count=4)([Variable("x", Real(2))], [])(torch.zeros(5, 2)).shape
@@ -31,6 +35,9 @@ def octaves(network: Network, count: int = 4) -> Network:
     Reference: Tancik et al. (2020), Fourier features let networks learn high frequency functions in low dimensional
     domains.
     """
+
+    if count < 1:
+        raise PlanError(f"octaves: count is {count!r}, expected 1 or more; for none take the network itself.")
 
     def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
         seen = [v if v.finite else Variable(v.name, Real(columns([v]) * (1 + 2 * count))) for v in given]
@@ -61,5 +68,5 @@ class Octaves(nn.Module):
 
     def _waves(self, x: Tensor) -> Tensor:
         """`[*batch, n]` to `[*batch, n (1 + 2 count)]`."""
-        angles = torch.cat([2**k * x for k in range(self.count)], -1) if self.count else x[..., :0]
+        angles = torch.cat([2**k * x for k in range(self.count)], -1)
         return torch.cat([x, angles.sin(), angles.cos()], -1)

@@ -26,7 +26,7 @@ def spectral(network: Network, iterations: int = 1) -> Network:
         iterations: of the power method at each look while training; what it knows is kept in checkpoints.
 
     Raises:
-        PlanError: when the module has no linear layer and no convolution.
+        PlanError: when the module has no linear layer and no convolution, or there is no iteration.
 
     Example:
         >>> import torch
@@ -38,6 +38,9 @@ def spectral(network: Network, iterations: int = 1) -> Network:
 
     Reference: Miyato, Kataoka, Koyama and Yoshida (2018), Spectral normalization for generative adversarial networks.
     """
+
+    if iterations < 1:
+        raise PlanError(f"spectral: iterations is {iterations!r}, expected 1 or more.")
 
     def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
         made = network(given, shape)

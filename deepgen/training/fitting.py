@@ -12,7 +12,7 @@ from pgm.errors import PlanError, ShapeError
 from pgm.model import Model
 from pgm.variable import Variable
 
-from ..conditionals.generated import Generated
+from ..conditionals.generated import SOURCES, Generated
 from ..data.data import Data
 
 SLACK = 1 + 1e-4  # the largest shade that may be called 1
@@ -22,6 +22,7 @@ def require_fitting(data: Data, modules: Mapping[str, nn.Module], subject: str =
     """Raise an error that names the first column that does not fit the variable of its name.
 
     Raises:
+        PlanError: when a column has the name of what tells fake rows from real ones.
         ShapeError: when rows are of another shape, state numbers or bits are none, shades are not those that a
             generator makes, or no column is a variable.
     """
@@ -41,6 +42,11 @@ def require_fitting(data: Data, modules: Mapping[str, nn.Module], subject: str =
 
 def _check(data: Data, column: str, where: str, variable: Variable, subject: str) -> None:
     values, subject = data.columns[column], f"{subject}: column {column!r} of {data.name}"
+    if variable.finite and variable.states == SOURCES:
+        raise PlanError(
+            f"{subject} has the name of what says whether rows are fake or real in {where}, which data do not hold; "
+            "give the column another name, such as 'label'."
+        )
     if tuple(values.shape[1:]) != variable.shape:
         raise ShapeError(
             f"{subject} has rows of shape {list(values.shape[1:])}, {where} expects {list(variable.shape)}: "

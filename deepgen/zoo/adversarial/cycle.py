@@ -19,6 +19,7 @@ from ...training.phase import Batch, Moment, Phase
 from .games import Game, least_squares
 from .gan import DENSE, Gan
 from .learning import each, require_rows_alone, told_apart
+from .monitors import instability, now_and_then
 from .penalties import Penalty, require_weight
 from .replay import Replay
 from .translation import apart, translator
@@ -196,9 +197,12 @@ def cycle_consistent(
         costs["cycle"] = weight * both_apart(cycle.fake(fake), batch)
         if identity:
             costs["identity"] = identity * both_apart(cycle.fake(cycle.exchanged(batch)), batch)
-        return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs}
+        seen = dict[str, Tensor]()
+        for way, gan in ways.items():
+            seen |= now_and_then(moment.step, fake[gan.x.name], batch[gan.x.name], f" {way}")
+        return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs, **seen}
 
-    common = {"clip": inf, **options}  # gradients are measured, if not cut
+    common = {"clip": inf, "monitors": (instability,), **options}  # gradients are measured, if not cut
     learn: dict[str, nn.Module] = {f"discriminator {way}": gan.discriminator for way, gan in ways.items()}
     learn |= {f"replay {way}": pool for way, pool in pools.items()}
     first = Phase("discriminators", learn, discriminate, steps, **{**common, **(critic or {})})

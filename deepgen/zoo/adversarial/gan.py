@@ -109,18 +109,11 @@ class Gan:
             given: labels and whatever else the generator needs, `[rows, *event]` by name.
 
         Raises:
-            PlanError: when some of it is missing.
-            ShapeError: when it is not of so many rows.
+            PlanError: when some of it is missing, or something else is given.
+            ShapeError: when it is not of so many rows, or of another shape.
         """
         values = dict(given or {})
-        missing = [v.name for v in self.given if v.name not in values]
-        if missing:
-            raise PlanError(f"{self}: {' and '.join(missing)} must be given, for each of {rows} rows.")
-        for name, value in values.items():
-            if len(value) != rows:
-                raise ShapeError(
-                    f"{self}: {name!r} is given for {len(value)} rows, expected {rows}, as many as are made."
-                )
+        self._require_made_of(values, rows)
         for name in self.pair.model.graph.topological:
             conditional = self.pair.model.conditionals.get(name)
             if name not in values and conditional is not None and name not in (self.flag.name, self.x.name):
@@ -160,16 +153,32 @@ class Gan:
             seed: of these draws; torch's own randomness when None.
 
         Raises:
-            PlanError: when something that the generator needs is missing.
+            PlanError: when something that the generator needs is missing, or something else is given.
+            ShapeError: when it is not of so many rows, or of another shape.
             EvidenceError: when a label is none of its states.
         """
-        for variable in self.given:
+        for variable in self.generator.given[1:]:
             if variable.finite and variable.name in (given or {}):
                 _require_states(variable, (given or {})[variable.name])
         with torch.random.fork_rng(enabled=seed is not None), resting(self.pair.model):
             if seed is not None:
                 torch.manual_seed(seed)
             return self.fake(rows, given)[self.x.name]
+
+    def _require_made_of(self, values: Mapping[str, Tensor], rows: int) -> None:
+        """Raise an error unless these are values for so many rows of what the generator sees."""
+        known = {v.name: v for v in self.generator.given[1:]}
+        missing, other = [v.name for v in self.given if v.name not in values], sorted(values.keys() - known.keys())
+        if missing:
+            raise PlanError(f"{self}: {' and '.join(missing)} must be given, for each of {rows} rows.")
+        if other:
+            raise PlanError(f"{self}: {', '.join(other)} is given, expected some of {', '.join(known)}.")
+        for name, value in values.items():
+            if tuple(value.shape) != (rows, *known[name].shape):
+                raise ShapeError(
+                    f"{self}: {name!r} is given with shape {list(value.shape)}, expected "
+                    f"{[rows, *known[name].shape]}, a value for each of {rows} rows."
+                )
 
     def __repr__(self) -> str:
         made, given = (", ".join(v.name for v in part) for part in (self.latents, self.given))

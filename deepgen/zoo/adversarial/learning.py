@@ -19,7 +19,7 @@ from ...training.phase import Batch, Moment, Phase
 from ...training.schedules import Schedule, constant
 from .games import Game, non_saturating
 from .gan import Gan
-from .monitors import EVERY, instability, variety
+from .monitors import instability, now_and_then
 from .penalties import Penalty, Scores, Values
 from .replay import Replay
 from .unrolled import Unrolled
@@ -102,7 +102,7 @@ def adversarial(
             costs["inferring"] = each(game.inferred(scores(real)))
         costs |= {f"-log q({name})": -log_density(c, fake) for name, c in learned.items()}
         costs |= also(fake, batch) if also is not None else {}
-        seen = variety(fake[x], batch[x]) if moment.step % EVERY == 0 and len(batch[x]) > 1 else {}
+        seen = now_and_then(moment.step, fake[x], batch[x])
         return {"loss": reduce(add, (cost.mean() for cost in costs.values())), **costs, **seen}
 
     def through(scores: Scores, moment: Moment) -> Scores:

@@ -16,6 +16,7 @@ NEAR = 0.1  # of the typical distance between a real row and the nearest other: 
 ENOUGH, RECENT = 10, 5  # values by which something is judged, and how many of them say how it is by now
 ALIKE, TWINS, WON = 0.3, 0.5, 0.99
 WRONG, OFTEN = 0.4, 2  # the share of rows told apart below which rows have changed sides, and how often they may not
+WAYS = ("", " forth", " back")  # how terms end: of one game, and of the two games of translators there and back
 LARGE = 100.0  # times the median from which gradients are said to explode
 
 
@@ -24,8 +25,8 @@ def variety(fake: Tensor, real: Tensor) -> dict[str, Tensor]:
     """How much generated rows differ from each other, beside real ones, each a number `[]`.
 
     `spread`: the mean distance of two generated rows over that of two real rows, 0 where all are one point, about 1
-    where both are alike. `twins`: the share of generated rows that have another within a tenth of the median distance
-    of real rows to their nearest; many, where few points make up all rows.
+    where both are alike, a million at most. `twins`: the share of generated rows that have another within a tenth of
+    the median distance of real rows to their nearest; many, where few points make up all rows.
 
     Args:
         fake, real: `[rows, *event]`, two or more; as many as 128 are looked at.
@@ -41,7 +42,13 @@ def variety(fake: Tensor, real: Tensor) -> dict[str, Tensor]:
         distances(rows[:MOST].unsqueeze(-1).flatten(1).float()) for rows in (fake, real)
     )
     twins = (nearest < NEAR * typical.median()).float().mean()
-    return {"spread": made / held.clamp_min(torch.finfo(held.dtype).tiny), "twins": twins}
+    return {"spread": (made / held.clamp_min(torch.finfo(held.dtype).tiny)).clamp_max(1e6), "twins": twins}
+
+
+def now_and_then(step: int, fake: Tensor, real: Tensor, way: str = "") -> dict[str, Tensor]:
+    """`variety` at every fiftieth step of two rows or more, with a way at the end of its names; otherwise nothing."""
+    seen = variety(fake, real) if step % EVERY == 0 and len(real) > 1 else {}
+    return {f"{name}{way}": value for name, value in seen.items()}
 
 
 def distances(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,43 +73,43 @@ def instability(history: History) -> dict[str, str]:
 
 
 def _won(history: History) -> Iterator[tuple[str, str]]:
-    gradients = values(history, "gradient").get("generator", [])
-    for accuracy in values(history, "accuracy").values():
+    slopes = [(phase, g) for (phase, _), g in values(history, "gradient").items() if phase.startswith("generator")]
+    left = "".join(f", and the gradient of {phase} is {g[-1] / max(g):.1%} of its largest" for phase, g in slopes)
+    for (_, way), accuracy in values(history, "accuracy").items():
         late = accuracy[len(accuracy) // 2 :]
         if min(late) > WON:
-            left = f", and the gradient of generator is {gradients[-1] / max(gradients):.1%} of its largest"
             yield (
-                "a discriminator that has won",
-                f"it tells {mean(late):.1%} of rows apart{left if gradients else ''}; lower its rate, or take "
+                f"a discriminator that has won{way}",
+                f"it tells {mean(late):.1%} of rows apart{left}; lower its rate, or take "
                 "non_saturating(), noise, or a penalty such as r1().",
             )
 
 
 def _collapsed(history: History) -> Iterator[tuple[str, str]]:
     twins = values(history, "twins")
-    for phase, spread in values(history, "spread").items():
-        alike = twins[phase][-RECENT:]
+    for (phase, way), spread in values(history, "spread").items():
+        alike = twins[phase, way][-RECENT:]
         if max(spread[-RECENT:]) < ALIKE or min(alike) > TWINS:
             yield (
-                "collapse",
+                f"collapse{way}",
                 f"rows of {phase} differ by {mean(spread[-RECENT:]):.0%} of what real rows do, {mean(alike):.0%} have "
                 "a twin; take a pack of several, noise, a penalty such as r1(), or fewer steps of the discriminator.",
             )
 
 
 def _oscillating(history: History) -> Iterator[tuple[str, str]]:
-    for accuracy in values(history, "accuracy").values():
+    for (_, way), accuracy in values(history, "accuracy").items():
         times = sum(now < WRONG <= before for before, now in pairwise(accuracy))
         if times >= OFTEN:
             yield (
-                "oscillation",
+                f"oscillation{way}",
                 f"generated rows were taken for real and real ones for generated {times} times, down to "
                 f"{min(accuracy):.0%} told apart; take a penalty such as r1(), lower rates, or less momentum.",
             )
 
 
 def _exploding(history: History) -> Iterator[tuple[str, str]]:
-    for phase, gradient in values(history, "gradient").items():
+    for (phase, _), gradient in values(history, "gradient").items():
         times = gradient[-1] / max(median(gradient), 1e-12)
         if times > LARGE:
             yield (
@@ -112,8 +119,10 @@ def _exploding(history: History) -> Iterator[tuple[str, str]]:
             )
 
 
-def values(history: History, term: str) -> dict[str, list[float]]:
-    """All values of a term by phase, of phases that have enough of them."""
-    names = {name.removesuffix(f".{term}"): name for name in history.last if name.endswith(f".{term}")}
-    found = {phase: history[name] for phase, name in names.items() if not phase.startswith("held-out ")}
-    return {phase: held for phase, held in found.items() if len(held) >= ENOUGH}
+def values(history: History, term: str) -> dict[tuple[str, str], list[float]]:
+    """All values of a term where there are enough, by phase and by the way that it is of."""
+    learned = [name for name in history.last if not name.startswith("held-out ")]
+    ends = {way: f".{term}{way}" for way in WAYS}
+    names = {(n.removesuffix(end), way): n for n in learned for way, end in ends.items() if n.endswith(end)}
+    found = {place: history[name] for place, name in names.items()}
+    return {place: held for place, held in found.items() if len(held) >= ENOUGH}

@@ -16,7 +16,7 @@ Penalty = Callable[[Scores, Values, Values], Tensor]
 
 
 def gradient_penalty(weight: float = 10.0, goal: float = 1.0, one_sided: bool = False) -> Penalty:
-    """weight (|grad s(x')| - goal)^2 at points x' evenly between a real row and a fake one.
+    """weight (|grad s(x')| - goal)^2 at points x' evenly on the line from a real row to a fake one.
 
     Args:
         weight: lambda.
@@ -31,8 +31,7 @@ def gradient_penalty(weight: float = 10.0, goal: float = 1.0, one_sided: bool = 
     require_weight(weight, "gradient_penalty")
 
     def penalty(scores: Scores, real: Values, fake: Values) -> Tensor:
-        between = {name: _between(real[name], fake[name]) for name in real}
-        excess = slopes(scores, between) - goal
+        excess = slopes(scores, _between(real, fake)) - goal
         return weight * (excess.relu() if one_sided else excess).square()
 
     return penalty
@@ -76,6 +75,8 @@ def require_weight(weight: float, subject: str) -> None:
         raise PlanError(f"{subject}: weight is {weight!r}, expected a number above 0.")
 
 
-def _between(real: Tensor, fake: Tensor) -> Tensor:
-    share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
-    return real + share * (fake - real)
+def _between(real: Values, fake: Values) -> dict[str, Tensor]:
+    """A point on the line between two rows, as far along it in each variable."""
+    first = next(iter(real.values()))
+    share = torch.rand(len(first), device=first.device, dtype=first.dtype)
+    return {n: row + share.reshape(-1, *[1] * (row.dim() - 1)) * (fake[n] - row) for n, row in real.items()}

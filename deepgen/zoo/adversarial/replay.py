@@ -56,8 +56,6 @@ class Replay(nn.Module):
         """
         if not self.training:
             return dict(rows)
-        if not self.training:
-            return dict(rows)
         count = min(len(self.full), len(next(iter(rows.values()))))
         place = torch.randperm(len(self.full), device=self.full.device)[:count]
         swap = self.full[place] & (torch.rand(count, device=self.full.device) < 0.5)

@@ -19,7 +19,7 @@ from ...pair import Pair
 from ...training.phase import Batch, Phase
 from .games import Game
 from .gan import DENSE, FLAG, Gan, flipped
-from .learning import adversarial
+from .learning import adversarial, each
 from .penalties import Values, require_weight
 
 
@@ -94,4 +94,4 @@ def pix2pix(gan: Gan, weight: float = 100.0, game: Game | None = None, **options
 
 def apart(one: Tensor, other: Tensor) -> Tensor:
     """The mean absolute difference of rows `[rows, *event]`, `[rows]`."""
-    return (one - other).abs().flatten(1).mean(1)
+    return each((one - other).abs())

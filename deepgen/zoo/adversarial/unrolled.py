@@ -45,21 +45,23 @@ class Unrolled:
             raise PlanError(f"{self}: expected 1 step or more and a rate above 0.")
 
     def ahead(self, gan: Gan, loss: Callable[[Scores], Tensor]) -> Scores:
-        """The scores of the discriminator after these steps, differentiable in all that it learned from.
+        """The scores of the discriminator after these steps, differentiable in all rows that it scored on the way.
 
         Args:
-            gan: whose discriminator; its own weights stay.
+            gan: whose discriminator; its own weights stay, and what its norms know of past batches.
             loss: what it pays, `[]`, as a function of scores.
         """
         weights = {name: p.detach().requires_grad_() for name, p in gan.discriminator.named_parameters()}
+        others = {name: b.clone() for name, b in gan.discriminator.named_buffers()}  # layers write to them
         for _ in range(self.steps):
-            slopes = torch.autograd.grad(loss(scores_with(gan, weights)), list(weights.values()), create_graph=True)
+            scores = scores_with(gan, weights | others)
+            slopes = torch.autograd.grad(loss(scores), list(weights.values()), create_graph=True)
             weights = {n: w - self.rate * slope for (n, w), slope in zip(weights.items(), slopes, strict=True)}
-        return scores_with(gan, weights)
+        return scores_with(gan, weights | others)
 
 
 def scores_with(gan: Gan, weights: dict[str, Tensor]) -> Scores:
-    """The scores of a discriminator with other weights, by name."""
+    """The scores of a discriminator with other weights and buffers, by name."""
     seen = [v.name for v in gan.discriminator.given]
 
     def scores(values: Values) -> Tensor:

@@ -26,7 +26,7 @@ from ...training.phase import Batch, Moment, Phase
 from .games import Game, non_saturating
 from .gan import DENSE, FLAG, Gan, flipped
 from .learning import each, require_rows_alone, told_apart
-from .monitors import EVERY, instability, variety
+from .monitors import instability, now_and_then
 from .penalties import Penalty, Values
 
 
@@ -138,7 +138,7 @@ def learned_similarity(
         (again, _), drawn = reconstructed(gan, batch), _drawn(gan, batch)
         apart = similarity(gan, batch, again) / deviation**2
         fooling = each(game.generated(gan.scores(_half(again, drawn))))
-        seen = variety(drawn[x], batch[x]) if moment.step % EVERY == 0 and len(batch[x]) > 1 else {}
+        seen = now_and_then(moment.step, drawn[x], batch[x])
         return {"loss": gamma * apart + fooling, "similarity": apart, "fooling": fooling, **seen}
 
     common = {"clip": inf, "monitors": (instability,), **options}  # gradients are measured, if not cut

@@ -60,6 +60,11 @@ def test_octaves_are_sines_and_cosines_beside_the_numbers() -> None:
     assert octaves(mlp(4), 3)([X, label], [6])(x, torch.zeros(5, 2)).shape == (5, 6)
 
 
+def test_octaves_are_one_or_more() -> None:
+    with pytest.raises(PlanError, match="octaves: count is 0, expected 1 or more; for none take the network itself"):
+        octaves(mlp(4), 0)
+
+
 def test_octaves_make_a_linear_map_know_a_wave() -> None:
     """Least squares on what a linear network sees finds sin(4 x) to the last digit; on x alone it cannot."""
     x = torch.linspace(-3, 3, 200, dtype=torch.double)[:, None]

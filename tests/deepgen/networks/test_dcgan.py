@@ -24,6 +24,15 @@ def labels(rows):
     return torch.eye(3)[torch.arange(rows) % 3]
 
 
+def test_images_are_made_of_single_numbers_too():
+    slant, x = Variable("slant", Real()), image(8)
+    made, number = dcgan_generator(4, 8)([Z, slant], x.shape), torch.randn(4)
+    as_column = dcgan_generator(4, 8)([Z, Variable("slant", Real(1))], x.shape)
+    as_column.load_state_dict(made.state_dict())
+    z = torch.randn(4, 6)
+    torch.testing.assert_close(made(z, number), as_column(z, number[:, None]))
+
+
 @pytest.mark.parametrize("labelled", [False, True])
 @pytest.mark.parametrize("colours", [None, 1, 3])
 @pytest.mark.parametrize("side", SIDES)

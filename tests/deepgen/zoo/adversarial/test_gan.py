@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from torch import nn
 
 from deepgen.conditionals.discriminator import Discriminator
 from deepgen.conditionals.generated import FAKE, REAL, SOURCES, Generated
+from deepgen.data.data import Data
 from deepgen.networks import mlp
 from deepgen.pair import Pair
-from deepgen.zoo.adversarial import Gan, gan
+from deepgen.training.fit import fit
+from deepgen.zoo.adversarial import Gan, adversarial, gan, infogan
 from deepgen.zoo.adversarial.gan import FLAG
 from deepgen.zoo.vae import vae
 from pgm import Binary, Model, Real, Variable
@@ -53,6 +56,15 @@ def test_what_is_said_of_a_pack_is_said_of_each_of_its_rows(rows: int) -> None:
     torch.testing.assert_close(odds, expected.repeat(2)[:rows])
 
 
+def test_one_row_and_rows_of_rows_are_judged_as_rows_are() -> None:
+    model, x = made(), torch.randn(3, 5, 3)
+    real = torch.full((3, 5), REAL)
+    found = model.discriminator.log_prob(x, LABELS, real)
+    for place in range(3):
+        torch.testing.assert_close(found[place], model.discriminator.log_prob(x[place], LABELS, real[0]))
+    torch.testing.assert_close(found[0, 1], model.discriminator.log_prob(x[0, 1], LABELS[1], real[0, 1]))
+
+
 def test_patches_are_one_judgement_of_a_row() -> None:
     judge, x = Discriminator(FLAG, [X], mlp(), patches=[2, 2]), torch.randn(5, 3)
     odds = judge.log_prob(x, torch.full((5,), REAL)) - judge.log_prob(x, torch.full((5,), FAKE))
@@ -75,6 +87,32 @@ def test_what_a_generator_needs_is_asked_for() -> None:
         made().fake(2)
     with pytest.raises(EvidenceError, match="sample: 'label' is 4 in a row, expected .* 4 states, 0 to 3"):
         made().sample(2, {"label": torch.tensor([0, 4])})
+    label = {"label": torch.tensor([0, 1])}
+    with pytest.raises(ShapeError, match=r"'label' is given with shape \[2, 1\], expected \[2\], a value for each"):
+        made().sample(2, {"label": label["label"][:, None]})
+    with pytest.raises(ShapeError, match=r"'z' is given with shape \[2, 5\], expected \[2, 2\]"):
+        made().sample(2, {**label, "z": torch.zeros(2, 5)})
+    with pytest.raises(PlanError, match=r"Gan\(x from z given label\): w is given, expected some of z, label"):
+        made().sample(2, {**label, "w": torch.zeros(2)})
+
+
+def test_states_of_latent_variables_are_states_too() -> None:
+    with pytest.raises(EvidenceError, match="sample: 'kind' is 3 in a row, expected .* 3 states, 0 to 2"):
+        infogan(X, 1, [Variable("kind", 3)]).sample(1, {"kind": torch.tensor([3])})
+
+
+def test_the_name_of_the_flag_is_taken() -> None:
+    for make in (lambda: gan(Variable("y", Real(2)), 2), lambda: gan(X, 2, label=Variable("y", 3))):
+        with pytest.raises(GraphError, match="'y' says whether rows are fake or real, and another variable has this"):
+            make()
+    for column in (torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])):
+        with pytest.raises(PlanError, match="column 'y' of rows has the name of what says .* another name, such"):
+            fit(adversarial(gan(X, 2)), Data({"x": torch.zeros(4, 3), "y": column}, "rows"), turns=1, batch=2)
+
+
+def test_a_network_that_makes_something_else_is_named() -> None:
+    with pytest.raises(ShapeError, match=r"Generated\(x\): the network makes \[5, 2\], expected rows of \[3\]"):
+        gan(X, 2, generator=lambda given, shape: nn.Identity()).sample(5)
 
 
 def test_pairs_that_are_no_game_are_refused() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from deepgen.conditionals.discriminator import Discriminator
 from deepgen.data.data import arrays
 from deepgen.networks import Network, convolutional, mlp
+from deepgen.networks.dcgan import dcgan_discriminator
 from deepgen.networks.spectral import spectral
 from deepgen.training.fit import fit
 from deepgen.training.phase import Moment, adam, sgd
@@ -65,6 +66,13 @@ def test_penalties_of_a_linear_critic_are_functions_of_its_slope(slope: list[flo
             torch.testing.assert_close(found, value.expand(8 // critic.pack), rtol=1e-4, atol=1e-4)
 
 
+def test_points_between_rows_are_on_the_line_in_all_variables_at_once() -> None:
+    """(x - z)^2 is flat on the line from (0, 0) to (a, a), where the penalty with the goal 0 is none."""
+    real, fake = ({"x": side, "z": side} for side in (torch.zeros(8, 1), torch.randn(8, 1)))
+    found = gradient_penalty(goal=0.0)(lambda values: (values["x"] - values["z"]).square()[:, 0], real, fake)
+    torch.testing.assert_close(found, torch.zeros(8))
+
+
 def test_the_slope_of_patches_is_that_of_their_sum() -> None:
     critic = Discriminator(FLAG, [X], mlp(), patches=[2])
     total = critic.net.net.net[0].weight.sum(0)
@@ -116,6 +124,8 @@ def test_a_spectral_critic_stretches_nothing() -> None:
     assert ((made(one) - made(other)).abs() <= 1.001 * (one - other).norm(dim=1)).all()
     with pytest.raises(PlanError, match="Identity has no linear layer and no convolution to normalise"):
         spectral(lambda given, shape: nn.Identity())([X], [])
+    with pytest.raises(PlanError, match="spectral: iterations is 0, expected 1 or more"):
+        spectral(mlp(), iterations=0)
 
 
 def test_weights_are_cut_after_every_step_and_the_other_player_is_free() -> None:
@@ -207,6 +217,11 @@ def test_an_unrolled_generator_leaves_the_discriminator_alone() -> None:
     phases = adversarial(found, unrolled=Unrolled(2), optimiser=sgd(0.1))
     fit(phases[1], data, turns=1, batch=8, device="cpu", progress=False)
     assert critic_weight(found) == before
+    normed = gan(IMAGE, 2, generator=mlp(), discriminator=dcgan_discriminator(4, 8))
+    held = {name: value.clone() for name, value in normed.discriminator.state_dict().items()}
+    adversarial(normed, unrolled=Unrolled(2))[1].objective({"image": torch.randn(4, 3, 8, 8)}, START)
+    assert sum("running_mean" in name for name in held) == 1
+    assert all(torch.equal(value, held[name]) for name, value in normed.discriminator.state_dict().items())
     with pytest.raises(PlanError, match=r"Unrolled\(steps=0, rate=0.1\): expected 1 step or more and a rate above 0"):
         Unrolled(0)
 
