@@ -73,7 +73,8 @@ def ink(images: Tensor) -> Tensor:
 def slant(images: Tensor) -> Tensor:
     """How much further to the right the upper part of images is, in pixels across for one pixel up, `[rows]`.
 
-    The slope of a line through the ink, x against height, where ink is how much a shade is above the darkest one.
+    The slope of a line through the ink, x against height, where ink is how much a shade is above the darkest one; 0
+    where there is none.
 
     Args:
         images: `[rows, height, width]`.
@@ -83,9 +84,10 @@ def slant(images: Tensor) -> Tensor:
         1.0
     """
     weight = images - images.amin((-2, -1), keepdim=True)
-    total = weight.sum((-2, -1))
+    tiny = torch.finfo(weight.dtype).tiny
+    total = weight.sum((-2, -1)).clamp_min(tiny)
     up = torch.arange(images.shape[-2], device=images.device, dtype=images.dtype).flip(0)[:, None]
     across = torch.arange(images.shape[-1], device=images.device, dtype=images.dtype)
     middle_up, middle_across = ((weight * place).sum((-2, -1)) / total for place in (up, across))
     y, x = up - middle_up[:, None, None], across - middle_across[:, None, None]
-    return (weight * y * x).sum((-2, -1)) / (weight * y * y).sum((-2, -1))
+    return (weight * y * x).sum((-2, -1)) / (weight * y * y).sum((-2, -1)).clamp_min(tiny)

@@ -38,3 +38,4 @@ def test_slants_are_those_of_lines(across):
         line[0, 4 - up, 8 + across * (up - 2)] = 1.0
     torch.testing.assert_close(slant(line), torch.tensor([float(across)]))
     torch.testing.assert_close(slant(0.3 * line + 5), slant(line))  # neither contrast nor brightness is a slant
+    assert slant(torch.ones(1, 5, 16)) == 0  # no ink
