@@ -39,5 +39,5 @@ def stacked_digits(data: Data, n: int, seed: int = 0) -> Data:
             f"stacked_digits: images are {list(grey.shape[1:])} and n is {n}, expected [H, W] and 1 or more."
         )
     rows = torch.randint(len(data), (n, CHANNELS), generator=torch.Generator().manual_seed(seed))
-    places = torch.tensor([100, 10, 1])
+    places = torch.tensor([100, 10, 1], device=label.device)
     return Data({"image": grey[rows], "label": (label[rows] * places).sum(1)}, f"{data.name}, stacked")

@@ -55,7 +55,7 @@ class UNetGenerator(nn.Module):
 
     def __init__(self, given: Sequence[Variable], shape: Sequence[int], channels: Sequence[int], norm: Norm) -> None:
         super().__init__()
-        _require_sizes(given, shape, len(channels))
+        _require_sizes(given, shape, channels)
         self.given, self.shape = tuple(given), tuple(shape)
         seen = sum(v.size if v.finite else prod(v.shape[:-2]) if image(v) else prod(v.shape) for v in given)
         levels = range(len(channels))
@@ -95,8 +95,10 @@ def _doubling(before: int, after: int, norm: Norm) -> nn.Module:
     return nn.Sequential(nn.ConvTranspose2d(before, after, 4, 2, padding=1), normalisation(norm, after), nn.ReLU())
 
 
-def _require_sizes(given: Sequence[Variable], shape: Sequence[int], times: int) -> None:
-    size = tuple(shape[-2:])
+def _require_sizes(given: Sequence[Variable], shape: Sequence[int], channels: Sequence[int]) -> None:
+    size, times = tuple(shape[-2:]), len(channels)
+    if min(channels, default=1) < 1:
+        raise ShapeError(f"unet_generator: channels are {list(channels)}, expected 1 or more at each size.")
     images = [v for v in given if image(v)]
     if not images or len(size) < 2:
         raise ShapeError(

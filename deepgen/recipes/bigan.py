@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, inf
+from math import ceil
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pgm.errors import PlanError
 
 from ..conditionals.point import point
 from ..data.data import Data
 from ..data.images import Split
-from ..data.named import Binarisation, named
-from ..data.shades import centred
-from ..data.standardised import standardised
+from ..data.named import Binarisation
 from ..evaluate.figure import Figure
 from ..evaluate.probe import probed
 from ..evaluate.reconstruction import reconstruction
@@ -27,9 +24,10 @@ from ..networks.dcgan import LEAK
 from ..pair import Pair
 from ..pictures.generated import SHADES
 from ..pictures.moves import interpolation
-from ..training.phase import Phase, adam
+from ..training.phase import Phase
 from ..zoo.adversarial import Gan, adversarial, bigan, r1, unflagged
-from .gan import SECOND, bounded, distance
+from .games import in_shades, playing, sampled
+from .gan import bounded, distance
 from .recipe import Recipe
 from .setup import Setup
 
@@ -74,9 +72,7 @@ class BiGAN(Recipe):
         phases = adversarial(
             model,
             penalty=r1(self.weight) if self.weight else None,
-            optimiser=adam(self.rate, (self.momentum, SECOND)),
-            rate=self.falling(ceil(self.steps(data) / 2)),
-            clip=self.clip or inf,
+            **playing(self, self.momentum, ceil(self.steps(data) / 2)),
         )
         return of_game(model, phases, data)
 
@@ -94,12 +90,6 @@ class BiGAN(Recipe):
         )
 
 
-def in_shades(recipe: Recipe, split: Split) -> Data:
-    """Images with shades from -1 to 1, other rows with a deviation of 1."""
-    found = named(recipe.data, split, recipe.binarise)
-    return centred(found) if "image" in found.columns else standardised(found, named(recipe.data))
-
-
 def of_game(model: Gan, phases: Sequence[Phase], data: Data) -> Setup:
     """The setup of a game whose guide infers what rows are made of: with a pair, and what can be measured of that.
 
@@ -112,7 +102,7 @@ def of_game(model: Gan, phases: Sequence[Phase], data: Data) -> Setup:
     images = len(model.x.shape) > 1
     pictures = {"interpolation": partial(between, pair)} if images else {}
     figures = partial(measured, model, pair, data)
-    return Setup(model.pair, tuple(phases), partial(_sample, model), figures, pair, pictures)
+    return Setup(model.pair, tuple(phases), partial(sampled, model), figures, pair, pictures)
 
 
 def measured(model: Gan, pair: Pair, data: Data, held: Data) -> tuple[Figure, ...]:
@@ -133,9 +123,3 @@ def between(pair: Pair, held: Data, path: Path) -> object:
     """From some held-out rows to others, along great circles."""
     one, other = held.rows(slice(0, WAYS)), held.rows(slice(WAYS, 2 * WAYS))
     return interpolation(pair, one, other, spherical=True, shades=SHADES, path=path)
-
-
-@torch.no_grad()
-def _sample(model: Gan, rows: int, labels: Tensor | None) -> Tensor:
-    found = model.sample(rows, {} if labels is None else {"label": labels})
-    return (found + 1) / 2 if len(model.x.shape) > 1 else found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, inf
+from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,25 +19,25 @@ from pgm.variable import Variable
 from ..data.data import Data
 from ..data.images import Split
 from ..data.named import Binarisation, named
-from ..data.shades import centred
-from ..data.standardised import spread_of, standardised
+from ..data.standardised import spread_of
 from ..evaluate.beside import MIXTURES, memorised
 from ..evaluate.figure import Figure
 from ..evaluate.judge import judged_right
+from ..evaluate.rows import place
 from ..evaluate.samples import modes, sliced_wasserstein
 from ..networks import Network, mlp
 from ..networks.dcgan import LEAK, dcgan_discriminator, dcgan_generator
 from ..networks.norms import Norm
 from ..networks.spectral import spectral
 from ..pictures.generated import neighbours, sums, walks
-from ..training.phase import adam
-from ..training.schedules import Schedule, geometric
+from ..training.schedules import Schedule, constant, geometric
 from ..zoo.adversarial import Game, hinge, least_squares, minimax, non_saturating, wasserstein
 from ..zoo.adversarial import Gan as Model
 from ..zoo.adversarial import gan as made
 from ..zoo.adversarial.latent import ink, slant
 from ..zoo.adversarial.learning import adversarial
 from ..zoo.adversarial.penalties import Penalty, gradient_penalty, r1
+from .games import in_shades, playing, shown, told
 from .recipe import Recipe
 from .setup import Setup
 
@@ -54,7 +54,7 @@ PENALTIES: Mapping[str, tuple[Callable[[float], Penalty], float]] = {
     "r1": (r1, 0.02),
 }
 NOISY, QUIET = 0.7, 0.02  # the share of turns in which noise dies away, and what then is left of it
-SECOND = 0.99  # decay of Adam's mean of squares
+FADED = 0.9  # the share of turns in which a penalty fades
 DRAWN, ACROSS = 2500, 10  # samples that figures are of; columns of pictures
 
 
@@ -67,11 +67,12 @@ class GAN(Recipe):
         penalty: what keeps the discriminator smooth: 'none', 'gradient' between real and fake rows, 'r1' at real ones,
             or 'auto': 'r1' for points, none for images.
         weight: of the penalty; by default 10 of 'gradient' and 0.02 of 'r1'.
+        fade: the share of the penalty that is left in the end: it spreads points over modes, then lets them be narrow.
         spectral: whether each layer of the discriminator is divided by its largest singular value.
         critic_steps: steps of the discriminator for each one of the generator.
         critic_rate: its learning rate; by default that of the generator.
         momentum: of Adam, for both.
-        network: 'dcgan', 'dense', or 'auto': dense for points, and for images that cannot be halved so often.
+        network: 'dcgan', 'dense', or 'auto': convolutions for images, dense for points.
         channels: of the convolutions, at half of the full size, at a quarter of it, and so on.
         attention: the longest side of sizes at which every pixel looks at all others; 0 for none.
         norm: of the discriminator's convolutions: 'batch', 'layer', 'instance' or 'none'; under a penalty any but
@@ -93,6 +94,7 @@ class GAN(Recipe):
     game: Games = "non_saturating"
     penalty: Literal["auto", "none", "gradient", "r1"] = "auto"
     weight: float | None = None
+    fade: float = 1.0
     spectral: bool = False
     critic_steps: int = 1
     critic_rate: float | None = None
@@ -115,12 +117,13 @@ class GAN(Recipe):
                 raise PlanError(f"GAN: {name} is {value!r}, expected a number above 0.")
         if self.pack > self.batch:
             raise PlanError(f"GAN: pack is {self.pack} and batch {self.batch}, expected a pack within a batch.")
-        if self.noise < 0:
-            raise PlanError(f"GAN: noise is {self.noise!r}, expected 0 or more.")
+        if not self.noise >= 0 or not 0 < self.fade <= 1:
+            raise PlanError(
+                f"GAN: noise is {self.noise!r} and fade {self.fade!r}, expected 0 or more, and above 0 up to 1."
+            )
 
     def load(self, split: Split = "train") -> Data:
-        found = named(self.data, split, self.binarise)
-        return centred(found) if "image" in found.columns else standardised(found, named(self.data))
+        return in_shades(self, split)
 
     def setup(self, data: Data) -> Setup:
         model = self.model(data)
@@ -129,9 +132,10 @@ class GAN(Recipe):
             GAMES[self.game](),
             steps=self.critic_steps,
             penalty=self._penalty(points=len(model.x.shape) == 1),
+            fade=self._fading(data),
             noise=self._dying(data),
-            critic=self._playing(data, self.critic_steps, self.critic_rate or self.rate),
-            **self._playing(data, 1, self.rate),
+            critic=playing(self, self.momentum, self._turns(data) * self.critic_steps, self.critic_rate),
+            **playing(self, self.momentum, self._turns(data)),
         )
         return Setup(
             {"generator": model.pair.model, "discriminator": model.pair.guide},
@@ -164,17 +168,18 @@ class GAN(Recipe):
     def _turns(self, data: Data) -> int:
         return ceil(self.steps(data) / (1 + self.critic_steps))
 
-    def _playing(self, data: Data, steps: int, rate: float) -> dict[str, Any]:
-        """Options of a player who makes so many steps a turn."""
-        optimiser = adam(rate, (self.momentum, SECOND))
-        return {"optimiser": optimiser, "rate": self.falling(self._turns(data) * steps), "clip": self.clip or inf}
-
     def _penalty(self, points: bool) -> Penalty | None:
         kind = ("r1" if points else "none") if self.penalty == "auto" else self.penalty
         if kind == "none":
+            if self.weight is not None or self.fade != 1:
+                raise PlanError("GAN: weight and fade are of a penalty, and there is none; name it, such as 'r1'.")
             return None
         make, weight = PENALTIES[kind]
         return make(self.weight or weight)
+
+    def _fading(self, data: Data) -> Schedule:
+        """What the penalty is multiplied by."""
+        return constant() if self.fade == 1 else geometric(1.0, self.fade, ceil(FADED * self._turns(data)))
 
     def _dying(self, data: Data) -> Schedule | None:
         """Noise that is smaller and smaller; None for none."""
@@ -185,21 +190,15 @@ class GAN(Recipe):
         """Draws of x, `[rows, *event]`, whose latent variables are no larger than they may be."""
         if self.truncation is None:
             return model.sample(rows, given)
-        device = next(model.pair.model.parameters()).device
-        z = nn.init.trunc_normal_(torch.empty(rows, self.latents, device=device), a=-self.truncation, b=self.truncation)
+        z = torch.empty(rows, self.latents, device=place(model.pair.model))
+        z = nn.init.trunc_normal_(z, a=-self.truncation, b=self.truncation)
         return model.sample(rows, {**given, "z": z})
 
     def _sample(self, model: Model, rows: int, labels: Tensor | None) -> Tensor:
-        found = self._drawn(model, rows, {} if labels is None else {"label": labels})
-        return (found + 1) / 2 if len(model.x.shape) > 1 else found
-
-    def _told(self, model: Model, rows: int) -> dict[str, Tensor]:
-        """All labels by turns, where there are any."""
-        device = next(model.pair.model.parameters()).device
-        return {v.name: torch.arange(rows, device=device) % v.size for v in model.given}
+        return shown(self._drawn(model, rows, {} if labels is None else {"label": labels}))
 
     def _measured(self, model: Model, data: Data, held: Data) -> tuple[Figure, ...]:
-        given = self._told(model, DRAWN)
+        given = told(model, DRAWN)
         with torch.random.fork_rng():
             torch.manual_seed(0)
             drawn = self._drawn(model, DRAWN, given).cpu()
@@ -215,7 +214,7 @@ class GAN(Recipe):
         return {figure.name: figure.value for figure in found}
 
     def _pictures(self, model: Model, data: Data) -> dict[str, Callable[[Data, Path], object]]:
-        given = self._told(model, ACROSS)
+        given = told(model, ACROSS)
         rows = data[model.x.name]
 
         def nearest(held: Data, path: Path) -> object:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, inf, sqrt
+from math import ceil, sqrt
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pgm.domains import Real
 from pgm.errors import PlanError
@@ -17,19 +16,17 @@ from pgm.variable import Variable
 
 from ..data.data import Data
 from ..data.images import Split
-from ..data.named import Binarisation, named
-from ..data.shades import centred
-from ..data.standardised import standardised
+from ..data.named import Binarisation
 from ..evaluate.clusters import purity
 from ..evaluate.figure import Figure
-from ..evaluate.rows import at_rest, place
+from ..evaluate.rows import at_rest
 from ..networks import mlp
 from ..networks.dcgan import LEAK
 from ..pictures.points import points
 from ..pictures.sheet import Text, sheet
-from ..training.phase import adam
 from ..zoo.adversarial import Gan, adversarial, infogan, information
-from .gan import SECOND, bounded
+from .games import in_shades, playing, sampled, told
+from .gan import bounded
 from .recipe import Recipe
 from .setup import Setup
 
@@ -66,18 +63,14 @@ class InfoGAN(Recipe):
                 raise PlanError(f"InfoGAN: {name} is {getattr(self, name)!r}, expected {least} or more.")
 
     def load(self, split: Split = "train") -> Data:
-        found = named(self.data, split, self.binarise)
-        return centred(found) if "image" in found.columns else standardised(found, named(self.data))
+        return in_shades(self, split)
 
     def setup(self, data: Data) -> Setup:
         model = self.model(data)
-        rate = self.falling(ceil(self.steps(data) / 2))
-        phases = adversarial(
-            model, optimiser=adam(self.rate, (self.momentum, SECOND)), rate=rate, clip=self.clip or inf
-        )
+        phases = adversarial(model, **playing(self, self.momentum, ceil(self.steps(data) / 2)))
         models = {"generator": model.pair.model, "discriminator": model.pair.guide}
         pictures = {"codes": partial(drawn_by_kind, model)}
-        return Setup(models, phases, partial(_sample, model), partial(measured, model), pictures=pictures)
+        return Setup(models, phases, partial(sampled, model), partial(measured, model), pictures=pictures)
 
     def model(self, data: Data) -> Gan:
         """The networks for data like these, before they have learned anything."""
@@ -101,12 +94,11 @@ def measured(model: Gan, data: Data) -> tuple[Figure, ...]:
         model: with a code 'kind'.
         data: rows to read codes off.
     """
-    device = place(model.pair.model)
-    found = information(model, DRAWN, _told(model, DRAWN, device))
+    found = information(model, DRAWN, told(model, DRAWN))
     if "label" not in data.columns or model.given:
         return found
     reader = model.encoders["kind"]
-    with at_rest(reader, seed=0), torch.no_grad():
+    with at_rest(reader, seed=0) as device, torch.no_grad():
         kinds = reader.distribution(data[model.x.name].to(device)).mode.cpu()
     share, how = purity(kinds, data["label"].cpu()), f"{len(data):,} rows of {data.name} by q(kind | {model.x.name})"
     return (*found, Figure("purity", share, "estimate", how, sqrt(share * (1 - share) / len(data))))
@@ -120,24 +112,13 @@ def drawn_by_kind(model: Gan, held: Data, path: Path) -> object:
         held: rows to show below points.
         path: of the picture.
     """
-    kind, device = model.pair.model["kind"], place(model.pair.model)
+    kind = model.pair.model["kind"]
     across = ACROSS if len(model.x.shape) > 1 else POINTS
-    with at_rest(model.pair.model, seed=0), torch.no_grad():
-        values = model.fake(across, _told(model, across, device))
+    with at_rest(model.pair.model, seed=0) as device, torch.no_grad():
+        values = model.fake(across, told(model, across))
         made = {v.name: values[v.name].repeat(kind.size, *[1] * len(v.shape)) for v in (*model.latents, *model.given)}
         made["kind"] = torch.arange(kind.size, device=device).repeat_interleave(across)
         rows = model.fake(kind.size * across, made)[model.x.name].cpu()
     if len(model.x.shape) == 1:
         return points(rows, beneath=held[model.x.name], labels=made["kind"].cpu(), path=path)
     return sheet(rows, across, Text("Draws of each kind", left=kind.states), shades=(-1.0, 1.0), path=path)
-
-
-def _told(model: Gan, rows: int, device: torch.device) -> dict[str, Tensor]:
-    """All labels by turns, where there are any."""
-    return {v.name: torch.arange(rows, device=device) % v.size for v in model.given}
-
-
-def _sample(model: Gan, rows: int, labels: Tensor | None) -> Tensor:
-    given: Mapping[str, Tensor] = {} if labels is None else {"label": labels}
-    found = model.sample(rows, given)
-    return (found + 1) / 2 if len(model.x.shape) > 1 else found

@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from math import ceil, inf, sqrt
+from math import ceil, sqrt
 from typing import Any, Literal
 
 import torch
@@ -22,20 +22,21 @@ from ..data.pairs import Change, changed, edges, inverted, paired, turned, unpai
 from ..data.shades import centred
 from ..evaluate.figure import Figure
 from ..evaluate.judge import judged_right
+from ..evaluate.rows import place
 from ..networks.dcgan import patchgan
 from ..networks.norms import Norm
 from ..networks.translating import unet_generator
 from ..pictures.translations import translations
-from ..training.phase import adam
 from ..zoo.adversarial import Gan, cycle, cycle_consistent, pix2pix, translator
 from ..zoo.adversarial.translation import apart
+from .games import playing, shown
 from .recipe import Recipe
 from .setup import Setup
 
 Changes = Literal["edges", "inverted", "turned"]
 CHANGES: Mapping[str, Change] = {"edges": edges, "inverted": inverted, "turned": turned}
-SECOND = 0.99  # decay of Adam's mean of squares
 SHADES = "shades from -1 to 1"
+AT_ONCE = 1000  # images that are translated together
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ class Translation(Recipe, ABC):
 
     def playing(self, data: Data) -> dict[str, Any]:
         """Options of the two phases, each of which makes one step a turn."""
-        optimiser, turns = adam(self.rate, (self.momentum, SECOND)), ceil(self.steps(data) / 2)
-        return {"optimiser": optimiser, "rate": self.falling(turns), "clip": self.clip or inf}
+        return playing(self, self.momentum, ceil(self.steps(data) / 2))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,8 @@ class CycleGAN(Translation):
     def load(self, split: Split = "train") -> Data:
         one = self.grey(self.data, split)
         if self.other is not None:
-            return unpaired(one, self.grey(self.other, split))
+            data = unpaired(one, self.grey(self.other, split))
+            return data if split == "train" else data.rows(slice(len(one)))  # each source once, for standard errors
         if split == "test":
             return paired(one, changed(one, CHANGES[self.change]))
         half = len(one) // 2
@@ -183,9 +184,10 @@ class CycleGAN(Translation):
 
 def translated(model: Gan, rows: Tensor) -> Tensor:
     """What rows `[rows, *event]` become, where they are."""
-    place = next(model.pair.model.parameters()).device
+    there = place(model.pair.model)
     (given,) = model.given
-    return model.sample(len(rows), {given.name: rows.to(place)}).to(rows.device)
+    parts = [model.sample(len(part), {given.name: part.to(there)}) for part in rows.split(AT_ONCE)]
+    return torch.cat(parts).to(rows.device)
 
 
 def beside_truth(made: Tensor, train: Data, held: Data) -> list[Figure]:
@@ -222,11 +224,6 @@ def there_and_back(again: Tensor, train: Data, held: Data) -> list[Figure]:
 def drawn(sources: Tensor, rows: int) -> Tensor:
     """So many of the sources, at random."""
     return sources[torch.randint(len(sources), (rows,))]
-
-
-def shown(images: Tensor) -> Tensor:
-    """Shades from -1 to 1 as pictures have them, from 0 to 1."""
-    return (images + 1) / 2
 
 
 def _mean(errors: Tensor) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import ceil
 
 from torch import nn
 
@@ -16,10 +16,10 @@ from ..evaluate.figure import Figure
 from ..evaluate.reconstruction import sharpness
 from ..networks import mlp
 from ..networks.dcgan import LEAK
-from ..training.phase import adam
 from ..zoo.adversarial import Gan, learned_similarity, r1, vae_gan
-from .bigan import in_shades, of_game
-from .gan import SECOND, bounded
+from .bigan import of_game
+from .games import in_shades, playing
+from .gan import bounded
 from .recipe import Recipe
 from .setup import Setup
 
@@ -71,9 +71,7 @@ class VAEGAN(Recipe):
             gamma=self.gamma,
             deviation=self.deviation,
             penalty=r1(self.weight) if self.weight else None,
-            optimiser=adam(self.rate, (self.momentum, SECOND)),
-            rate=self.falling(ceil(self.steps(data) / 3)),
-            clip=self.clip or inf,
+            **playing(self, self.momentum, ceil(self.steps(data) / 3)),
         )
         found = of_game(model, phases, data)
 

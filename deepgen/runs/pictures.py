@@ -94,7 +94,7 @@ def _manifold(run: Run, path: Path, label: object) -> None:
 def _own(what: str, run: Run, path: Path, label: object) -> None:
     """A picture that only some families have."""
     if what not in run.setup.pictures:
-        raise PlanError(f"draw: {run} has no picture {what!r}; draw its graph, samples or curves.")
+        raise PlanError(f"draw: {run} has no picture {what!r}; draw its {_others(run)}.")
     run.setup.pictures[what](_held(run).to(run.device), path)
 
 
@@ -122,11 +122,17 @@ def _shades(data: Data) -> tuple[float, float]:
     return (-1.0 if bool((data[image_column(data)] < 0).any()) else 0.0, 1.0)
 
 
+def _others(run: Run) -> str:
+    """What can be drawn of any run, and of this one."""
+    *most, last = "graph", "samples", "curves", *run.setup.pictures
+    return f"{', '.join(most)} or {last}"
+
+
 def _held(run: Run) -> Data:
     return run.recipe.load("test")
 
 
 def _pair(run: Run, what: str) -> Pair:
     if run.setup.pair is None:
-        raise PlanError(f"draw: {what} need a guide, which {run} does not have; draw its graph, samples or curves.")
+        raise PlanError(f"draw: for {what} a guide is needed, which {run} does not have; draw its {_others(run)}.")
     return run.setup.pair

@@ -96,12 +96,17 @@ def adam(rate: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), decay: f
         betas: of the running means.
         decay: of weights.
 
+    Raises:
+        PlanError: when betas are not from 0 to below 1.
+
     Example:
         >>> type(adam(3e-4)([nn.Parameter(torch.zeros(1))])).__name__
         'AdamW'
 
     Reference: Kingma and Ba (2015), Adam; Loshchilov and Hutter (2019), Decoupled weight decay regularization.
     """
+    if not all(0 <= beta < 1 for beta in betas):
+        raise PlanError(f"adam: betas are {betas}, expected two numbers from 0 to below 1.")
     return lambda parameters: torch.optim.AdamW(parameters, lr=rate, betas=betas, weight_decay=decay, fused=True)
 
 

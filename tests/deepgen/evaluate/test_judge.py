@@ -18,6 +18,18 @@ def test_the_share_is_that_of_scikit_learn():
     assert f"{machine.score(test['image'].flatten(1).numpy(), test['label'].numpy()):.4g} of 297" in found.how
 
 
+def test_of_many_rows_it_learns_from_some_of_all_kinds(monkeypatch):
+    """In the order of their labels too, of which the first thirty rows are all zeros."""
+    train, test = named("digits"), named("digits", "test")
+    order = train["label"].argsort(stable=True)
+    monkeypatch.setattr("deepgen.evaluate.judge.MOST", 30)
+    some = order[[round(n * (len(train) - 1) / 29) for n in range(30)]]
+    machine = SVC(C=10).fit(train["image"][some].flatten(1).numpy(), train["label"][some].numpy())
+    found = judged_right(test["image"], test["label"], train.rows(order), test)
+    assert found.value == pytest.approx(machine.score(test["image"].flatten(1).numpy(), test["label"].numpy()))
+    assert found.value > 0.5
+
+
 def test_there_is_a_label_for_each_sample():
     rows = named("digits", "test")
     with pytest.raises(ShapeError, match=r"judged_right: there are \(3,\) labels of 297 samples."):

@@ -52,6 +52,7 @@ def test_all_weights_learn() -> None:
         ([image(8, 8)], [16, 16], (4,), r"'source' is 8 x 8 and the result 16 x 16, expected the same sides"),
         ([image(8, 8)], [8, 8], (4, 4, 4), r"there are 3 numbers of channels, expected 1 to 2 for sides of 8 x 8"),
         ([image(8, 8)], [8, 8], (), r"there are 0 numbers of channels, expected 1 to 2"),
+        ([image(8, 8)], [8, 8], (4, 0), r"channels are \[4, 0\], expected 1 or more at each size"),
         ([Z], [8, 8], (4,), r"the parents are \['z'\] .* expected images, \[height, width\]; use mlp"),
         ([image(8, 8)], [64], (4,), r"the result has shape \(64,\), expected images"),
     ],

@@ -1,6 +1,7 @@
 """The recipe of adversarial networks: what it measures, draws, and refuses."""
 
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -85,12 +86,12 @@ def test_players_have_rates_and_steps_of_their_own():
         assert phase.rate(length // 2) == pytest.approx(0.5, abs=1e-2)
 
 
-def penalty(recipe: GAN) -> torch.Tensor:
-    """What the discriminator pays for slopes at the first rows, before anything is learned; nothing without."""
+def penalty(recipe: GAN, turn: int = 0) -> torch.Tensor:
+    """What networks that have learned nothing pay for slopes at the first rows in a turn; nothing without."""
     run = untrained(recipe)
     batch = {name: column[:20] for name, column in run.data.columns.items()}
     torch.manual_seed(0)
-    return run.setup.phases[0].objective(batch, Moment(0, 0, 0.0)).get("penalty", torch.zeros(20)).detach()
+    return run.setup.phases[0].objective(batch, Moment(turn, turn, 0.0)).get("penalty", torch.zeros(20)).detach()
 
 
 def test_points_are_learned_under_a_penalty_and_images_under_none():
@@ -100,6 +101,15 @@ def test_points_are_learned_under_a_penalty_and_images_under_none():
     torch.testing.assert_close(penalty(replace(points, weight=1.0)), 50 * penalty(points))
     assert penalty(replace(points, penalty="none")).sum() == 0
     assert penalty(replace(points, penalty="gradient")).mean() > 1  # 10 (|slope| - 1)^2 of a net that is nearly flat
+
+
+def test_a_penalty_fades_by_the_same_factor_each_turn():
+    fading = GAN(data="ring", fade=0.01, epochs=20, batch=1000)  # 200 batches, so 100 turns, in 90 of which it fades
+    for turn, share in ((0, 1.0), (45, 0.1), (90, 0.01), (99, 0.01)):
+        torch.testing.assert_close(penalty(fading, turn), share * penalty(replace(fading, fade=1.0), turn))
+    for missing in (replace(SMALL, fade=0.5), replace(SMALL, weight=1.0), GAN(data="ring", penalty="none", weight=1.0)):
+        with pytest.raises(PlanError, match="GAN: weight and fade are of a penalty, and there is none; name it"):
+            untrained(missing)
 
 
 def test_noise_dies_away():
@@ -130,8 +140,16 @@ def test_pictures_are_drawn(what, tmp_path: Path):
     pixels = imread(tmp_path / "picture.png")
     assert min(pixels.shape[:2]) > 100
     assert pixels.std() > 0.1
-    with pytest.raises(PlanError, match="no picture|need a guide"):
+    with pytest.raises(PlanError, match="no picture|a guide is needed"):
         PICTURES[what](untrained(GAN(data="ring")), tmp_path / "points.png", None)
+
+
+def test_pictures_that_there_are_not_are_told_apart_from_those_that_there_are(tmp_path: Path):
+    drawn = "draw its graph, samples, curves, interpolation, arithmetic or neighbours"
+    with pytest.raises(PlanError, match=rf"draw: Run\(.*\) has no picture 'codes'; {drawn}\."):
+        PICTURES["codes"](untrained(SMALL), tmp_path / "picture.png", None)
+    with pytest.raises(PlanError, match=rf"draw: for latents a guide is needed, which Run\(.*\) does not .*; {drawn}"):
+        PICTURES["latents"](untrained(SMALL), tmp_path / "picture.png", None)
 
 
 @pytest.mark.parametrize("name", ["critic_steps", "latents", "pack", "weight", "critic_rate", "truncation"])
@@ -141,8 +159,11 @@ def test_settings_are_above_0(name):
 
 
 def test_noise_is_not_negative_and_penalties_are_of_single_rows():
-    with pytest.raises(PlanError, match="GAN: noise is -1, expected 0 or more."):
-        GAN(noise=-1)
+    for wrong in ({"noise": -1.0}, {"noise": nan}, {"fade": 0.0}, {"fade": 1.5}):
+        with pytest.raises(PlanError, match="GAN: noise is .* and fade .*, expected 0 or more, and above 0 up to 1."):
+            GAN(**wrong)
+    with pytest.raises(PlanError, match=r"adam: betas are \(1.5, 0.99\), expected two numbers from 0 to below 1"):
+        untrained(replace(SMALL, momentum=1.5))
     with pytest.raises(PlanError, match="batch"):
         untrained(replace(SMALL, penalty="r1"))
     assert len(untrained(replace(SMALL, penalty="r1", norm="layer", spectral=True)).setup.phases) == 2

@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from deepgen import centred, named
+from deepgen import centred, named, translator, unet_generator
 from deepgen.data.pairs import edges
 from deepgen.pictures import translations
-from deepgen.recipes.translation import CycleGAN, Pix2Pix, Translation, beside_truth
+from deepgen.recipes.translation import CycleGAN, Pix2Pix, Translation, beside_truth, translated
 from deepgen.runs.pictures import PICTURES
 from deepgen.runs.run import Run, fresh
 from deepgen.training.history import History
+from pgm import Real, Variable
 from pgm.errors import GraphError, PlanError, ShapeError
 
 PIX2PIX, CYCLE = Pix2Pix(channels=(4,), judge=(4,)), CycleGAN(channels=(4,), judge=(4,))
@@ -48,6 +49,24 @@ def test_a_set_of_its_own_may_be_the_other_one() -> None:
     torch.testing.assert_close(data["image"].sum(0), TEST["image"].sum(0))
     names = [figure.name for figure in untrained(replace(CYCLE, other="digits")).evaluate()]
     assert names == ["mean absolute error there and back", "labels kept there and back"]
+
+
+def test_a_larger_other_set_does_not_repeat_the_sources_that_figures_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise standard errors would be those of more rows than there are."""
+    sets = {"few": TEST.rows(slice(7)), "many": TEST}
+    monkeypatch.setattr("deepgen.recipes.translation.named", lambda name, split, binarise: sets[name])
+    monkeypatch.setattr("deepgen.recipes.translation.centred", lambda data: data)
+    recipe = replace(CYCLE, data="few", other="many")
+    assert len(recipe.load()) == len(TEST)
+    held = recipe.load("test")
+    assert sorted(held["source"].flatten(1).tolist()) == sorted(sets["few"]["image"].flatten(1).tolist())
+
+
+def test_many_images_are_translated_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepgen.recipes.translation.AT_ONCE", 100)
+    x, source = TEST.variable("image"), Variable("source", Real(8, 8))
+    model = translator(x, source, generator=unet_generator(4))
+    torch.testing.assert_close(translated(model, TEST["image"]), model.sample(297, {"source": TEST["image"]}))
 
 
 def test_figures_of_the_truth_and_of_sources_themselves() -> None:
