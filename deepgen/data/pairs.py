@@ -115,6 +115,9 @@ def edges(images: Tensor) -> Tensor:
     Args:
         images: `[rows, height, width]` or `[rows, channels, height, width]`, in shades from -1 to 1.
 
+    Raises:
+        ShapeError: when they are no images.
+
     Example:
         >>> dot = torch.full((1, 5, 5), -1.0)
         >>> dot[0, 2, 2] = 1.0
@@ -127,6 +130,8 @@ def edges(images: Tensor) -> Tensor:
 
     Reference: Rivest, Soille and Beucher (1993), Morphological gradients.
     """
+    if images.dim() not in (3, 4):
+        raise ShapeError(f"edges: images have shape {list(images.shape)}, expected [rows, H, W] or [rows, C, H, W].")
     return max_pool2d(images, 3, stride=1, padding=1) - images - 1
 
 

@@ -23,7 +23,7 @@ def stacked_digits(data: Data, n: int, seed: int = 0) -> Data:
         `image` [3, H, W], and `label`, the number from 0 to 999 that the three digits spell.
 
     Raises:
-        ShapeError: when the images are not grey, or n is not above 0.
+        ShapeError: when the images are not grey, labels are above 9, or n is not above 0.
 
     Example:
         >>> from deepgen import digits
@@ -34,9 +34,10 @@ def stacked_digits(data: Data, n: int, seed: int = 0) -> Data:
     (2017), VEEGAN.
     """
     grey, label = data["image"], data["label"]
-    if grey.dim() != 3 or n < 1:
+    if grey.dim() != 3 or label.max() > 9 or n < 1:
         raise ShapeError(
-            f"stacked_digits: images are {list(grey.shape[1:])} and n is {n}, expected [H, W] and 1 or more."
+            f"stacked_digits: images are {list(grey.shape[1:])}, labels up to {label.max()} and n is {n}, expected "
+            "[H, W], labels up to 9, and 1 or more."
         )
     rows = torch.randint(len(data), (n, CHANNELS), generator=torch.Generator().manual_seed(seed))
     places = torch.tensor([100, 10, 1], device=label.device)

@@ -27,7 +27,7 @@ def judged_right(samples: Tensor, labels: Tensor, train: Data, test: Data) -> Fi
         A share, with Wilson's 95 % interval.
 
     Raises:
-        ShapeError: when there is not one label a sample.
+        ShapeError: when samples are not like the data, there is not one label each, or rows have one label alone.
 
     Example:
         >>> from deepgen.data.named import named
@@ -40,15 +40,25 @@ def judged_right(samples: Tensor, labels: Tensor, train: Data, test: Data) -> Fi
     """
     from sklearn.svm import SVC
 
-    if labels.shape != samples.shape[:1]:
-        raise ShapeError(f"judged_right: there are {tuple(labels.shape)} labels of {len(samples)} samples.")
     column = image_column(train)
     some = torch.linspace(0, len(train) - 1, min(len(train), MOST), dtype=torch.double).round().long()
-    machine = SVC(C=10).fit(_flat(train[column].cpu()[some]), train["label"].cpu()[some].numpy())
+    told = train["label"].cpu()[some]
+    _require(samples, labels, list(train[column].shape[1:]), told)
+    machine = SVC(C=10).fit(_flat(train[column].cpu()[some]), told.numpy())
     seen, real = (torch.from_numpy(machine.predict(_flat(rows))) for rows in (samples, test[column]))
     own = (real == test["label"].cpu()).double().mean().item()
     how = f"{len(samples):,} samples, an SVC that has {own:.4g} of {len(test):,} real rows right"
     return share(seen == labels.cpu(), "labels as asked", how)
+
+
+def _require(samples: Tensor, labels: Tensor, event: list[int], told: Tensor) -> None:
+    if [*labels.shape, *event] != list(samples.shape) or not len(samples):
+        raise ShapeError(
+            f"judged_right: samples have shape {list(samples.shape)} and labels {list(labels.shape)}, expected "
+            f"{['rows', *event]} and ['rows'], 1 row or more."
+        )
+    if len(told.unique()) < 2:
+        raise ShapeError(f"judged_right: all rows to learn from have the label {told[0]}, expected two or more labels.")
 
 
 def _flat(rows: Tensor) -> object:

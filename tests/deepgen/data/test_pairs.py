@@ -78,3 +78,5 @@ def test_what_cannot_be_paired_is_said() -> None:
             mistaken()
     with pytest.raises(ShapeError, match="makes 1 rows of 3, expected as many"):
         changed(few, lambda images: images[:1])
+    with pytest.raises(ShapeError, match=r"edges: images have shape \[3, 2\], expected \[rows, H, W\]"):
+        changed(Data({"x": torch.zeros(3, 2)}), edges, "x")

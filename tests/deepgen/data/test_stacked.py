@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from deepgen.data.data import Data
 from deepgen.data.images import digits
 from deepgen.data.stacked import stacked_digits
 from pgm.errors import ShapeError
@@ -27,6 +28,12 @@ def test_digits_are_independent_of_one_another() -> None:
         assert ((counts - expected).abs() < 5 * expected.sqrt()).all()
 
 
-def test_it_wants_grey_images() -> None:
-    with pytest.raises(ShapeError, match=r"images are \[3, 8, 8\] and n is 5, expected \[H, W\] and 1 or more"):
-        stacked_digits(stacked_digits(digits(), 9), 5)
+def test_it_wants_grey_images_of_ten_digits() -> None:
+    data, spelt = digits(), stacked_digits(digits(), 9)
+    for wrong, n, said in (
+        (spelt, 5, r"images are \[3, 8, 8\], labels up to \d+ and n is 5"),
+        (Data({"image": data["image"], "label": data["label"] + 1}), 5, r"labels up to 10 and n is 5"),
+        (data, 0, "n is 0"),
+    ):
+        with pytest.raises(ShapeError, match=rf"stacked_digits: .*{said}, expected \[H, W\], labels up to 9, and 1"):
+            stacked_digits(wrong, n)

@@ -30,7 +30,13 @@ def test_of_many_rows_it_learns_from_some_of_all_kinds(monkeypatch):
     assert found.value > 0.5
 
 
-def test_there_is_a_label_for_each_sample():
+def test_there_is_a_label_for_each_sample_and_something_to_tell_apart():
     rows = named("digits", "test")
-    with pytest.raises(ShapeError, match=r"judged_right: there are \(3,\) labels of 297 samples."):
-        judged_right(rows["image"], torch.zeros(3), rows, rows)
+    image, label = rows["image"], rows["label"]
+    for samples, asked in ((image, label[:3]), (image[:, :4], label), (image[:0], label[:0])):
+        with pytest.raises(
+            ShapeError, match=r"judged_right: samples have shape .*, expected \['rows', 8, 8\] and \['r"
+        ):
+            judged_right(samples, asked, rows, rows)
+    with pytest.raises(ShapeError, match="all rows to learn from have the label 3, expected two or more"):
+        judged_right(image, label, rows.rows(label == 3), rows)
