@@ -72,7 +72,7 @@ def dcgan_discriminator(*channels: int, norm: Norm = "batch", attention: int = 0
     """
 
     def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
-        coarse = _coarse("dcgan_discriminator", _size("dcgan_discriminator", given), len(channels))
+        coarse = _coarse("dcgan_discriminator", _size("dcgan_discriminator", given), channels)
         if tuple(shape):
             raise ShapeError(f"dcgan_discriminator: scores have shape {tuple(shape)}, expected () a row; use patchgan.")
         features = channels[-1] * prod(coarse)
@@ -103,7 +103,7 @@ def patchgan(*channels: int, norm: Norm = "batch", attention: int = 0) -> Networ
 
     def make(given: Sequence[Variable], shape: Sequence[int]) -> nn.Module:
         size = _size("patchgan", given)
-        coarse = _coarse("patchgan", size, len(channels))
+        coarse = _coarse("patchgan", size, channels)
         if tuple(shape) != coarse:
             raise ShapeError(f"patchgan: patches is {tuple(shape)}, expected {coarse} for images of {size}.")
         head = Projection(nn.Conv2d(channels[-1], 1, 3, padding=1), channels[-1], _states(given))
@@ -127,7 +127,7 @@ class DcganGenerator(nn.Module):
         super().__init__()
         _require_vectors(given, shape)
         self.given, self.shape = tuple(given), tuple(shape)
-        coarse, told = _coarse("dcgan_generator", self.shape[-2:], len(channels)), _states(given)
+        coarse, told = _coarse("dcgan_generator", self.shape[-2:], channels), _states(given)
         widths = [*reversed(channels), prod(shape[:-2])]
         self.first = nn.ConvTranspose2d(columns(given), widths[0], coarse, bias=False)
         self.stages = nn.ModuleList(
@@ -283,12 +283,14 @@ def _size(subject: str, given: Sequence[Variable]) -> tuple[int, int]:
     return max(v.shape[-2] for v in images), max(v.shape[-1] for v in images)
 
 
-def _coarse(subject: str, size: Sequence[int], times: int) -> tuple[int, int]:
-    """Height and width once they are halved so often."""
-    height, width = size
+def _coarse(subject: str, size: Sequence[int], channels: Sequence[int]) -> tuple[int, int]:
+    """Height and width once they are halved for each number of channels."""
+    (height, width), times = size, len(channels)
+    if min(channels, default=1) < 1:
+        raise ShapeError(f"{subject}: channels are {list(channels)}, expected 1 or more at each size.")
     if times < 1 or height % 2**times or width % 2**times or min(height, width) < 2 ** (times + 1):
         most = min(int(log2(side & -side)) - (side & (side - 1) == 0) for side in (height, width))
-        advice = f"name 1 to {most}" if most > 0 else "take images whose sides are, such as 32"
+        advice = f"name 1 to {most}" if most > 0 else "take images whose sides are, such as 32, or mlp"
         raise ShapeError(
             f"{subject}: there are {times} numbers of channels, and sides of {height} x {width} cannot be halved so "
             f"often to 2 pixels or more; {advice}."

@@ -217,7 +217,7 @@ def both_apart(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> Tensor
 def _require_identity(cycle: Cycle, identity: float) -> None:
     """Raise a `PlanError` unless what changes images that are as they should be can be counted so much."""
     shapes = [list(gan.x.shape) for gan in (cycle.forth, cycle.back)]
-    if identity < 0 or (identity and shapes[0] != shapes[1]):
+    if not identity >= 0 or (identity and shapes[0] != shapes[1]):
         raise PlanError(
             f"cycle_consistent: identity is {identity!r} between shapes {shapes[1]} and {shapes[0]}, expected 0, or a "
             "number above it where shapes are the same."

@@ -196,8 +196,12 @@ def test_smaller_images_are_enlarged_and_vectors_are_the_same_everywhere():
 def test_errors_say_what_can_be_made():
     with pytest.raises(ShapeError, match="there are 3 numbers of channels, and sides of 28 x 28 .*; name 1 to 2."):
         dcgan_generator(8, 16, 32)([Z], [28, 28])
-    with pytest.raises(ShapeError, match="sides of 7 x 9 cannot be halved .* take images whose sides are, such as 32."):
+    with pytest.raises(
+        ShapeError, match="sides of 7 x 9 cannot be halved .* take images whose sides are, such as 32, or mlp."
+    ):
         dcgan_discriminator(8)([Variable("image", Real(7, 9))], [])
+    with pytest.raises(ShapeError, match=r"dcgan_generator: channels are \[4, 0\], expected 1 or more at each size."):
+        dcgan_generator(4, 0)([Z], [8, 8])
     with pytest.raises(ShapeError, match="there are 0 numbers of channels"):
         dcgan_generator()([Z], [8, 8])
     with pytest.raises(ShapeError, match="'image' is an image, expected vectors and labels; use convolutional."):

@@ -1,5 +1,6 @@
 """Translation without pairs: affine maps between Gaussians, maps that undo one another, who moves, the same bits."""
 
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,8 @@ def test_what_does_not_fit_is_said() -> None:
     for identity in (-1.0, 1.0):
         with pytest.raises(PlanError, match=r"identity is -?1.0 between shapes \[4\] and \[1\], expected 0"):
             cycle_consistent(cycle(X, wide), identity=identity)
+    with pytest.raises(PlanError, match=r"identity is nan between shapes \[8, 8\] and \[8, 8\]"):
+        cycle_consistent(images(), identity=nan)
     with pytest.raises(PlanError, match="cycle_consistent: weight is 0, expected a number above 0"):
         cycle_consistent(images(), weight=0)
     batch = cycle(IMAGE, OTHER, discriminator=patchgan(4, 4), patches=[2, 2])
