@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from math import inf
 from operator import add
@@ -76,46 +77,70 @@ def adversarial(
     Reference: Goodfellow et al. (2014), Generative adversarial nets; Hu, Yang, Salakhutdinov and Xing (2018), On
     unifying deep generative models, for both as variational expectation maximisation.
     """
-    game = game or non_saturating()
     require_rows_alone(gan, penalty)
-    x, learned = gan.x.name, {name: c for name, c in gan.encoders.items() if name not in gan.judged}
     pool = Replay(gan.discriminator.given, replay) if replay else None
-
-    def tell_apart(moment: Moment, scores: Scores, real: Values, fake: Values) -> dict[str, Tensor]:
-        weighed = None if penalty is None else lambda *seen: fade(moment.turn) * penalty(*seen)
-        return told_apart(gan, game, weighed, through(scores, moment), real, fake)
-
-    def discriminate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
-        with torch.no_grad():
-            real, fake = gan.real(batch), gan.fake(len(batch[x]), given(batch))
-        return tell_apart(moment, gan.scores, real, fake if pool is None else pool(fake))
-
-    def generate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
-        fake = gan.fake(len(batch[x]), given(batch))
-        real = gan.real(batch) if gan.judged or unrolled else batch
-        scores: Scores = gan.scores
-        if unrolled is not None:
-            scores = unrolled.ahead(gan, lambda ahead: tell_apart(moment, ahead, real, fake)["loss"].mean())
-        scores = through(scores, moment)
-        costs = {"fooling": each(game.generated(scores(fake)))}
-        if gan.judged:
-            costs["inferring"] = each(game.inferred(scores(real)))
-        costs |= {f"-log q({name})": -log_density(c, fake) for name, c in learned.items()}
-        costs |= also(fake, batch) if also is not None else {}
-        seen = now_and_then(moment.step, fake[x], batch[x])
-        return {"loss": reduce(add, (cost.mean() for cost in costs.values())), **costs, **seen}
-
-    def through(scores: Scores, moment: Moment) -> Scores:
-        return scores if noise is None else noisy(scores, x, noise(moment.turn))
-
-    def given(batch: Batch) -> dict[str, Tensor]:
-        return {v.name: batch[v.name] for v in gan.given}
-
+    match = Match(gan, game or non_saturating(), penalty, fade, pool, unrolled, noise, also)
     moved: dict[str, nn.Module] = {"generator": gan.pair.model, **gan.encoders}
     common = {"clip": inf, "monitors": (instability,), **options}  # gradients are measured, if not cut
     learns: dict[str, nn.Module] = {"discriminator": gan.discriminator, **({} if pool is None else {"replay": pool})}
-    first = Phase("discriminator", learns, discriminate, steps, **{**common, **(critic or {})})
-    return first, Phase("generator", moved, generate, **common)
+    first = Phase("discriminator", learns, match.discriminate, steps, **{**common, **(critic or {})})
+    return first, Phase("generator", moved, match.generate, **common)
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Who plays, what they pay and what steadies them: its two methods are the objectives of the phases.
+
+    Args:
+        gan, game, penalty, fade, unrolled, noise, also: as for `adversarial`.
+        pool: of past generated rows.
+    """
+
+    gan: Gan
+    game: Game
+    penalty: Penalty | None
+    fade: Schedule
+    pool: Replay | None
+    unrolled: Unrolled | None
+    noise: Schedule | None
+    also: Also | None
+
+    def discriminate(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        """What the discriminator pays."""
+        with torch.no_grad():
+            real, fake = self.gan.real(batch), self._fake(batch)
+        return self._told_apart(moment, self.gan.scores, real, fake if self.pool is None else self.pool(fake))
+
+    def generate(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
+        """What the generator pays, and the guide's other nodes."""
+        gan, game, fake, x = self.gan, self.game, self._fake(batch), self.gan.x.name
+        real = gan.real(batch) if gan.judged or self.unrolled else batch
+        scores = self._through(self._foreseen(moment, real, fake), moment)
+        costs = {"fooling": each(game.generated(scores(fake)))}
+        if gan.judged:
+            costs["inferring"] = each(game.inferred(scores(real)))
+        unseen = (name for name in gan.encoders if name not in gan.judged)
+        costs |= {f"-log q({name})": -log_density(gan.encoders[name], fake) for name in unseen}
+        costs |= self.also(fake, batch) if self.also is not None else {}
+        seen = now_and_then(moment.step, fake[x], batch[x])
+        return {"loss": reduce(add, (cost.mean() for cost in costs.values())), **costs, **seen}
+
+    def _fake(self, batch: Batch) -> dict[str, Tensor]:
+        return self.gan.fake(len(batch[self.gan.x.name]), {v.name: batch[v.name] for v in self.gan.given})
+
+    def _told_apart(self, moment: Moment, scores: Scores, real: Values, fake: Values) -> dict[str, Tensor]:
+        penalty = self.penalty
+        faded = None if penalty is None else lambda *seen: self.fade(moment.turn) * penalty(*seen)
+        return told_apart(self.gan, self.game, faded, self._through(scores, moment), real, fake)
+
+    def _foreseen(self, moment: Moment, real: Values, fake: Values) -> Scores:
+        """The scores of the discriminator as it is, or after the steps that the generator foresees."""
+        if self.unrolled is None:
+            return self.gan.scores
+        return self.unrolled.ahead(self.gan, lambda ahead: self._told_apart(moment, ahead, real, fake)["loss"].mean())
+
+    def _through(self, scores: Scores, moment: Moment) -> Scores:
+        return scores if self.noise is None else noisy(scores, self.gan.x.name, self.noise(moment.turn))
 
 
 def told_apart(
