@@ -122,23 +122,26 @@ def test_phases_pair_rows_with_what_they_were_made_of_and_data_with_what_is_infe
 
 
 def test_the_encoder_learns_to_invert_a_linear_generator():
-    """x = A u with u standard Gaussian: at the best encoder E(G(z)) = z and G(E(x)) = x, so all correlations are 1."""
+    """x = A u with u standard Gaussian: at the best encoder E(G(z)) = z and G(E(x)) = x, so all correlations are 1.
+
+    A game of 200 turns is not over; with four seeds it came within 0.005 and 0.018 of that, without learning neither.
+    """
     matrix = torch.tensor([[1.0, 0.5], [-0.3, 0.8]])
     rows = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0)) @ matrix.mT
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = bigan(
-            Variable("x", Real(2)), 2, generator=mlp(), encoder=mlp(), discriminator=mlp(64, 64), family=point
+            Variable("x", Real(2)), 2, generator=mlp(), encoder=mlp(), discriminator=mlp(32, 32), family=point
         )
-        phases = adversarial(model, penalty=r1(0.1), optimiser=adam(5e-3, (0.5, 0.99)), rate=cosine(300))
-        fit(phases, arrays(x=rows), turns=300, batch=100, device="cpu", progress=False, record=300)
+        phases = adversarial(model, penalty=r1(0.1), optimiser=adam(1e-2, (0.5, 0.99)), rate=cosine(200))
+        fit(phases, arrays(x=rows), turns=200, batch=100, device="cpu", progress=False, record=200)
     pair = unflagged(model)
     made = pair.sample(1000, seed=0)
     inferred = pair.infer({"x": made["x"]})["z"]
     for unit in range(2):
-        assert torch.corrcoef(torch.stack([inferred[:, unit], made["z"][:, unit]]))[0, 1] > 0.9
+        assert torch.corrcoef(torch.stack([inferred[:, unit], made["z"][:, unit]]))[0, 1] > 0.98
     again = pair.means(pair.infer({"x": rows}))["x"]
-    assert (again - rows).square().mean() < 0.2 * (again.roll(1, 0) - rows).square().mean()
+    assert (again - rows).square().mean() < 0.05 * (again.roll(1, 0) - rows).square().mean()
 
 
 @pytest.mark.parametrize(("phase", "moves"), [(0, {"discriminator"}), (1, {"generator", "z"})])
