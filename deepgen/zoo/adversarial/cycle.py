@@ -173,11 +173,8 @@ def cycle_consistent(
     Reference: Zhu, Park, Isola and Efros (2017), Unpaired image-to-image translation using cycle-consistent adversarial
     networks.
     """
-    require_weight(weight, "cycle_consistent")
-    _require_identity(cycle, identity)
     game, ways = game or least_squares(), {"forth": cycle.forth, "back": cycle.back}
-    for gan in ways.values():
-        require_rows_alone(gan, penalty)
+    _require(cycle, weight, identity, penalty)
     pools = {way: Replay(gan.discriminator.given, replay) for way, gan in ways.items()} if replay else {}
 
     def discriminate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
@@ -194,13 +191,10 @@ def cycle_consistent(
     def generate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         fake = cycle.fake(batch)
         costs = {f"fooling {way}": each(game.generated(gan.scores(fake))) for way, gan in ways.items()}
-        costs["cycle"] = weight * both_apart(cycle.fake(fake), batch)
-        if identity:
-            costs["identity"] = identity * both_apart(cycle.fake(cycle.exchanged(batch)), batch)
-        seen = dict[str, Tensor]()
-        for way, gan in ways.items():
-            seen |= now_and_then(moment.step, fake[gan.x.name], batch[gan.x.name], f" {way}")
-        return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs, **seen}
+        costs |= _changed(cycle, fake, batch, weight, identity)
+        names = {way: gan.x.name for way, gan in ways.items()}
+        forth, back = (now_and_then(moment.step, fake[x], batch[x], f" {way}") for way, x in names.items())
+        return {"loss": torch.stack([cost.mean() for cost in costs.values()]).sum(), **costs, **forth, **back}
 
     common = {"clip": inf, "monitors": (instability,), **options}  # gradients are measured, if not cut
     learn: dict[str, nn.Module] = {f"discriminator {way}": gan.discriminator for way, gan in ways.items()}
@@ -214,8 +208,19 @@ def both_apart(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> Tensor
     return torch.stack([apart(value, other[name]) for name, value in one.items()]).sum(0)
 
 
-def _require_identity(cycle: Cycle, identity: float) -> None:
-    """Raise a `PlanError` unless what changes images that are as they should be can be counted so much."""
+def _changed(cycle: Cycle, fake: Batch, batch: Batch, weight: float, identity: float) -> dict[str, Tensor]:
+    """What is paid where there and back is not where one began, and where what is as it should be is not kept."""
+    costs = {"cycle": weight * both_apart(cycle.fake(fake), batch)}
+    if identity:
+        costs["identity"] = identity * both_apart(cycle.fake(cycle.exchanged(batch)), batch)
+    return costs
+
+
+def _require(cycle: Cycle, weight: float, identity: float, penalty: Penalty | None) -> None:
+    """Raise a `PlanError` where costs cannot be weighed so, or a critic under a penalty judges rows by their batch."""
+    require_weight(weight, "cycle_consistent")
+    for gan in (cycle.forth, cycle.back):
+        require_rows_alone(gan, penalty)
     shapes = [list(gan.x.shape) for gan in (cycle.forth, cycle.back)]
     if not identity >= 0 or (identity and shapes[0] != shapes[1]):
         raise PlanError(

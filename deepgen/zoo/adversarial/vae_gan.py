@@ -117,12 +117,7 @@ def learned_similarity(
     metric.
     """
     game, x = game or non_saturating(), gan.x.name
-    if not gamma >= 0 or not deviation > 0:
-        raise PlanError(
-            f"learned_similarity: gamma is {gamma!r} and deviation {deviation!r}, expected 0 or more, and above 0."
-        )
-    require_rows_alone(gan, penalty)
-    hidden_of(gan)  # or an error that says at once what is missing
+    _require(gan, gamma, deviation, penalty)
 
     def discriminate(batch: Batch, moment: Moment) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -148,6 +143,16 @@ def learned_similarity(
         Phase("encoder", gan.encoders, encode, **common),
         Phase("generator", {"generator": gan.pair.model}, generate, **common),
     )
+
+
+def _require(gan: Gan, gamma: float, deviation: float, penalty: Penalty | None) -> None:
+    """Raise an error that says at once what is missing, or a number that is out of range."""
+    if not gamma >= 0 or not deviation > 0:
+        raise PlanError(
+            f"learned_similarity: gamma is {gamma!r} and deviation {deviation!r}, expected 0 or more, and above 0."
+        )
+    require_rows_alone(gan, penalty)
+    hidden_of(gan)
 
 
 def reconstructed(gan: Gan, batch: Values) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
