@@ -14,7 +14,8 @@ and 40 %; PacGAN4 24.8 and 94 % (Srivastava et al. 2017; Lin et al. 2018).
 digits reads; `high_quality` is then 1. Published modes and kl: DCGAN 78.9 and 4.50, PacDCGAN2 1,000 and 0.06 (Lin et
 al. 2018). In the short form digits take its place.
 
-A row is the mean over seeds, with standard errors; `seconds` are of CPU, to learn one. With --out every seed is written
+A row is the mean over seeds, with standard errors; `seconds` are of CPU, to learn one. A game that diverges ends there,
+and is judged by what it had last; `diverged` says how many did. With --out every seed is written
 as it comes, and those that are there are not run again.
 """
 
@@ -40,18 +41,20 @@ MEASURED = ("modes", "high_quality", "kl", "seconds")
 def measured(play: Play, task: Task, seed: int, device: str) -> Row:
     """What a game finds with one seed."""
     start = time.process_time()
-    samples = learned(play, task, seed, device)
+    samples, diverged = learned(play, task, seed, device)
     seconds = time.process_time() - start
     found: Modes = task.judged(samples)
     return {
         "data": task.name, "game": play.name, "seed": seed, "turns": play.turns(task), "modes": found.captured,
         "of": found.of, "high_quality": found.high_quality, "kl": found.divergence, "seconds": seconds,
+        "diverged": diverged,
     }  # fmt: skip
 
 
 def summary(rows: Sequence[Row]) -> Row:
     """The mean of each figure over seeds, with its standard error."""
     found: Row = {"data": rows[0]["data"], "game": rows[0]["game"], "seeds": len(rows)}
+    found |= {"diverged": sum(bool(row["diverged"]) for row in rows)}
     for name in MEASURED:
         values = [float(str(row[name])) for row in rows]
         found |= {name: mean(values)}
@@ -85,7 +88,8 @@ def line(row: Row) -> str:
     for name in MEASURED[:3]:
         within = row[f"{name}_error"]
         shown.append(f"{name} {row[name]:.3f}" + (f" ± {within:.3f}" if isinstance(within, float) else ""))
-    return "  ".join([*shown, f"{row['seconds']:.1f} s"])
+    ended = f"{row['diverged']} of {row['seeds']} diverged" if row["diverged"] else ""
+    return "  ".join([*shown, f"{row['seconds']:.1f} s", ended]).rstrip()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

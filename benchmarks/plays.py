@@ -15,6 +15,7 @@ from deepgen.data.shades import centred
 from deepgen.data.stacked import CHANNELS, stacked_digits
 from deepgen.data.standardised import spread_of, standardised
 from deepgen.data.toys import grid_centres, grid_of_gaussians, ring, ring_centres
+from deepgen.errors import DivergenceError
 from deepgen.evaluate.features import train_features
 from deepgen.evaluate.samples import Modes, modes
 from deepgen.networks import Network, minibatch, mlp, octaves, spectral
@@ -100,8 +101,11 @@ class Play:
         return max(1, round(self.share * task.turns))
 
 
-def learned(play: Play, task: Task, seed: int, device: str) -> Tensor:
-    """Samples of what a game has learned; rates fall to 0, and the generator is the average of its last states."""
+def learned(play: Play, task: Task, seed: int, device: str) -> tuple[Tensor, bool]:
+    """Samples of what a game has learned, and whether it diverged, which ends it; then they are of what was good last.
+
+    Rates fall to 0, and the generator is the average of its last states.
+    """
     torch.manual_seed(seed)
     turns, x = play.turns(task), task.data.variable(next(iter(task.data.columns)))
     found = gan(x, task.latents, generator=play.generator, discriminator=play.critic, pack=play.pack)
@@ -111,9 +115,13 @@ def learned(play: Play, task: Task, seed: int, device: str) -> Tensor:
     options = {"optimiser": adam(2e-3, (0.0, 0.9)), "rate": cosine(turns), **play.options, "critic": critic}
     phases = adversarial(found, play.game, **schedules, **options)
     fixed: dict[str, Any] = {"batch": task.batch, "seed": seed, "device": device, "progress": False}
-    fit(phases, task.data, turns=turns, average=0.995, **fixed)
+    diverged = False
+    try:
+        fit(phases, task.data, turns=turns, average=0.995, **fixed)
+    except DivergenceError:
+        diverged = True
     counts = [min(AT_ONCE, task.samples - begin) for begin in range(0, task.samples, AT_ONCE)]
-    return torch.cat([found.sample(count, seed=number).cpu() for number, count in enumerate(counts)])
+    return torch.cat([found.sample(count, seed=number).cpu() for number, count in enumerate(counts)]), diverged
 
 
 def tasks(smoke: bool, device: str) -> Mapping[str, Callable[[], Task]]:

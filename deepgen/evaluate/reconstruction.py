@@ -35,7 +35,7 @@ def reconstruction(pair: Pair, data: Data) -> Figure:
         >>> from deepgen.zoo.autoencoder import linear_autoencoder
         >>> from pgm import Real, Variable
         >>> print(reconstruction(linear_autoencoder(Variable("image", Real(8, 8)), codes=2), digits()))
-        squared error ~ 0.4... ± ... (of reconstructions, 1,797 rows of digits; of other rows ..., of their mean 0.07...)
+        squared error ~ 0.4... ± ... (of reconstructions, 1,797 rows of digits; of other rows ..., of their mean ...)
     """
     if len(data) < 2:
         raise ShapeError(f"reconstruction: {data.name} has {len(data)} rows, expected two or more.")

@@ -13,20 +13,10 @@ from deepgen.data.toys import grid_of_gaussians, ring
 
 
 def test_seeds_that_are_written_are_not_run_again(program: Callable[..., str], tmp_path: Path) -> None:
-    words = (
-        "--smoke",
-        "--json",
-        "--only",
-        "ring",
-        "--games",
-        "hinge, spectral",
-        "unrolled",
-        "--out",
-        f"{tmp_path}/rows",
-    )
+    words = ["--smoke", "--json", "--only", "ring", "--games", "hinge, spectral", "unrolled", "--out", f"{tmp_path}/rows"]
     (tmp_path / "rows").write_text(
         json.dumps({"data": "ring", "game": "unrolled", "seed": 0, "turns": 1, "seconds": 1000.0}
-                   | {"modes": 8, "of": 8, "high_quality": 0.5, "kl": 0.25}) + "\n"
+                   | {"modes": 8, "of": 8, "high_quality": 0.5, "kl": 0.25, "diverged": True}) + "\n"
     )  # fmt: skip
     printed = [json.loads(line) for line in program("benchmarks.modes", *words, "--seeds", "2").splitlines()]
     kept = [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
@@ -35,6 +25,7 @@ def test_seeds_that_are_written_are_not_run_again(program: Callable[..., str], t
         ("unrolled", 1),
     ]
     assert [row["game"] for row in printed] == ["hinge, spectral", "unrolled"]
+    assert [row["diverged"] for row in printed] == [0, 1]
     assert printed[1]["seconds"] == mean(row["seconds"] for row in kept if row["game"] == "unrolled") > 500
     again = [json.loads(line) for line in program("benchmarks.modes", *words, "--seeds", "2").splitlines()]
     assert again == printed
@@ -61,17 +52,6 @@ def test_stacked_digits_are_read_and_a_row_a_game_is_printed(program: Callable[.
 
 @pytest.mark.gpu
 def test_stacked_digits_are_learned_on_a_gpu(program: Callable[..., str]) -> None:
-    (row,) = program(
-        "benchmarks.modes",
-        "--smoke",
-        "--json",
-        "--only",
-        "stacked",
-        "--games",
-        "dcgan",
-        "--seeds",
-        "1",
-        "--device",
-        "cuda",
-    ).splitlines()
+    words = ["--smoke", "--json", "--only", "stacked", "--games", "dcgan", "--seeds", "1", "--device", "cuda"]
+    (row,) = program("benchmarks.modes", *words).splitlines()
     assert json.loads(row)["modes"] >= 1
