@@ -13,7 +13,8 @@ from deepgen.data.toys import grid_of_gaussians, ring
 
 
 def test_seeds_that_are_written_are_not_run_again(program: Callable[..., str], tmp_path: Path) -> None:
-    words = ["--smoke", "--json", "--only", "ring", "--games", "hinge, spectral", "unrolled", "--out", f"{tmp_path}/rows"]
+    words = ["--smoke", "--json", "--only", "ring", "--games", "hinge, spectral", "unrolled"]
+    words += ["--out", f"{tmp_path}/rows"]
     (tmp_path / "rows").write_text(
         json.dumps({"data": "ring", "game": "unrolled", "seed": 0, "turns": 1, "seconds": 1000.0}
                    | {"modes": 8, "of": 8, "high_quality": 0.5, "kl": 0.25, "diverged": True}) + "\n"
